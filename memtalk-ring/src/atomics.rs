@@ -1,0 +1,86 @@
+//! The abstraction over shared memory's two kinds of cell: the atomic word and
+//! the plain byte.
+//!
+//! The ring is generic over [`Atomics`]. On real memory it is [`Native`], which
+//! compiles to plain loads, stores and fences; a model checker brings its own
+//! implementation and then checks the very code that runs in production.
+
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU32, fence};
+
+use crate::order::Site;
+
+/// How words and bytes that two parties share are read and written.
+///
+/// There is no read-modify-write operation: the ring runs on cores that have
+/// none (a Cortex-M0).
+pub trait Atomics: Sized + 'static {
+    /// A 32-bit word with atomic loads and stores.
+    type Word;
+
+    /// One byte of a slab. Two parties never access it at once, if both keep to
+    /// the protocol.
+    type Byte;
+
+    /// Reads `word` with the ordering of `S`.
+    fn load<S: Site>(word: &Self::Word) -> u32;
+
+    /// Writes `word` with the ordering of `S`.
+    fn store<S: Site>(word: &Self::Word, value: u32);
+
+    /// A fence with the ordering of `S`.
+    fn fence<S: Site>();
+
+    /// Copies `bytes` to the slab bytes that start at `to`.
+    ///
+    /// # Safety
+    /// `to` must be valid for `bytes.len()` consecutive slab bytes.
+    unsafe fn write(to: *const Self::Byte, bytes: &[u8]);
+
+    /// Copies the slab bytes that start at `from` to `bytes`.
+    ///
+    /// # Safety
+    /// `from` must be valid for `bytes.len()` consecutive slab bytes.
+    unsafe fn read(from: *const Self::Byte, bytes: &mut [u8]);
+}
+
+/// Real memory: a word is an `AtomicU32`, a byte is a byte.
+#[derive(Clone, Copy, Debug)]
+pub enum Native {}
+
+impl Atomics for Native {
+    type Word = AtomicU32;
+    type Byte = UnsafeCell<u8>;
+
+    #[inline(always)]
+    fn load<S: Site>(word: &AtomicU32) -> u32 {
+        word.load(S::ROW.ordering)
+    }
+
+    #[inline(always)]
+    fn store<S: Site>(word: &AtomicU32, value: u32) {
+        word.store(value, S::ROW.ordering);
+    }
+
+    #[inline(always)]
+    fn fence<S: Site>() {
+        fence(S::ROW.ordering);
+    }
+
+    #[inline(always)]
+    unsafe fn write(to: *const UnsafeCell<u8>, bytes: &[u8]) {
+        // SAFETY: `to` is valid for that many bytes, and `bytes` is private
+        // memory, so the two do not overlap.
+        unsafe {
+            UnsafeCell::raw_get(to).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn read(from: *const UnsafeCell<u8>, bytes: &mut [u8]) {
+        // SAFETY: as in `write`.
+        unsafe {
+            UnsafeCell::raw_get(from).copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len());
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The page: which byte means what.
+//!
+//! Version 1. All words are 32 bits in the byte order of the machine, at the
+//! same offsets on 32- and 64-bit machines. With `capacity` for the bytes in
+//! one slab:
+//!
+//! | offset | size | what |
+//! | --- | --- | --- |
+//! | 0 | 4 | magic number [`MAGIC`], written last: the page is initialised |
+//! | 4 | 4 | claim [`CLAIM`], written first: this memory is memtalk's |
+//! | 8 | 4 | layout version [`VERSION`] |
+//! | 12 | 4 | size of the page in bytes, a multiple of 64 |
+//! | 16 | 4 | `capacity`, in bytes: [`capacity_of`] the size |
+//! | 20 | 44 | zero |
+//! | 64 | 4 | seat of the first instance: 0 free, [`SEATED`] taken |
+//! | 68 | 4 | seat of the second instance |
+//! | 72 | 56 | zero |
+//! | 128 | 128 | ring struct of the first ring: the first instance sends |
+//! | 256 | `capacity` | slab of the first ring |
+//! | 256 + `capacity` | 128 | ring struct of the second ring: the second instance sends |
+//! | 384 + `capacity` | `capacity` | slab of the second ring |
+//!
+//! A ring struct is two cache lines, each written by one end only:
+//!
+//! | offset | what | written by |
+//! | --- | --- | --- |
+//! | 0 | tail: index word of the sender ([`CLOSED`](crate::CLOSED), [`FAILED`](crate::FAILED)) | the sender |
+//! | 4 | how many free bytes the sending end sleeps for; 0 while it is awake | the sender |
+//! | 64 | head: index word of the receiver | the receiver |
+//! | 68 | how many bytes the receiving end sleeps for; 0 while it is awake | the receiver |
+//!
+//! The tail is the index of the next byte to be sent, the head that of the next
+//! byte to be received. Both start at 0, count to `2 * capacity - 1` and start
+//! over; index `i` is byte `i mod capacity` of the slab.
+
+use core::mem::{align_of, offset_of, size_of};
+
+use crate::atomics::{Atomics, Native};
+
+/// The magic number, `talk` in ASCII when read from the most significant byte.
+/// Its bytes differ, so that a page from a machine of the other byte order is
+/// recognised as such.
+pub const MAGIC: u32 = 0x7461_6C6B;
+
+/// Written before anything else: tells memory that a creator began to
+/// initialise, and perhaps died over it, from memory that is somebody else's.
+pub const CLAIM: u32 = !MAGIC;
+
+/// The version of the layout and of the protocol.
+pub const VERSION: u32 = 1;
+
+/// A seat word: somebody sits here.
+pub const SEATED: u32 = 1;
+
+/// The alignment that a page needs, and the size of the cache lines that the
+/// two ends are kept apart by, in bytes.
+pub const LINE: usize = 64;
+
+/// What one end of a ring writes, on a cache line of its own.
+#[repr(C, align(64))]
+pub struct Line<A: Atomics> {
+    /// The index word: a sender's tail, a receiver's head.
+    pub index: A::Word,
+    /// How many bytes this end sleeps for, or 0.
+    pub want: A::Word,
+}
+
+/// The ring struct: the words of one ring.
+#[repr(C)]
+pub struct RingHeader<A: Atomics> {
+    /// Written by the sender.
+    pub sender: Line<A>,
+    /// Written by the receiver.
+    pub receiver: Line<A>,
+}
+
+/// What never changes once the page is initialised.
+#[repr(C, align(64))]
+pub struct Identity<A: Atomics> {
+    /// [`MAGIC`], written last.
+    pub magic: A::Word,
+    /// [`CLAIM`], written first.
+    pub claim: A::Word,
+    /// [`VERSION`].
+    pub version: A::Word,
+    /// Size of the page in bytes.
+    pub size: A::Word,
+    /// Bytes in one slab.
+    pub capacity: A::Word,
+}
+
+/// Who sits where.
+#[repr(C, align(64))]
+pub struct Seats<A: Atomics> {
+    /// The first instance's seat and the second's: 0 or [`SEATED`].
+    pub taken: [A::Word; 2],
+}
+
+/// The head of the page, before the first ring struct.
+#[repr(C)]
+pub struct Header<A: Atomics> {
+    /// What the page is.
+    pub identity: Identity<A>,
+    /// Who sits where.
+    pub seats: Seats<A>,
+}
+
+/// Bytes that a page needs beside its two slabs.
+pub const OVERHEAD: usize = size_of::<Header<Native>>() + 2 * size_of::<RingHeader<Native>>();
+
+/// The smallest page: one cache line of slab each way.
+pub const MIN_SIZE: usize = OVERHEAD + 2 * LINE;
+
+/// The largest page: 1 GiB, which keeps both slabs within
+/// [`Capacity::MAX`](crate::Capacity::MAX).
+pub const MAX_SIZE: usize = 1 << 30;
+
+/// The capacity in bytes of each ring in a page of `size` bytes, or `None`
+/// unless `size` is a multiple of 64 from [`MIN_SIZE`] to [`MAX_SIZE`].
+/// 1,856 for a page of 4,096 bytes.
+#[must_use]
+pub const fn capacity_of(size: usize) -> Option<u32> {
+    if size < MIN_SIZE || size > MAX_SIZE || !size.is_multiple_of(LINE) {
+        return None;
+    }
+    let slab = (size - OVERHEAD) / 2 / LINE * LINE;
+    // At most 2²⁹, by MAX_SIZE.
+    #[expect(clippy::cast_possible_truncation)]
+    Some(slab as u32)
+}
+
+/// Offset in bytes of the ring struct of ring `which` (0 or 1).
+pub(crate) const fn ring_offset(which: usize, capacity: u32) -> usize {
+    size_of::<Header<Native>>() + which * (size_of::<RingHeader<Native>>() + capacity as usize)
+}
+
+/// Offset in bytes of the slab of ring `which` (0 or 1).
+pub(crate) const fn slab_offset(which: usize, capacity: u32) -> usize {
+    ring_offset(which, capacity) + size_of::<RingHeader<Native>>()
+}
+
+// The table above, checked by the compiler.
+const _: () = {
+    assert!(offset_of!(Header<Native>, identity) == 0);
+    assert!(offset_of!(Identity<Native>, magic) == 0);
+    assert!(offset_of!(Identity<Native>, claim) == 4);
+    assert!(offset_of!(Identity<Native>, version) == 8);
+    assert!(offset_of!(Identity<Native>, size) == 12);
+    assert!(offset_of!(Identity<Native>, capacity) == 16);
+    assert!(offset_of!(Header<Native>, seats) == 64);
+    assert!(offset_of!(Seats<Native>, taken) == 0);
+    assert!(size_of::<Header<Native>>() == 128);
+    assert!(offset_of!(RingHeader<Native>, sender) == 0);
+    assert!(offset_of!(RingHeader<Native>, receiver) == 64);
+    assert!(offset_of!(Line<Native>, index) == 0);
+    assert!(offset_of!(Line<Native>, want) == 4);
+    assert!(size_of::<RingHeader<Native>>() == 128);
+    assert!(align_of::<Header<Native>>() == LINE);
+    assert!(align_of::<RingHeader<Native>>() == LINE);
+    assert!(OVERHEAD == 384);
+    assert!(matches!(capacity_of(4096), Some(1856)));
+    assert!(slab_offset(1, 1856) + 1856 == 4096);
+    assert!(MAGIC != MAGIC.swap_bytes() && CLAIM != 0);
+    // Everything fits, and stays aligned, at both ends of the range.
+    let mut sizes = [
+        MIN_SIZE,
+        MIN_SIZE + LINE,
+        4096,
+        65536,
+        MAX_SIZE - LINE,
+        MAX_SIZE,
+    ]
+    .as_slice();
+    while let [size, rest @ ..] = sizes {
+        match capacity_of(*size) {
+            Some(capacity) => {
+                assert!(capacity <= crate::Capacity::MAX);
+                assert!(ring_offset(1, capacity).is_multiple_of(LINE));
+                assert!(slab_offset(1, capacity) + capacity as usize <= *size);
+            }
+            None => panic!(),
+        }
+        sizes = rest;
+    }
+};

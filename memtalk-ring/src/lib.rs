@@ -1,0 +1,112 @@
+//! A single-producer single-consumer byte ring over memory that two parties
+//! share: two processes, a virtual machine and its host, two cores of a chip.
+//!
+//! # Contract
+//! - **FIFO, exact.** What the [`Sender`] commits, the [`Receiver`] gets, each
+//!   byte once and in order. Any bytes, in pieces of any size.
+//! - **Bounded.** A ring holds its capacity and no more; a full ring makes the
+//!   sender wait or return.
+//! - **Ends are explicit.** End of stream, giving up, and the receiver's
+//!   confirmation that all was delivered are different things, and an end that
+//!   is merely dropped has given up.
+//! - **The peer is not trusted.** Whatever it writes into the shared memory, an
+//!   end returns bytes or an [`Error`]: no panic, no access out of bounds. It
+//!   can of course send garbage, and it can stay silent for ever.
+//! - **No operating system.** No allocation, no `std`, no dependency; loads,
+//!   stores and fences of 32-bit words only, no read-modify-write. Sleeping and
+//!   waking are a trait, [`Wait`].
+//! - **Checked.** The protocol and its proof stand in one module, `side`; every
+//!   memory access and its reason in one table, [`order`]. The code is generic
+//!   over [`Atomics`], so that model checkers run exactly this code.
+//!
+//! What it is not: a queue of messages (it knows bytes), a queue for more than
+//! two parties, or a ring that grows.
+//!
+//! # Use
+//! A [`Page`] holds a ring each way, in a documented [`layout`]. One party
+//! initialises it, the other attaches; each takes the ends of its [`Seat`]:
+//!
+//! ```
+//! use core::ptr::NonNull;
+//! use memtalk_ring::{Page, RawRegion, Seat, Spin};
+//!
+//! #[repr(align(64))]
+//! struct Memory([u8; 4096]);
+//! let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096])))).cast();
+//! // SAFETY: it lives for ever, and nobody else knows of it.
+//! let region = unsafe { RawRegion::new(memory, 4096) };
+//!
+//! // One party …
+//! let page = Page::initialise(region)?;
+//! // SAFETY: the page is fresh, and we are alone at the first seat.
+//! let (mut to_second, _) = unsafe { page.ends(Seat::First, Spin) };
+//! assert_eq!(to_second.capacity(), 1856);
+//! assert_eq!(to_second.send(b"hello")?, 5);
+//! to_second.end();
+//!
+//! // … and the other, in another thread, process or machine.
+//! let page = Page::attach(region)?;
+//! // SAFETY: we are alone at the second seat.
+//! let (_, mut from_first) = unsafe { page.ends(Seat::Second, Spin) };
+//! let mut bytes = [0; 16];
+//! assert_eq!(from_first.receive(&mut bytes)?, 5);
+//! assert_eq!(&bytes[..5], b"hello");
+//! assert_eq!(from_first.wait()?, 0, "the end of the stream");
+//! from_first.close()?;
+//!
+//! // The certificate: all of it was delivered.
+//! assert!(to_second.delivered()?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Filling the ring in place, without a copy:
+//!
+//! ```
+//! # use core::ptr::NonNull;
+//! # use memtalk_ring::{Page, RawRegion, Seat, Spin};
+//! # #[repr(align(64))]
+//! # struct Memory([u8; 4096]);
+//! # let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096])))).cast();
+//! # let region = unsafe { RawRegion::new(memory, 4096) };
+//! # let page = Page::initialise(region)?;
+//! # let (mut sender, _) = unsafe { page.ends(Seat::First, Spin) };
+//! # let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
+//! let mut space = sender.space()?;
+//! let [(to, len), _] = space.parts();
+//! // A DMA controller or read(2) would do this.
+//! // SAFETY: `parts` are valid for writes.
+//! unsafe { to.write_bytes(b'x', len.min(3)) };
+//! space.commit(3);
+//!
+//! let filled = receiver.filled()?;
+//! let mut bytes = [0; 3];
+//! filled.copy_to(&mut bytes);
+//! filled.release(3);
+//! assert_eq!(&bytes, b"xxx");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![no_std]
+
+pub mod atomics;
+mod cursor;
+mod error;
+pub mod layout;
+mod memory;
+pub mod order;
+pub mod page;
+mod receiver;
+mod sender;
+mod side;
+mod wait;
+mod word;
+
+pub use atomics::{Atomics, Native};
+pub use cursor::Capacity;
+pub use error::Error;
+pub use memory::Memory;
+pub use page::{Page, PageError, RawRegion, Region, Seat};
+pub use receiver::{Filled, Receiver};
+pub use sender::{Sender, Space};
+pub use wait::{Spin, Wait};
+pub use word::{CLOSED, FAILED};

@@ -1,0 +1,120 @@
+//! Every access that the two ends make to shared words: its site, its memory
+//! ordering, and the reason.
+//!
+//! A site is a type, named in the code at the access itself
+//! (`A::load::<site::LoadTail>(…)`), so this table cannot drift from the code:
+//! an access without a row does not compile. A checker's backend may apply
+//! another ordering than the one stated here, and show that the proof then
+//! fails: that is what makes an ordering necessary, not only sufficient.
+//!
+//! Slab bytes are plain memory. That no two accesses to one of them race is
+//! what the orderings of the index words are for.
+
+use core::sync::atomic::Ordering;
+
+/// What a site does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reads a shared word.
+    Load,
+    /// Writes a shared word.
+    Store,
+    /// Orders the accesses around it.
+    Fence,
+}
+
+/// One place in the code that touches shared words.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The site's name, unique in the table.
+    pub name: &'static str,
+    /// What it does.
+    pub access: Access,
+    /// The memory ordering that it uses.
+    pub ordering: Ordering,
+    /// What this ordering is for.
+    pub reason: &'static str,
+}
+
+/// A type that names one site.
+pub trait Site: 'static {
+    /// The site's row in [`TABLE`].
+    const ROW: Row;
+}
+
+macro_rules! sites {
+    ($($name:ident: $access:ident $ordering:ident, $reason:literal;)*) => {
+        /// The sites, a type each.
+        pub mod site {
+            use super::{Access, Ordering, Row, Site};
+            $(
+                #[doc = $reason]
+                #[derive(Clone, Copy, Debug)]
+                pub struct $name;
+
+                impl Site for $name {
+                    const ROW: Row = Row {
+                        name: stringify!($name),
+                        access: Access::$access,
+                        ordering: Ordering::$ordering,
+                        reason: $reason,
+                    };
+                }
+            )*
+        }
+
+        /// All sites.
+        pub const TABLE: &[Row] = &[$(<site::$name as Site>::ROW),*];
+    };
+}
+
+sites! {
+    PublishTail: Store Release,
+        "The bytes before the new tail are in the slab before the receiver can see that tail.";
+    LoadTail: Load Acquire,
+        "The receiver reads a byte of the slab only after the sender wrote it.";
+    PublishHead: Store Release,
+        "The receiver has read the bytes before the new head before the sender can see that head.";
+    LoadHead: Load Acquire,
+        "The sender overwrites a byte of the slab only after the receiver read it.";
+    Announce: Store Relaxed,
+        "\"I want this many\": ordered before the look that follows by AnnounceFence.";
+    AnnounceFence: Fence SeqCst,
+        "Half of the store-buffering pair: either the second look sees what the peer published, or the peer sees the announcement.";
+    SecondLook: Load Relaxed,
+        "Only compared with the word seen before: equal, sleep on it; changed, start over with an acquire load.";
+    Retract: Store Relaxed,
+        "\"I am awake\": a peer that sees it late wakes once too often, which costs a system call and harms nothing.";
+    PublishFence: Fence SeqCst,
+        "The other half of the store-buffering pair, between publishing and looking for an announcement.";
+    LoadWant: Load Relaxed,
+        "Read after PublishFence, which orders it.";
+    MournLoad: Load Acquire,
+        "The survivor passes on what a dead peer published, so it must have seen what came before.";
+    MournStore: Store Release,
+        "The survivor's end sees the dead peer's last bytes when it sees the failure.";
+    HeaderStore: Store Relaxed,
+        "Ordered before the magic number by PublishMagic.";
+    PublishMagic: Store Release,
+        "All else in the page is initialised before anyone can see the magic number.";
+    LoadMagic: Load Acquire,
+        "Nothing else of the page is read before the magic number was seen.";
+    HeaderLoad: Load Relaxed,
+        "Ordered after the magic number by LoadMagic.";
+    TakeSeat: Store Release,
+        "Whoever sees the seat taken sees what its owner did to the page before.";
+    LookAtSeat: Load Acquire,
+        "Pairs with TakeSeat.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    #[test]
+    fn names_are_unique() {
+        for (i, row) in TABLE.iter().enumerate() {
+            assert!(TABLE.iter().skip(i + 1).all(|other| other.name != row.name));
+        }
+    }
+}

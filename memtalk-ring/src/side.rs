@@ -1,0 +1,356 @@
+//! The protocol of the ring, with its proof.
+//!
+//! # One machine, used twice
+//! The two ends of a ring do the same thing. Each owns an index that only it
+//! writes. Between the two indices lie the *used* bytes, from head up to tail;
+//! the rest of the capacity is *free*. The sender turns free bytes into used
+//! ones by moving the tail on, the receiver used ones into free ones by moving
+//! the head on. What one end may move over is what is *available* to it: free
+//! bytes to the sender, used bytes to the receiver. [`Side`] is that machine;
+//! [`Role`] says which end it is. [`Sender`](crate::Sender) and
+//! [`Receiver`](crate::Receiver) add the copying.
+//!
+//! # No byte is read before it is written, nor overwritten before it is read
+//! 1. *An end knows its own index* and never reads it back from shared memory.
+//! 2. *`available` is conservative.* It is computed from the peer's index as
+//!    last seen. The peer only ever moves its index on, which makes more bytes
+//!    available to us, never fewer; and our own moves are subtracted. So at any
+//!    time at least `available` bytes really are available, and nobody but us
+//!    can change that. This is why a stale view is safe.
+//! 3. *Ownership passes with the index.* An end touches only slab bytes that
+//!    are available to it. The peer touched them last before it published the
+//!    index that made them available (release), and we saw that index (acquire)
+//!    before we touch them. Both directions: written before read, and read
+//!    before overwritten.
+//!
+//! # No wake-up is lost
+//! An end that finds too little available may sleep on the peer's index word.
+//! This is Dekker's pattern:
+//!
+//! ```text
+//! the waiting end                      the publishing end
+//!   want := n        (Announce)          index := new    (Publish…)
+//!   fence SeqCst     (AnnounceFence)     fence SeqCst    (PublishFence)
+//!   look again       (SecondLook)        look at want    (LoadWant)
+//!   unchanged: sleep on the word         wanted, and there: wake the word
+//! ```
+//!
+//! The two fences are in one total order. If the waiting end's comes first, the
+//! publishing end sees the announcement and wakes; the sleeper then either
+//! sleeps already and is woken, or has yet to compare the word, finds it
+//! changed, and does not sleep. If the publishing end's comes first, the second
+//! look sees the new index and the waiting end does not sleep. With SeqCst
+//! *accesses* in place of the fences this would not follow: they order nothing
+//! against the relaxed accesses around them.
+//!
+//! The word cannot go round and come back to the value that was seen: the
+//! sleeping end stands still, so the peer can move its index by at most one
+//! capacity, and there are twice as many indices.
+//!
+//! The announcement says *how many* bytes are wanted, so that a sender that
+//! sleeps on a full ring is woken when a good part of it is free, not for each
+//! byte. The publishing end compares this with what it knows to be available to
+//! the peer *at least as far as it can tell*: capacity minus its own, possibly
+//! stale, `available`. That errs upwards, so it wakes too often rather than too
+//! rarely. `n` is at most the capacity, so a peer that moves on as far as it can
+//! reaches it.
+//!
+//! # Ends
+//! An end state shares the word with the index ([`word`](crate::word)), so
+//! whoever sees the end of a stream has also seen its last byte, and a process
+//! that sleeps on the word cannot sleep through the end. Ends always wake.
+//! A receiver closes only after everything was received up to and including
+//! the end of the stream: that is the sender's certificate of delivery.
+//!
+//! # The peer is not trusted
+//! The peer's word is loaded once, decoded, checked, and only then used. It
+//! must be a valid index, leave at most a capacity used, and not take back what
+//! was available; a receiver must not confirm what it was not sent. Anything
+//! else is [`Error::Corrupt`], for good. Whatever the peer writes, an end
+//! accesses only its slab.
+
+use crate::Error;
+use crate::atomics::Atomics;
+use crate::cursor::Capacity;
+use crate::layout::{Line, RingHeader};
+use crate::memory::{Byte, Memory};
+use crate::order::{Site, site};
+use crate::wait::Wait;
+use crate::word::{FAILED, State, decode, encode};
+
+/// Which of the two ends.
+pub(crate) trait Role {
+    /// The site that publishes this end's index.
+    type Publish: Site;
+    /// The site that reads the peer's index.
+    type Look: Site;
+
+    /// The cache line that this end writes.
+    fn mine<A: Atomics>(ring: &RingHeader<A>) -> &Line<A>;
+
+    /// The cache line that the peer writes.
+    fn theirs<A: Atomics>(ring: &RingHeader<A>) -> &Line<A>;
+
+    /// How many bytes are available to this end; `None` if the indices cannot be.
+    fn available(capacity: Capacity, mine: u32, theirs: u32) -> Option<u32>;
+
+    /// Whether the peer may be closed while we are in `state` and it has left
+    /// `remaining` bytes of the ring to itself.
+    fn may_close(state: State, remaining: u32) -> bool;
+}
+
+/// The end that writes the tail and waits for free bytes.
+pub(crate) enum Sending {}
+
+impl Role for Sending {
+    type Publish = site::PublishTail;
+    type Look = site::LoadHead;
+
+    fn mine<A: Atomics>(ring: &RingHeader<A>) -> &Line<A> {
+        &ring.sender
+    }
+
+    fn theirs<A: Atomics>(ring: &RingHeader<A>) -> &Line<A> {
+        &ring.receiver
+    }
+
+    fn available(capacity: Capacity, mine: u32, theirs: u32) -> Option<u32> {
+        let used = capacity.used(mine, theirs)?;
+        Some(capacity.bytes() - used)
+    }
+
+    /// A receiver confirms an end that we sent, and not before it took all.
+    fn may_close(state: State, remaining: u32) -> bool {
+        state == State::Closed && remaining == 0
+    }
+}
+
+/// The end that writes the head and waits for used bytes.
+pub(crate) enum Receiving {}
+
+impl Role for Receiving {
+    type Publish = site::PublishHead;
+    type Look = site::LoadTail;
+
+    fn mine<A: Atomics>(ring: &RingHeader<A>) -> &Line<A> {
+        &ring.receiver
+    }
+
+    fn theirs<A: Atomics>(ring: &RingHeader<A>) -> &Line<A> {
+        &ring.sender
+    }
+
+    fn available(capacity: Capacity, mine: u32, theirs: u32) -> Option<u32> {
+        capacity.used(theirs, mine)
+    }
+
+    /// A sender ends its stream when it likes.
+    fn may_close(_state: State, _remaining: u32) -> bool {
+        true
+    }
+}
+
+/// Wanted by an end that waits for its peer's end only: more than any capacity.
+pub(crate) const THE_END: u32 = u32::MAX;
+
+/// One end of a ring: its own index, and what it knows of the peer.
+pub(crate) struct Side<R: Role, M: Memory, W> {
+    memory: M,
+    wait: W,
+    capacity: Capacity,
+    /// Our index, as last published.
+    index: u32,
+    /// Our own state, as last published.
+    state: State,
+    /// At most the capacity. Really available, and only we can take it away.
+    available: u32,
+    /// The peer's word as last loaded; what it said is in `available` and `peer`.
+    seen: u32,
+    /// The peer's state. Once it is not `Open`, the word is not looked at again.
+    peer: State,
+    /// The peer wrote something that no honest peer writes.
+    corrupt: bool,
+    role: core::marker::PhantomData<R>,
+}
+
+impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
+    /// An end that stands at index 0, as does its peer.
+    pub(crate) fn new(memory: M, wait: W) -> Self {
+        let capacity = memory.capacity();
+        Self {
+            memory,
+            wait,
+            capacity,
+            index: 0,
+            state: State::Open,
+            // No index of 0 is refused, so the default is never used.
+            available: R::available(capacity, 0, 0).unwrap_or(0),
+            seen: 0,
+            peer: State::Open,
+            corrupt: false,
+            role: core::marker::PhantomData,
+        }
+    }
+
+    pub(crate) fn capacity(&self) -> u32 {
+        self.capacity.bytes()
+    }
+
+    /// Bytes that were available at the last [`look`](Self::look), less those
+    /// that we moved over since.
+    pub(crate) fn available(&self) -> u32 {
+        self.available
+    }
+
+    /// `len`, or as much of it as is [`available`](Self::available).
+    #[inline]
+    pub(crate) fn at_most(&self, len: usize) -> u32 {
+        u32::try_from(len).map_or(self.available, |len| len.min(self.available))
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    pub(crate) fn peer(&self) -> State {
+        self.peer
+    }
+
+    /// Loads the peer's word, checks it, and takes note of what it says.
+    #[inline]
+    pub(crate) fn look(&mut self) -> Result<(), Error> {
+        if self.corrupt {
+            return Err(Error::Corrupt);
+        }
+        if self.peer != State::Open {
+            return Ok(());
+        }
+        let theirs = R::theirs(self.memory.header());
+        self.seen = M::Atomics::load::<R::Look>(&theirs.index);
+        match self.judge(self.seen) {
+            Some((available, peer)) => {
+                self.available = available;
+                self.peer = peer;
+                Ok(())
+            }
+            None => {
+                self.corrupt = true;
+                Err(Error::Corrupt)
+            }
+        }
+    }
+
+    /// What a word of the peer means, or `None` if no honest peer writes it.
+    #[inline]
+    fn judge(&self, word: u32) -> Option<(u32, State)> {
+        let (index, peer) = decode(word)?;
+        let available = R::available(self.capacity, self.index, index)?;
+        let honest = available >= self.available
+            && (peer != State::Closed
+                || R::may_close(self.state, self.capacity.bytes() - available));
+        honest.then_some((available, peer))
+    }
+
+    /// Where the first `len` available bytes lie: up to the end of the slab, and
+    /// on from its start. `len` is at most [`available`](Self::available).
+    #[inline]
+    pub(crate) fn parts(&self, len: u32) -> [(*const Byte<M>, usize); 2] {
+        let (first, second) = self.capacity.split(self.index, len);
+        let slab = self.memory.slab();
+        let slot = self.capacity.slot(self.index) as usize;
+        // SAFETY: a slot is less than the capacity, for which `slab` is valid.
+        let from = unsafe { slab.add(slot) };
+        [(from, first as usize), (slab, second as usize)]
+    }
+
+    /// Moves our index on by `by` bytes, at most [`available`](Self::available),
+    /// and publishes it.
+    #[inline]
+    pub(crate) fn advance(&mut self, by: u32) {
+        debug_assert!(by <= self.available);
+        if by == 0 || self.state != State::Open {
+            return;
+        }
+        self.index = self.capacity.advance(self.index, by);
+        self.available -= by;
+        self.publish();
+    }
+
+    /// Publishes that this end is over. Only the first end counts.
+    pub(crate) fn end(&mut self, how: State) {
+        if self.state == State::Open {
+            self.state = how;
+            self.publish();
+        }
+    }
+
+    #[inline]
+    fn publish(&mut self) {
+        let mine = R::mine(self.memory.header());
+        M::Atomics::store::<R::Publish>(&mine.index, encode(self.index, self.state));
+        if !W::SLEEPS {
+            return;
+        }
+        M::Atomics::fence::<site::PublishFence>();
+        let theirs = R::theirs(self.memory.header());
+        let want = M::Atomics::load::<site::LoadWant>(&theirs.want);
+        let there = self.capacity.bytes() - self.available;
+        if want != 0 && (there >= want || self.state != State::Open) {
+            self.wait.wake(&mine.index);
+        }
+    }
+
+    /// Waits until at least `want` bytes are available or the peer has ended.
+    /// `want` is at most the capacity, or [`THE_END`].
+    pub(crate) fn wait(&mut self, want: u32) -> Result<(), Error> {
+        let mut looks = 0_u32;
+        loop {
+            self.look()?;
+            if self.available >= want || self.peer != State::Open {
+                return Ok(());
+            }
+            looks = looks.saturating_add(1);
+            if !self.wait.pause(looks) {
+                self.sleep(want);
+            }
+        }
+    }
+
+    /// Completes the `Debug` output of an end.
+    pub(crate) fn describe(&self, mut f: core::fmt::DebugStruct<'_, '_>) -> core::fmt::Result {
+        f.field("capacity", &self.capacity.bytes())
+            .field("index", &self.index)
+            .field("state", &self.state)
+            .field("available", &self.available)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+
+    /// Sleeps until the peer publishes, unless it did since the last look.
+    fn sleep(&mut self, want: u32) {
+        let mine = R::mine(self.memory.header());
+        let theirs = R::theirs(self.memory.header());
+        M::Atomics::store::<site::Announce>(&mine.want, want);
+        M::Atomics::fence::<site::AnnounceFence>();
+        if M::Atomics::load::<site::SecondLook>(&theirs.index) == self.seen {
+            self.wait.sleep(&theirs.index, self.seen);
+        }
+        M::Atomics::store::<site::Retract>(&mine.want, 0);
+    }
+}
+
+/// Marks the end with role `R` as failed, in the name of a peer that has died,
+/// and wakes who waits for it. Returns whether it was still open.
+///
+/// With the word changed before the wake-up, nobody can fall asleep on the old
+/// value afterwards.
+pub(crate) fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -> bool {
+    let dead = &R::mine(memory.header()).index;
+    let last = M::Atomics::load::<site::MournLoad>(dead);
+    let open = matches!(decode(last), Some((_, State::Open)));
+    if open {
+        M::Atomics::store::<site::MournStore>(dead, last | FAILED);
+    }
+    wait.wake(dead);
+    open
+}

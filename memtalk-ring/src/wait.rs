@@ -1,0 +1,49 @@
+//! How an end waits for its peer, and how the peer ends that wait.
+//!
+//! The protocol is [`side`](crate::side)'s; this is the part that depends on
+//! where the ring runs: a futex in a process, a spin loop or an event
+//! instruction on bare metal, a modelled futex in a checker.
+
+use crate::atomics::Atomics;
+
+/// A way to wait for a word to change.
+///
+/// Both ends of a ring must agree: if one end sleeps, its peer must be able to
+/// wake it ([`SLEEPS`](Self::SLEEPS) on both).
+pub trait Wait<A: Atomics> {
+    /// Whether ends that use this sleep, and wake sleepers. Where it is `false`,
+    /// publishing costs no fence and no look at the peer's announcement.
+    const SLEEPS: bool;
+
+    /// Called between two looks at the peer's word, with the number of looks
+    /// since this wait began, the first time 1. `true`: look again. `false`:
+    /// stop looking and sleep; only if [`SLEEPS`](Self::SLEEPS).
+    fn pause(&mut self, looks: u32) -> bool;
+
+    /// Sleeps on `word` until a wake-up, if `word` still holds `seen`; returns
+    /// at once otherwise. The comparison and falling asleep must be one step
+    /// with respect to [`wake`](Self::wake). Returning early is allowed.
+    fn sleep(&mut self, word: &A::Word, seen: u32);
+
+    /// Wakes whoever sleeps on `word`.
+    fn wake(&self, word: &A::Word);
+}
+
+/// Waits by looking again: for peers that both run all the time, such as two
+/// cores, and for ends that never wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spin;
+
+impl<A: Atomics> Wait<A> for Spin {
+    const SLEEPS: bool = false;
+
+    #[inline]
+    fn pause(&mut self, _looks: u32) -> bool {
+        core::hint::spin_loop();
+        true
+    }
+
+    fn sleep(&mut self, _word: &A::Word, _seen: u32) {}
+
+    fn wake(&self, _word: &A::Word) {}
+}
