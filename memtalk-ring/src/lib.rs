@@ -105,7 +105,7 @@ pub use atomics::{Atomics, Native};
 pub use cursor::Capacity;
 pub use error::Error;
 pub use memory::Memory;
-pub use page::{Page, PageError, RawRegion, Region, Seat};
+pub use page::{Departure, Page, PageError, RawRegion, Region, Seat};
 pub use receiver::{Filled, Receiver};
 pub use sender::{Sender, Space};
 pub use wait::{Spin, Wait};

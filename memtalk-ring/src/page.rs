@@ -23,6 +23,7 @@ use crate::memory::Memory;
 use crate::order::site;
 use crate::side::{Receiving, Sending, mourn};
 use crate::wait::Wait;
+use crate::word::State;
 use crate::{Receiver, Sender};
 
 /// Memory that holds a page, for as long as the value lives: a mapping, a static
@@ -104,6 +105,17 @@ impl Seat {
             Self::Second => 1,
         }
     }
+}
+
+/// How a peer went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// It closed both its ends: both streams are complete.
+    Complete,
+    /// It ended both, but said that it gave up on one.
+    GaveUp,
+    /// It left an end open.
+    Died,
 }
 
 /// Why memory is not a page that we can talk through. Nothing was written to it.
@@ -338,15 +350,19 @@ impl<R: Region> Page<R> {
         (sender, receiver)
     }
 
-    /// Speaks for the peer at `seat`, which has died: marks what it left open as
-    /// failed and wakes who waits for it. Returns whether anything was left open.
+    /// Speaks for the peer at `seat`, which is gone: marks what it left open as
+    /// failed, wakes who waits for it, and tells how it went.
     ///
     /// Call it when the peer cannot write any more, and only then: an index word
     /// has one writer at a time.
-    pub fn mourn<W: Wait<Native>>(&self, seat: Seat, wait: &W) -> bool {
+    pub fn mourn<W: Wait<Native>>(&self, seat: Seat, wait: &W) -> Departure {
         let sending = mourn::<Sending, _, _>(&self.memory(seat.index()), wait);
         let receiving = mourn::<Receiving, _, _>(&self.memory(seat.peer().index()), wait);
-        sending || receiving
+        match (sending, receiving) {
+            (Some(State::Closed), Some(State::Closed)) => Departure::Complete,
+            (Some(State::Open), _) | (_, Some(State::Open)) => Departure::Died,
+            _ => Departure::GaveUp,
+        }
     }
 
     fn memory(&self, which: usize) -> PageRing<R> {

@@ -339,18 +339,22 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
     }
 }
 
-/// Marks the end with role `R` as failed, in the name of a peer that has died,
-/// and wakes who waits for it. Returns whether it was still open.
+/// Marks the end with role `R` as failed if it is still open, in the name of a
+/// peer that is gone, and wakes who waits for it. Returns the state it was left
+/// in; `None` if its word makes no sense.
 ///
 /// With the word changed before the wake-up, nobody can fall asleep on the old
 /// value afterwards.
-pub(crate) fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -> bool {
-    let dead = &R::mine(memory.header()).index;
-    let last = M::Atomics::load::<site::MournLoad>(dead);
-    let open = matches!(decode(last), Some((_, State::Open)));
-    if open {
-        M::Atomics::store::<site::MournStore>(dead, last | FAILED);
+pub(crate) fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(
+    memory: &M,
+    wait: &W,
+) -> Option<State> {
+    let left = &R::mine(memory.header()).index;
+    let last = M::Atomics::load::<site::MournLoad>(left);
+    let state = decode(last).map(|(_, state)| state);
+    if state == Some(State::Open) {
+        M::Atomics::store::<site::MournStore>(left, last | FAILED);
     }
-    wait.wake(dead);
-    open
+    wait.wake(left);
+    state
 }

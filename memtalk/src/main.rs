@@ -1,1 +1,5 @@
-fn main() {}
+//! The `memtalk` command.
+
+fn main() -> std::process::ExitCode {
+    memtalk::cli::main().into()
+}

@@ -1,0 +1,233 @@
+//! The command line: options, messages, exit statuses.
+
+use std::ffi::OsString;
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
+use crate::pump::{self, Failure, Totals};
+use crate::sys::signal;
+use crate::{Error, Name, NameError, Options};
+
+/// Talk to another process through a page of shared memory.
+///
+/// Run the same command twice, in either order. What one reads from its standard
+/// input, the other writes to its standard output, both ways at once.
+#[derive(Debug, Parser)]
+#[command(name = "memtalk", version, max_term_width = 80, after_help = STATUSES)]
+struct Args {
+    /// POSIX shared memory object to talk through, like /someobject
+    #[arg(short, long, value_name = "NAME", value_parser = name_parser())]
+    file: Name,
+
+    /// Pages to create the object with [default: 1]; with more, fewer and larger
+    /// pieces are moved
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=262_144))]
+    pages: Option<u32>,
+
+    /// Give up if no peer comes within this time
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    timeout: Option<Duration>,
+
+    /// Say on standard error what happens
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+const STATUSES: &str = "\
+Exit status:
+  0    both streams complete: every byte was written at the other end
+  1    this side failed: reading stdin, writing stdout, a system call
+  3    no peer came within the --timeout
+  4    the peer died or stopped early: a stream is incomplete
+  5    two processes already talk through this object
+  6    the object is not memtalk's, or of another version, layout or size
+  255  usage: -f is missing or no valid name, unknown option
+  INT, TERM, HUP: cleaned up, then the signal's default action";
+
+fn name_parser() -> impl TypedValueParser<Value = Name> {
+    OsStringValueParser::new()
+        .try_map(|name: OsString| -> Result<Name, NameError> { Name::new(name) })
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "a number of seconds is expected, like 2 or 0.5".into())
+}
+
+/// How the command ends, as its exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Complete = 0,
+    Failed = 1,
+    Timeout = 3,
+    Incomplete = 4,
+    Busy = 5,
+    Foreign = 6,
+    Usage = 255,
+}
+
+impl From<&Error> for Status {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Pages { .. } => Self::Usage,
+            Error::Timeout(_) => Self::Timeout,
+            Error::PeerDied | Error::PeerStopped | Error::Corrupt => Self::Incomplete,
+            Error::Busy | Error::Stuck => Self::Busy,
+            Error::Foreign(_)
+            | Error::NotAnObject
+            | Error::PagesDiffer { .. }
+            | Error::Truncated => Self::Foreign,
+            Error::Ended | Error::NotAtEnd | Error::System { .. } => Self::Failed,
+        }
+    }
+}
+
+impl Failure {
+    fn status(&self) -> Status {
+        match self {
+            Self::Input(_) | Self::Output(_) => Status::Failed,
+            Self::Talk(error) => error.into(),
+        }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(error) => {
+                write!(
+                    f,
+                    "cannot read standard input: {error}; what was read before was sent"
+                )
+            }
+            Self::Output(error) => {
+                write!(
+                    f,
+                    "cannot write standard output: {error}; the peer's stream is incomplete here"
+                )
+            }
+            Self::Talk(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The whole program. Returns its exit status.
+#[must_use]
+pub fn main() -> u8 {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let status = if error.use_stderr() {
+                Status::Usage
+            } else {
+                Status::Complete
+            };
+            // Nothing is left to be told if this fails.
+            let _ = error.print();
+            return status as u8;
+        }
+    };
+    let status = match talk(&args) {
+        Ok(()) => Status::Complete,
+        Err(failure) => {
+            say(&args.file, &failure);
+            failure.status()
+        }
+    };
+    status as u8
+}
+
+/// One line on standard error. If that fails there is nobody to tell.
+fn say(name: &Name, what: &dyn Display) {
+    let _ = writeln!(io::stderr(), "memtalk: {name}: {what}");
+}
+
+fn talk(args: &Args) -> Result<(), Failure> {
+    let system = |doing| move |e| Failure::Talk(Error::system(doing)(e));
+    let note = |what: &dyn Display| {
+        if args.verbose {
+            say(&args.file, what);
+        }
+    };
+    signal::ignore_file_size_signal();
+    signal::guard_against_truncation().map_err(system("install a signal handler"))?;
+    // Signals wait from here on, until there is something to clean up.
+    let signals = signal::block().map_err(system("block signals"))?;
+
+    let mut options = Options::new();
+    if let Some(pages) = args.pages {
+        options = options.pages(pages as usize);
+    }
+    if let Some(timeout) = args.timeout {
+        options = options.timeout(timeout);
+    }
+    let waiting = options.sit_down(&args.file).map_err(Failure::Talk)?;
+    let remover = waiting.name_remover();
+    let on_signal = remover.clone();
+    thread::Builder::new()
+        .name("memtalk-signal".into())
+        .spawn(move || {
+            if let Ok(signal) = signals.wait() {
+                // The next to come finds the name free, or an object that
+                // nobody sits at.
+                let _ = on_signal.remove();
+                signals.die(signal)
+            }
+        })
+        .map_err(system("start a thread"))?;
+
+    note(&"waiting for a peer");
+    let channel = waiting.wait_for_peer().map_err(Failure::Talk)?;
+    note(&format_args!(
+        "a peer is there; {} bytes fit under way in each direction",
+        channel.sender.capacity()
+    ));
+    let began = Instant::now();
+    let result = pump::run(channel);
+    // The ends may still be in use by threads that wait for their descriptors,
+    // so the name is all that we remove; the end of the process does the rest.
+    if let Err(error) = remover.remove() {
+        note(&error);
+    }
+    let Totals { sent, received } = result?;
+    note(&format_args!(
+        "sent {sent} bytes, received {received} bytes, in {:.3} s",
+        began.elapsed().as_secs_f64()
+    ));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::{Args, parse_seconds};
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_fits_eighty_columns() {
+        let help = Args::command().render_long_help().to_string();
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_non_negative_numbers() {
+        assert_eq!(parse_seconds("0.5").unwrap().as_millis(), 500);
+        for wrong in ["", "x", "-1", "nan", "inf", "1e300"] {
+            assert!(parse_seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What can go wrong with a talk, in words that say what to do.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use memtalk_ring::PageError;
+
+/// Why a talk did not come about, or did not end well.
+///
+/// [`Display`](fmt::Display) is one line that says what happened and what to do.
+/// The ends of a channel return it inside an [`io::Error`]:
+/// [`from_io`](Self::from_io) gets it out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The number of pages is 0, or more than memtalk can use: the most.
+    Pages {
+        /// The largest number of pages.
+        most: usize,
+    },
+    /// No peer came in time.
+    Timeout(Duration),
+    /// Two processes already talk through this object.
+    Busy,
+    /// Another process has been holding the object's lock for too long.
+    Stuck,
+    /// The object is not memtalk's, or of another layout. It was left untouched.
+    Foreign(PageError),
+    /// What the name leads to is not a shared memory object at all.
+    NotAnObject,
+    /// The object has another number of pages than was asked for.
+    PagesDiffer {
+        /// Pages that were asked for.
+        asked: usize,
+        /// Size of the object in pages.
+        found: usize,
+    },
+    /// The peer died: what it had sent was delivered, the stream is incomplete.
+    PeerDied,
+    /// The peer stopped reading or writing before the end of the stream.
+    PeerStopped,
+    /// The shared memory holds what no peer writes.
+    Corrupt,
+    /// Somebody truncated the object while it was in use.
+    Truncated,
+    /// This end was closed before.
+    Ended,
+    /// The stream cannot be confirmed before its end was reached.
+    NotAtEnd,
+    /// A system call failed.
+    System {
+        /// What it was for, as in "cannot …".
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err` on a system call that was to do `doing`.
+    pub(crate) fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::System { doing, source }
+    }
+
+    /// The memtalk error inside an [`io::Error`] that an end returned; `None` if
+    /// it comes from the caller's own file.
+    #[must_use]
+    pub fn from_io(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Pages { .. } | Self::Ended | Self::NotAtEnd => io::ErrorKind::InvalidInput,
+            Self::Timeout(_) => io::ErrorKind::TimedOut,
+            Self::Busy | Self::Stuck => io::ErrorKind::ResourceBusy,
+            Self::Foreign(_)
+            | Self::NotAnObject
+            | Self::PagesDiffer { .. }
+            | Self::Corrupt
+            | Self::Truncated => io::ErrorKind::InvalidData,
+            Self::PeerDied | Self::PeerStopped => io::ErrorKind::ConnectionReset,
+            Self::System { source, .. } => source.kind(),
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.kind(), error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pages { most } => write!(f, "the number of pages must be from 1 to {most}"),
+            Self::Timeout(after) => write!(
+                f,
+                "no peer came within {} s; start the other side, or allow more time",
+                after.as_secs_f64()
+            ),
+            Self::Busy => {
+                f.write_str("two processes already talk through this object; use another name")
+            }
+            Self::Stuck => f.write_str(
+                "another process keeps this object locked; is one stopped? end it, or use another name",
+            ),
+            Self::Foreign(reason) => write!(
+                f,
+                "not a memtalk object of this version, left untouched ({reason}); use another name, or remove the object"
+            ),
+            Self::NotAnObject => {
+                f.write_str("the name leads to something that is no shared memory object; use another name")
+            }
+            Self::PagesDiffer { asked, found } => write!(
+                f,
+                "the object has {found} page(s), not {asked}; leave --pages out, or start both sides with the same number"
+            ),
+            Self::PeerDied => f.write_str(
+                "the peer died; what it had sent was delivered, but the streams are incomplete",
+            ),
+            Self::PeerStopped => f.write_str(
+                "the peer stopped before its streams were complete; see its own message",
+            ),
+            Self::Corrupt => f.write_str(
+                "the shared memory was overwritten by something that is not memtalk; start both sides again",
+            ),
+            Self::Truncated => f.write_str(
+                "another process truncated the shared memory object; start both sides again",
+            ),
+            Self::Ended => f.write_str("this end of the channel was closed before"),
+            Self::NotAtEnd => f.write_str("the end of the stream was not reached yet"),
+            Self::System { doing, source } => write!(f, "cannot {doing}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Foreign(reason) => Some(reason),
+            Self::System { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! How the ends wait in a process: look again for a little while, then sleep.
+//!
+//! Sleeping and being woken costs several microseconds each, a hundred times
+//! what the peer needs for its next piece, so a look is tried first. But looking
+//! costs processor time, which the programs at the other ends of our pipes may
+//! need. So each end learns: a wait that ended while looking doubles the number
+//! of looks for the next one, a wait that went to sleep halves it. An idle end
+//! therefore sleeps, and uses no processor time at all.
+
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU32;
+
+use memtalk_ring::{Native, Wait};
+
+use crate::sys;
+
+/// Fewest and most looks before sleeping. One look takes some tens of
+/// nanoseconds, most of it the processor's pause instruction.
+const FEWEST: u32 = 16;
+const MOST: u32 = 1024;
+
+/// Waits with a futex, after looking for a while.
+#[derive(Clone, Debug)]
+pub(crate) struct Futex {
+    /// Looks before sleeping.
+    patience: u32,
+    /// Whether the last wait went to sleep.
+    slept: bool,
+}
+
+impl Futex {
+    pub(crate) fn new() -> Self {
+        Self {
+            patience: FEWEST,
+            slept: true,
+        }
+    }
+}
+
+/// Whether a peer can make progress while we look.
+fn another_processor() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| std::thread::available_parallelism().is_ok_and(|n| n.get() > 1))
+}
+
+impl Wait<Native> for Futex {
+    const SLEEPS: bool = true;
+
+    fn pause(&mut self, looks: u32) -> bool {
+        if looks == 1 {
+            self.patience = match self.slept {
+                true => (self.patience / 2).max(FEWEST),
+                false => (self.patience * 2).min(MOST),
+            };
+            self.slept = false;
+        }
+        if looks < self.patience && another_processor() {
+            std::hint::spin_loop();
+            return true;
+        }
+        self.slept = true;
+        false
+    }
+
+    fn sleep(&mut self, word: &AtomicU32, seen: u32) {
+        sys::futex::wait(word, seen, None);
+    }
+
+    fn wake(&self, word: &AtomicU32) {
+        sys::futex::wake(word);
+    }
+}

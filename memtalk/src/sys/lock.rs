@@ -1,0 +1,70 @@
+//! Open file description locks: byte-range locks that belong to an open file,
+//! not to a process, and that the kernel drops when the last user of that open
+//! file is gone, however it went (`fcntl_locking(2)`).
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+
+use super::retry;
+
+/// What a lock keeps others from.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// Holds off [`Write`](Self::Write) locks.
+    Read,
+    /// Holds off all other locks.
+    Write,
+}
+
+impl Kind {
+    fn raw(self) -> libc::c_int {
+        match self {
+            Self::Read => libc::F_RDLCK,
+            Self::Write => libc::F_WRLCK,
+        }
+    }
+}
+
+/// Tries to lock `byte`; `false` if somebody else's lock is in the way.
+pub(crate) fn try_lock(file: &File, byte: u8, kind: Kind) -> io::Result<bool> {
+    match fcntl(file, libc::F_OFD_SETLK, byte, kind.raw()) {
+        Ok(_) => Ok(true),
+        Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// Locks `byte`, asleep for as long as that takes.
+pub(crate) fn lock(file: &File, byte: u8, kind: Kind) -> io::Result<()> {
+    fcntl(file, libc::F_OFD_SETLKW, byte, kind.raw()).map(drop)
+}
+
+/// Gives up the lock on `byte`, if there is one.
+pub(crate) fn unlock(file: &File, byte: u8) -> io::Result<()> {
+    fcntl(file, libc::F_OFD_SETLK, byte, libc::F_UNLCK).map(drop)
+}
+
+/// Whether somebody else holds a write lock on `byte`. Read locks do not count.
+pub(crate) fn is_write_locked(file: &File, byte: u8) -> io::Result<bool> {
+    let found = fcntl(file, libc::F_OFD_GETLK, byte, libc::F_RDLCK)?;
+    Ok(libc::c_int::from(found.l_type) != libc::F_UNLCK)
+}
+
+fn fcntl(
+    file: &File,
+    command: libc::c_int,
+    byte: u8,
+    kind: libc::c_int,
+) -> io::Result<libc::flock> {
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    // Both constants are small; the field is a short.
+    lock.l_type = libc::c_short::try_from(kind).map_err(io::Error::other)?;
+    lock.l_whence = libc::c_short::try_from(libc::SEEK_SET).map_err(io::Error::other)?;
+    lock.l_start = byte.into();
+    lock.l_len = 1;
+    // SAFETY: these commands take a pointer to a `flock`, which lives here.
+    retry(|| unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut lock) })?;
+    Ok(lock)
+}

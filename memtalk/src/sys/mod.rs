@@ -1,0 +1,30 @@
+//! The system calls: all `unsafe` of this crate, behind safe functions.
+//!
+//! Everything here is a thin wrapper: it retries after `EINTR`, turns `-1` into
+//! an [`io::Error`], and knows nothing of talks.
+
+#![allow(unsafe_code)]
+
+use std::io;
+
+pub(crate) mod futex;
+pub(crate) mod lock;
+pub(crate) mod map;
+pub(crate) mod shm;
+#[cfg(feature = "cli")]
+pub(crate) mod signal;
+pub(crate) mod stdio;
+
+/// Runs a system call that returns -1 on failure, again after `EINTR`.
+fn retry<T: PartialEq + From<i8>>(mut call: impl FnMut() -> T) -> io::Result<T> {
+    loop {
+        let result = call();
+        if result != T::from(-1) {
+            return Ok(result);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! POSIX shared memory objects.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd};
+
+use super::retry;
+
+/// The size of a page of memory in bytes, by `sysconf(3)`.
+pub(crate) fn page_size() -> usize {
+    // SAFETY: no pointers are involved.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    // POSIX requires the value to exist; 4,096 is the common one.
+    usize::try_from(size).unwrap_or(4096)
+}
+
+/// Opens the object `name` for reading and writing.
+pub(crate) fn open(name: &CStr) -> io::Result<File> {
+    shm_open(name, libc::O_RDWR)
+}
+
+/// Creates the object `name`, empty and with mode 0600 whatever the umask says;
+/// fails if the name exists.
+pub(crate) fn create(name: &CStr) -> io::Result<File> {
+    let file = shm_open(name, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
+    // SAFETY: no pointers are involved.
+    retry(|| unsafe { libc::fchmod(file.as_raw_fd(), 0o600) })?;
+    Ok(file)
+}
+
+fn shm_open(name: &CStr, flags: libc::c_int) -> io::Result<File> {
+    // SAFETY: `name` is a C string.
+    let fd = retry(|| unsafe { libc::shm_open(name.as_ptr(), flags, 0o600) })?;
+    // SAFETY: a new descriptor that nobody else owns.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// Removes the name; whoever has the object open keeps it.
+pub(crate) fn unlink(name: &CStr) -> io::Result<()> {
+    // SAFETY: `name` is a C string.
+    retry(|| unsafe { libc::shm_unlink(name.as_ptr()) }).map(drop)
+}
+
+/// Allocates the first `size` bytes of the object, so that no later access to
+/// them fails for want of memory.
+pub(crate) fn allocate(file: &File, size: usize) -> io::Result<()> {
+    let size = libc::off_t::try_from(size).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    loop {
+        // SAFETY: no pointers are involved.
+        match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, size) } {
+            0 => return Ok(()),
+            libc::EINTR => {}
+            error => return Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Signals: waited for by a thread, never handled in the middle of anything,
+//! except SIGBUS.
+
+use std::io;
+
+/// Signals that this process does not take the default way: blocked in every
+/// thread, and waited for in one.
+pub(crate) struct Blocked(libc::sigset_t);
+
+/// Blocks INT, TERM and HUP in this thread and those that it starts from now
+/// on, except those that the process was started with ignored (`nohup`): they
+/// stay ignored.
+pub(crate) fn block() -> io::Result<Blocked> {
+    // SAFETY: a struct of integers, initialised by `sigemptyset` below.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` is valid for writes. It cannot fail.
+    unsafe { libc::sigemptyset(&raw mut set) };
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        if !is_ignored(signal)? {
+            // SAFETY: `set` is initialised and the signal exists.
+            unsafe { libc::sigaddset(&raw mut set, signal) };
+        }
+    }
+    // SAFETY: `set` is initialised; the old mask is not asked for.
+    match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) } {
+        0 => Ok(Blocked(set)),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+fn is_ignored(signal: libc::c_int) -> io::Result<bool> {
+    // SAFETY: a struct of integers and pointers, for which zero is a value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: `action` is valid for writes; no new action is given.
+    match unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) } {
+        0 => Ok(action.sa_sigaction == libc::SIG_IGN),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+impl Blocked {
+    /// Waits for one of the signals and returns its number.
+    pub(crate) fn wait(&self) -> io::Result<i32> {
+        let mut signal = 0;
+        // SAFETY: both point to valid values.
+        match unsafe { libc::sigwait(&raw const self.0, &raw mut signal) } {
+            0 => Ok(signal),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+
+    /// Ends the process by the default action of `signal`, so that whoever
+    /// waits for it sees that.
+    pub(crate) fn die(&self, signal: i32) -> ! {
+        // SAFETY: the default action of an existing signal.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // SAFETY: no pointers are involved. The signal is blocked, so it waits.
+        unsafe { libc::raise(signal) };
+        // SAFETY: the set is initialised; the old mask is not asked for. The
+        // pending signal arrives here.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const self.0, std::ptr::null_mut())
+        };
+        std::process::exit(128 + signal)
+    }
+}
+
+/// Makes a write beyond the file size limit fail with `EFBIG`, as writes beyond
+/// other limits do, in place of killing the process.
+pub(crate) fn ignore_file_size_signal() {
+    // SAFETY: ignoring an existing signal.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// What the handler of SIGBUS does: this message on standard error, and this
+/// status.
+const TRUNCATED: &[u8] =
+    b"memtalk: another process truncated the shared memory object; start both sides again\n";
+const STATUS: i32 = 6;
+
+/// From now on, an access to a mapped object beyond its end ends the process
+/// with a message and status 6.
+pub(crate) fn guard_against_truncation() -> io::Result<()> {
+    // SAFETY: a struct of integers and pointers, for which zero is a value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_bus_error;
+    action.sa_sigaction = handler as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // SAFETY: `action` is complete, and its handler calls only functions that
+    // are safe in a handler; the old action is not asked for.
+    match unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+extern "C" fn on_bus_error(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    _context: *mut libc::c_void,
+) {
+    // SAFETY: the kernel passes a valid `siginfo_t`.
+    let code = unsafe { (*info).si_code };
+    if code == libc::BUS_ADRERR {
+        // SAFETY: a valid buffer of that length.
+        unsafe {
+            libc::write(
+                libc::STDERR_FILENO,
+                TRUNCATED.as_ptr().cast(),
+                TRUNCATED.len(),
+            )
+        };
+        // SAFETY: ends the process without running anything else.
+        unsafe { libc::_exit(STATUS) };
+    }
+    // Not that: the same instruction faults again, and now by default.
+    // SAFETY: the default action of an existing signal.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}

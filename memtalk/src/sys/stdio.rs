@@ -1,0 +1,141 @@
+//! Moving bytes between descriptors and a ring.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+#[cfg(feature = "cli")]
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use memtalk_ring::{Filled, Memory, Native, Space, Wait};
+
+/// Reads once from `fd` into the free part of a ring, not more than `most`
+/// bytes; 0 at end of file. Waits if the descriptor is non-blocking and nothing
+/// is there.
+pub(crate) fn read_into<M, W>(
+    fd: BorrowedFd<'_>,
+    space: &mut Space<'_, M, W>,
+    most: usize,
+) -> io::Result<usize>
+where
+    M: Memory<Atomics = Native>,
+    W: Wait<Native>,
+{
+    let parts = vectors(space.parts(), most);
+    transfer(fd, libc::POLLIN, |fd| {
+        // SAFETY: the parts are valid for writes as long as `space` lives; the
+        // kernel does the writing.
+        unsafe { libc::readv(fd, parts.as_ptr(), 2) }
+    })
+}
+
+/// Writes once from the filled part of a ring to `fd`, not more than `most`
+/// bytes. Waits if the descriptor is non-blocking and takes nothing.
+pub(crate) fn write_from<M, W>(
+    fd: BorrowedFd<'_>,
+    filled: &Filled<'_, M, W>,
+    most: usize,
+) -> io::Result<usize>
+where
+    M: Memory<Atomics = Native>,
+    W: Wait<Native>,
+{
+    let parts = vectors(filled.parts().map(|(at, len)| (at.cast_mut(), len)), most);
+    transfer(fd, libc::POLLOUT, |fd| {
+        // SAFETY: the parts are valid for reads as long as `filled` lives; the
+        // kernel does the reading.
+        unsafe { libc::writev(fd, parts.as_ptr(), 2) }
+    })
+}
+
+/// Writes once from `bytes` to `fd`. Waits if the descriptor is non-blocking and
+/// takes nothing.
+pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    transfer(fd, libc::POLLOUT, |fd| {
+        // SAFETY: a valid buffer of that length.
+        unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) }
+    })
+}
+
+/// The first `most` bytes of two parts, as the kernel takes them.
+fn vectors(parts: [(*mut u8, usize); 2], most: usize) -> [libc::iovec; 2] {
+    let [(first, first_len), (second, second_len)] = parts;
+    let first_len = first_len.min(most);
+    [
+        (first, first_len),
+        (second, second_len.min(most - first_len)),
+    ]
+    .map(|(at, len)| libc::iovec {
+        iov_base: at.cast(),
+        iov_len: len,
+    })
+}
+
+/// Runs a transfer until the descriptor is ready for it.
+fn transfer(
+    fd: BorrowedFd<'_>,
+    ready: libc::c_short,
+    mut call: impl FnMut(RawFd) -> isize,
+) -> io::Result<usize> {
+    let fd = fd.as_raw_fd();
+    loop {
+        match super::retry(|| call(fd)) {
+            // Never negative: -1 is an error.
+            Ok(count) => return Ok(count.unsigned_abs()),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => poll(fd, ready)?,
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Waits until `fd` is ready for `events`, or in a state in which a transfer
+/// tells what is wrong.
+fn poll(fd: RawFd, events: libc::c_short) -> io::Result<()> {
+    let mut poll = libc::pollfd {
+        fd,
+        events,
+        revents: 0,
+    };
+    // SAFETY: one valid entry.
+    super::retry(|| unsafe { libc::poll(&raw mut poll, 1, -1) }).map(drop)
+}
+
+/// Closes standard output, so that its reader sees the end of file now, and a
+/// file system that reports a failed write only at the end can do so.
+///
+/// To be called once, by whoever wrote to it last; later writes fail.
+#[cfg(feature = "cli")]
+pub(crate) fn close_stdout() -> io::Result<()> {
+    // Not retried: on Linux the descriptor is gone even after EINTR.
+    // SAFETY: the caller is the last user of the descriptor.
+    match unsafe { libc::close(libc::STDOUT_FILENO) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Whether the program was started with standard output closed.
+///
+/// The standard library opens `/dev/null` in place of a closed descriptor before
+/// `main`, so that no other file gets its number. What is written there is lost,
+/// which must not count as delivered.
+#[cfg(feature = "cli")]
+pub(crate) fn stdout_was_closed() -> bool {
+    STDOUT_WAS_CLOSED.load(Ordering::Relaxed)
+}
+
+#[cfg(feature = "cli")]
+static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Runs before the standard library's start-up code.
+#[cfg(feature = "cli")]
+extern "C" fn look_at_stdout() {
+    // SAFETY: no pointers are involved.
+    let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
+    STDOUT_WAS_CLOSED.store(flags == -1, Ordering::Relaxed);
+}
+
+// SAFETY: the loader calls every pointer in this section as a C function before
+// `main`; the function needs nothing that is set up later.
+#[cfg(feature = "cli")]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;
