@@ -18,7 +18,7 @@ use crate::{Error, Name, NameError, Options};
 /// Run the same command twice, in either order. What one reads from its standard
 /// input, the other writes to its standard output, both ways at once.
 #[derive(Debug, Parser)]
-#[command(name = "memtalk", version, max_term_width = 80, after_help = STATUSES)]
+#[command(name = "memtalk", version, after_help = STATUSES)]
 struct Args {
     /// POSIX shared memory object to talk through, like /someobject
     #[arg(short, long, value_name = "NAME", value_parser = name_parser())]
