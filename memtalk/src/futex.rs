@@ -1,11 +1,13 @@
 //! How the ends wait in a process: look again for a little while, then sleep.
 //!
-//! Sleeping and being woken costs several microseconds each, a hundred times
+//! Sleeping and being woken costs up to a hundred microseconds, a hundred times
 //! what the peer needs for its next piece, so a look is tried first. But looking
 //! costs processor time, which the programs at the other ends of our pipes may
 //! need. So each end learns: a wait that ended while looking doubles the number
-//! of looks for the next one, a wait that went to sleep halves it. An idle end
-//! therefore sleeps, and uses no processor time at all.
+//! of looks for the next one, a wait that went to sleep halves it. The fewest
+//! are still enough for a peer that is only busy with one piece; with fewer, one
+//! sleep makes the peer sleep next, and so on, at a thirtieth of the speed.
+//! An end that has nothing to do sleeps, and uses no processor time at all.
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
@@ -16,8 +18,8 @@ use crate::sys;
 
 /// Fewest and most looks before sleeping. One look takes some tens of
 /// nanoseconds, most of it the processor's pause instruction.
-const FEWEST: u32 = 16;
-const MOST: u32 = 1024;
+const FEWEST: u32 = 500;
+const MOST: u32 = 4000;
 
 /// Waits with a futex, after looking for a while.
 #[derive(Clone, Debug)]
@@ -31,7 +33,7 @@ pub(crate) struct Futex {
 impl Futex {
     pub(crate) fn new() -> Self {
         Self {
-            patience: FEWEST,
+            patience: MOST,
             slept: true,
         }
     }

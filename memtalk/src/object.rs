@@ -208,7 +208,9 @@ impl Os for Place {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => {
-                return Err(not_an_object(&e).unwrap_or_else(|| Error::system("open the object")(e)));
+                return Err(
+                    not_an_object(&e).unwrap_or_else(|| Error::system("open the object")(e))
+                );
             }
         };
         let data = file

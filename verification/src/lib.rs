@@ -1,1 +1,18 @@
-//! x
+//! The checks of `memtalk-ring`.
+//!
+//! - [`backend`]: what a checker provides, and rings built from its cells. The
+//!   code that is checked is the ring's own, generic over
+//!   [`Atomics`](memtalk_ring::Atomics).
+//! - [`weaken`]: runs a model with one memory ordering made weaker, which a model
+//!   must then refute.
+//! - [`models`]: what the two ends do under a checker, written once for all.
+//! - [`oracle`]: what a ring should do, as a queue that nobody could get wrong.
+//!
+//! The tests in `tests/` put them together: `cargo test` runs the property
+//! tests, `cargo test --features loom` and `cargo test --features shuttle` the
+//! model checkers.
+
+pub mod backend;
+pub mod models;
+pub mod oracle;
+pub mod weaken;

@@ -1,0 +1,332 @@
+//! What a checker provides to the ring: words, slab bytes, a modelled futex,
+//! threads; and rings built from these.
+//!
+//! # The modelled futex
+//! Each word carries a mutex and a condition variable. Sleeping compares the
+//! word and waits, both under the mutex; waking takes the mutex and notifies.
+//! That is what the kernel promises. A lost wake-up shows as a deadlock.
+//!
+//! # What the loom backend does beyond loom
+//! - A relaxed read-modify-write of one shared word before each SeqCst fence:
+//!   loom does not branch at a fence, and would glue it to what comes before.
+//! - It panics when a thread loads a word that it also stores. loom keeps one
+//!   last access for each atomic, and would miss executions.
+//! - Each slab byte is a cell of its own, so that loom sees data races.
+
+use std::cell::UnsafeCell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use memtalk_ring::layout::{Header, Identity, Line, RingHeader, Seats};
+use memtalk_ring::{Atomics, Capacity, Memory, Native, Spin, Wait};
+
+/// A checker, as the models need it.
+pub trait Backend: Atomics<Word: Send + Sync, Byte: Send> {
+    /// How a blocking end waits.
+    type Futex: Wait<Self> + Clone + Default + Send + 'static;
+
+    /// A word that holds 0.
+    fn word() -> Self::Word;
+
+    /// A slab byte.
+    fn byte() -> Self::Byte;
+
+    /// Runs both functions at once, each in a thread of the checker's, and
+    /// returns what they return.
+    fn both<T: Send + 'static, U: Send + 'static>(
+        one: impl FnOnce() -> T + Send + 'static,
+        other: impl FnOnce() -> U + Send + 'static,
+    ) -> (T, U);
+}
+
+/// A ring of the checker's cells.
+pub struct ModelRing<B: Backend> {
+    header: RingHeader<B>,
+    slab: Vec<B::Byte>,
+    capacity: Capacity,
+}
+
+// SAFETY: words are `Sync`; slab bytes are reached through the two ends only,
+// whose synchronisation is what is being checked.
+unsafe impl<B: Backend> Sync for ModelRing<B> {}
+
+impl<B: Backend> ModelRing<B> {
+    /// A ring of `capacity` bytes.
+    ///
+    /// # Panics
+    /// If a ring cannot have that capacity.
+    #[must_use]
+    pub fn new(capacity: u32) -> Shared<B> {
+        Shared(Arc::new(Self {
+            header: ring_header(),
+            slab: (0..capacity).map(|_| B::byte()).collect(),
+            capacity: Capacity::new(capacity).expect("a capacity in range"),
+        }))
+    }
+}
+
+/// A ring struct with all words 0.
+#[must_use]
+pub fn ring_header<B: Backend>() -> RingHeader<B> {
+    let line = || Line {
+        index: B::word(),
+        want: B::word(),
+    };
+    RingHeader {
+        sender: line(),
+        receiver: line(),
+    }
+}
+
+/// The head of a page with all words 0.
+#[must_use]
+pub fn page_header<B: Backend>() -> Header<B> {
+    Header {
+        identity: Identity {
+            magic: B::word(),
+            claim: B::word(),
+            version: B::word(),
+            size: B::word(),
+            capacity: B::word(),
+        },
+        seats: Seats {
+            taken: [B::word(), B::word()],
+        },
+    }
+}
+
+/// A ring that two threads share.
+pub struct Shared<B: Backend>(Arc<ModelRing<B>>);
+
+impl<B: Backend> Clone for Shared<B> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+// SAFETY: the `Arc` keeps words and slab where they are; the capacity is private.
+unsafe impl<B: Backend> Memory for Shared<B> {
+    type Atomics = B;
+
+    fn header(&self) -> &RingHeader<B> {
+        &self.0.header
+    }
+
+    fn slab(&self) -> *const B::Byte {
+        self.0.slab.as_ptr()
+    }
+
+    fn capacity(&self) -> Capacity {
+        self.0.capacity
+    }
+}
+
+/// Real atomics and real threads.
+impl Backend for Native {
+    type Futex = Spin;
+
+    fn word() -> AtomicU32 {
+        AtomicU32::new(0)
+    }
+
+    fn byte() -> UnsafeCell<u8> {
+        UnsafeCell::new(0)
+    }
+
+    fn both<T: Send + 'static, U: Send + 'static>(
+        one: impl FnOnce() -> T + Send + 'static,
+        other: impl FnOnce() -> U + Send + 'static,
+    ) -> (T, U) {
+        let one = std::thread::spawn(one);
+        let other = other();
+        (one.join().expect("the other thread succeeds"), other)
+    }
+}
+
+/// A backend named `$name` on the checker `$checker`, whose slab bytes are `$byte`.
+#[cfg(any(feature = "loom", feature = "shuttle"))]
+macro_rules! backend {
+    ($(#[$doc:meta])* $module:ident, $name:ident, $checker:ident, $byte:ty) => {
+        pub use $module::$name;
+
+        mod $module {
+            use memtalk_ring::order::Site;
+            use memtalk_ring::{Atomics, Wait};
+            use $checker::sync::atomic::{AtomicU32, Ordering, fence};
+            use $checker::sync::{Condvar, Mutex};
+            use $checker::thread;
+
+            use super::Backend;
+            use crate::weaken::ordering;
+
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub enum $name {}
+
+            /// An atomic word with its modelled futex.
+            pub struct Word {
+                value: AtomicU32,
+                futex: Mutex<()>,
+                changed: Condvar,
+                /// Threads that have loaded the word.
+                readers: std::sync::Mutex<Vec<thread::ThreadId>>,
+            }
+
+            impl Atomics for $name {
+                type Word = Word;
+                type Byte = $byte;
+
+                fn load<S: Site>(word: &Word) -> u32 {
+                    word.readers.lock().unwrap().push(thread::current().id());
+                    word.value.load(ordering::<S>().expect("only fences are left out"))
+                }
+
+                fn store<S: Site>(word: &Word, value: u32) {
+                    let readers = word.readers.lock().unwrap();
+                    assert!(
+                        !readers.contains(&thread::current().id()),
+                        "{} stores a word that this thread has loaded: the checker misses executions",
+                        S::ROW.name
+                    );
+                    drop(readers);
+                    word.value.store(value, ordering::<S>().expect("only fences are left out"));
+                }
+
+                fn fence<S: Site>() {
+                    if let Some(ordering) = ordering::<S>() {
+                        super::before_fence::$module();
+                        fence(ordering);
+                    }
+                }
+
+                unsafe fn write(to: *const $byte, bytes: &[u8]) {
+                    for (i, byte) in bytes.iter().enumerate() {
+                        // SAFETY: valid for that many bytes, by contract.
+                        let cell = unsafe { &*to.add(i) };
+                        super::cell::$module::set(cell, *byte);
+                    }
+                }
+
+                unsafe fn read(from: *const $byte, bytes: &mut [u8]) {
+                    for (i, byte) in bytes.iter_mut().enumerate() {
+                        // SAFETY: valid for that many bytes, by contract.
+                        let cell = unsafe { &*from.add(i) };
+                        *byte = super::cell::$module::get(cell);
+                    }
+                }
+            }
+
+            impl Backend for $name {
+                type Futex = Futex;
+
+                fn word() -> Word {
+                    Word {
+                        value: AtomicU32::new(0),
+                        futex: Mutex::new(()),
+                        changed: Condvar::new(),
+                        readers: std::sync::Mutex::default(),
+                    }
+                }
+
+                fn byte() -> $byte {
+                    <$byte>::new(0)
+                }
+
+                fn both<T: Send + 'static, U: Send + 'static>(
+                    one: impl FnOnce() -> T + Send + 'static,
+                    other: impl FnOnce() -> U + Send + 'static,
+                ) -> (T, U) {
+                    let one = thread::spawn(one);
+                    let other = other();
+                    (one.join().unwrap(), other)
+                }
+            }
+
+            /// The modelled futex; it sleeps at once.
+            #[derive(Clone, Copy, Debug, Default)]
+            pub struct Futex;
+
+            impl Wait<$name> for Futex {
+                const SLEEPS: bool = true;
+
+                fn pause(&mut self, _looks: u32) -> bool {
+                    false
+                }
+
+                fn sleep(&mut self, word: &Word, seen: u32) {
+                    let guard = word.futex.lock().unwrap();
+                    if word.value.load(Ordering::Relaxed) == seen {
+                        drop(word.changed.wait(guard).unwrap());
+                    }
+                }
+
+                fn wake(&self, word: &Word) {
+                    let _guard = word.futex.lock().unwrap();
+                    word.changed.notify_all();
+                }
+            }
+        }
+    };
+}
+
+/// How each checker's slab bytes are reached.
+#[cfg(any(feature = "loom", feature = "shuttle"))]
+mod cell {
+    #[cfg(feature = "loom")]
+    pub(super) mod on_loom {
+        use loom::cell::UnsafeCell;
+
+        pub(in super::super) fn set(cell: &UnsafeCell<u8>, byte: u8) {
+            // SAFETY: loom fails the model if anybody else has access.
+            cell.with_mut(|p| unsafe { *p = byte });
+        }
+
+        pub(in super::super) fn get(cell: &UnsafeCell<u8>) -> u8 {
+            // SAFETY: loom fails the model if anybody writes meanwhile.
+            cell.with(|p| unsafe { *p })
+        }
+    }
+
+    #[cfg(feature = "shuttle")]
+    pub(super) mod on_shuttle {
+        use std::cell::UnsafeCell;
+
+        pub(in super::super) fn set(cell: &UnsafeCell<u8>, byte: u8) {
+            // SAFETY: shuttle runs one thread at a time.
+            unsafe { *cell.get() = byte };
+        }
+
+        pub(in super::super) fn get(cell: &UnsafeCell<u8>) -> u8 {
+            // SAFETY: as above.
+            unsafe { *cell.get() }
+        }
+    }
+}
+
+/// What each checker needs before a SeqCst fence.
+#[cfg(any(feature = "loom", feature = "shuttle"))]
+mod before_fence {
+    #[cfg(feature = "loom")]
+    pub(super) fn on_loom() {
+        use loom::sync::atomic::{AtomicU32, Ordering};
+        loom::lazy_static! {
+            static ref BRANCH: AtomicU32 = AtomicU32::new(0);
+        }
+        BRANCH.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "shuttle")]
+    pub(super) fn on_shuttle() {}
+}
+
+#[cfg(feature = "loom")]
+backend! {
+    /// Every execution that the C11 memory model allows, with loom.
+    on_loom, Loom, loom, loom::cell::UnsafeCell<u8>
+}
+
+#[cfg(feature = "shuttle")]
+backend! {
+    /// Random schedules of sequentially consistent executions, with shuttle.
+    on_shuttle, Shuttle, shuttle, std::cell::UnsafeCell<u8>
+}

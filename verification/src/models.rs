@@ -1,0 +1,194 @@
+//! What the two ends do under a checker, written once for all of them.
+//!
+//! Each model is one execution: it makes a ring, runs the ends in threads, and
+//! asserts what must hold in every execution.
+
+use std::sync::Arc;
+
+use memtalk_ring::layout::capacity_of;
+use memtalk_ring::page::{Snapshot, write_words};
+use memtalk_ring::{Capacity, Error, PageError, Receiver, Sender, Spin, Wait};
+
+use crate::backend::{Backend, ModelRing, Shared, page_header, ring_header};
+use crate::oracle::byte;
+
+type Ends<B, W> = (Sender<Shared<B>, W>, Receiver<Shared<B>, W>);
+
+fn ends<B: Backend, W: Wait<B> + Clone>(capacity: u32, wait: &W) -> Ends<B, W> {
+    let ring = ModelRing::new(capacity);
+    // SAFETY: a new ring, and its only sender.
+    let sender = unsafe { Sender::new(ring.clone(), wait.clone()) };
+    // SAFETY: its only receiver.
+    let receiver = unsafe { Receiver::new(ring, wait.clone()) };
+    (sender, receiver)
+}
+
+/// The two ends try, and never wait: `tries` times one byte each. What was sent
+/// is received, in order, by then or afterwards.
+pub fn try_without_waiting<B: Backend>(capacity: u32, tries: usize) {
+    let (mut sender, mut receiver) = ends::<B, _>(capacity, &Spin);
+    let ((sender, sent), (mut receiver, mut received)) = B::both(
+        move || {
+            let mut sent = 0;
+            for _ in 0..tries {
+                sent += sender.send(&[byte(sent)]).unwrap();
+            }
+            sender.end();
+            (sender, sent)
+        },
+        move || {
+            let mut received = 0;
+            for _ in 0..tries {
+                received += receive_one(&mut receiver, received);
+            }
+            (receiver, received)
+        },
+    );
+    while received < sent {
+        assert_eq!(receive_one(&mut receiver, received), 1);
+        received += 1;
+    }
+    assert_eq!(receive_one(&mut receiver, received), 0);
+    assert!(receiver.at_end());
+    drop(sender);
+}
+
+fn receive_one<B: Backend, W: Wait<B>>(
+    receiver: &mut Receiver<Shared<B>, W>,
+    number: usize,
+) -> usize {
+    let mut bytes = [0];
+    let count = receiver.receive(&mut bytes).unwrap();
+    assert!(count == 0 || bytes[0] == byte(number));
+    count
+}
+
+/// A whole stream through blocking ends, in pieces of at most `piece` bytes, up
+/// to the certificate of delivery.
+pub fn stream<B: Backend>(capacity: u32, total: usize, piece: usize) {
+    let (mut sender, mut receiver) = ends::<B, _>(capacity, &B::Futex::default());
+    let (sent, received) = B::both(
+        move || {
+            send_all(&mut sender, total, piece)?;
+            sender.wait_delivered()
+        },
+        move || {
+            let received = receive_all(&mut receiver, piece)?;
+            receiver.close().map(|()| received)
+        },
+    );
+    assert_eq!(sent, Ok(()));
+    assert_eq!(received, Ok(total));
+}
+
+/// Sends bytes `0..total` of the stream.
+fn send_all<B: Backend, W: Wait<B>>(
+    sender: &mut Sender<Shared<B>, W>,
+    total: usize,
+    piece: usize,
+) -> Result<(), Error> {
+    let mut sent = 0;
+    while sent < total {
+        let bytes: Vec<u8> = (sent..total.min(sent + piece)).map(byte).collect();
+        match sender.send(&bytes)? {
+            0 => drop(sender.wait(bytes.len())?),
+            count => sent += count,
+        }
+    }
+    Ok(())
+}
+
+/// Receives up to the end of the stream, and returns how many bytes came.
+fn receive_all<B: Backend, W: Wait<B>>(
+    receiver: &mut Receiver<Shared<B>, W>,
+    piece: usize,
+) -> Result<usize, Error> {
+    let mut received = 0;
+    let mut bytes = vec![0; piece];
+    while receiver.wait()? > 0 {
+        let count = receiver.receive(&mut bytes)?;
+        for &found in &bytes[..count] {
+            assert_eq!(found, byte(received));
+            received += 1;
+        }
+    }
+    Ok(received)
+}
+
+/// A sender that gives up after `total` bytes: all of them arrive, and then the
+/// failure.
+pub fn sender_gives_up<B: Backend>(capacity: u32, total: usize) {
+    let (mut sender, mut receiver) = ends::<B, _>(capacity, &B::Futex::default());
+    let (sent, received) = B::both(
+        move || send_all(&mut sender, total, 1),
+        move || {
+            let mut received = 0;
+            let mut bytes = [0];
+            loop {
+                match receiver.wait() {
+                    Ok(0) => panic!("an end of stream that was not sent"),
+                    Ok(_) => {}
+                    Err(error) => return (received, error),
+                }
+                received += receiver.receive(&mut bytes).unwrap();
+                assert_eq!(bytes[0], byte(received - 1));
+            }
+        },
+    );
+    assert_eq!(sent, Ok(()));
+    assert_eq!(received, (total, Error::PeerFailed));
+}
+
+/// A receiver that stops after `taken` bytes: a sender of many more does not
+/// sleep for ever, and gets no certificate.
+pub fn receiver_gives_up<B: Backend>(capacity: u32, taken: usize) {
+    let total = taken + capacity as usize + 1;
+    let (mut sender, mut receiver) = ends::<B, _>(capacity, &B::Futex::default());
+    let (sent, ()) = B::both(
+        move || send_all(&mut sender, total, 1),
+        move || {
+            for number in 0..taken {
+                receiver.wait().unwrap();
+                assert_eq!(receive_one(&mut receiver, number), 1);
+            }
+        },
+    );
+    assert_eq!(sent, Err(Error::PeerFailed));
+}
+
+/// Both directions of a talk at once: each sends a stream and echoes nothing,
+/// one thread a side, sending first.
+pub fn both_ways<B: Backend>(capacity: u32) {
+    let wait = B::Futex::default();
+    let (to_second, from_first) = ends::<B, _>(capacity, &wait);
+    let (to_first, from_second) = ends::<B, _>(capacity, &wait);
+    let side = move |mut sender: Sender<_, _>, mut receiver: Receiver<_, _>| {
+        move || {
+            send_all(&mut sender, 1, 1)?;
+            sender.end();
+            let received = receive_all(&mut receiver, 1)?;
+            receiver.close()?;
+            sender.wait_delivered()?;
+            Ok::<_, Error>(received)
+        }
+    };
+    let (one, other) = B::both(side(to_second, from_second), side(to_first, from_first));
+    assert_eq!(one, Ok(1));
+    assert_eq!(other, Ok(1));
+}
+
+/// The hand-over of a page: whoever sees the magic number sees the rest.
+pub fn hand_over<B: Backend>() {
+    const SIZE: u32 = 4096;
+    let page = Arc::new((page_header::<B>(), ring_header::<B>(), ring_header::<B>()));
+    let theirs = Arc::clone(&page);
+    let capacity = capacity_of(SIZE as usize).and_then(Capacity::new).unwrap();
+    let ((), found) = B::both(
+        move || write_words(&page.0, [&page.1, &page.2], SIZE, capacity),
+        move || Snapshot::load(&theirs.0).check(SIZE as usize),
+    );
+    assert!(matches!(
+        found,
+        Ok(_) | Err(PageError::Unfinished | PageError::NotAPage)
+    ));
+}

@@ -1,0 +1,82 @@
+//! Weakening one memory ordering at a time.
+//!
+//! A proof that also goes through with a weaker ordering would prove little, so
+//! the checkers' backends ask here which ordering a site uses.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use memtalk_ring::order::{Access, Row, Site, TABLE};
+
+/// A site, and what is done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weakening {
+    /// The name of the site.
+    pub site: &'static str,
+    /// The ordering to use, or `None` to leave the fence out.
+    pub ordering: Option<Ordering>,
+}
+
+/// Every way to make one site weaker: a load or store relaxed, a fence weaker or
+/// left out.
+#[must_use]
+pub fn weakenings() -> Vec<Weakening> {
+    TABLE.iter().flat_map(weaker).collect()
+}
+
+fn weaker(row: &Row) -> Vec<Weakening> {
+    let orderings: &[Option<Ordering>] = match (row.access, row.ordering) {
+        (Access::Load | Access::Store, Ordering::Relaxed) => &[],
+        (Access::Load | Access::Store, _) => &[Some(Ordering::Relaxed)],
+        (Access::Fence, _) => &[Some(Ordering::AcqRel), None],
+    };
+    let weakening = |&ordering| Weakening {
+        site: row.name,
+        ordering,
+    };
+    orderings.iter().map(weakening).collect()
+}
+
+struct State {
+    weakening: Option<Weakening>,
+    hits: BTreeMap<&'static str, u64>,
+}
+
+static STATE: Mutex<State> = Mutex::new(State {
+    weakening: None,
+    hits: BTreeMap::new(),
+});
+
+/// Runs `model` with `weakening` in force. The models of one process must not
+/// run at the same time as this.
+pub fn with<T>(weakening: Option<Weakening>, model: impl FnOnce() -> T) -> T {
+    let set = |weakening| {
+        STATE
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .weakening = weakening;
+    };
+    set(weakening);
+    let result = model();
+    set(None);
+    result
+}
+
+/// How often each site was passed in this process.
+#[must_use]
+pub fn hits() -> BTreeMap<&'static str, u64> {
+    let state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+    state.hits.clone()
+}
+
+/// The ordering that `S` is to use now; `None`: leave the fence out.
+#[must_use]
+pub fn ordering<S: Site>() -> Option<Ordering> {
+    let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+    *state.hits.entry(S::ROW.name).or_default() += 1;
+    match state.weakening {
+        Some(weakening) if weakening.site == S::ROW.name => weakening.ordering,
+        _ => Some(S::ROW.ordering),
+    }
+}
