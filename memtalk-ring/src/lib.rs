@@ -87,6 +87,7 @@
 //! ```
 
 #![no_std]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod atomics;
 mod cursor;

@@ -18,14 +18,13 @@ use crate::{Error, Name, NameError, Options};
 /// Run the same command twice, in either order. What one reads from its standard
 /// input, the other writes to its standard output, both ways at once.
 #[derive(Debug, Parser)]
-#[command(name = "memtalk", version, after_help = STATUSES)]
+#[command(name = "memtalk", version, after_help = STATUSES, verbatim_doc_comment)]
 struct Args {
-    /// POSIX shared memory object to talk through, like /someobject
+    /// Shared memory object to talk through, like /words
     #[arg(short, long, value_name = "NAME", value_parser = name_parser())]
     file: Name,
 
-    /// Pages to create the object with [default: 1]; with more, fewer and larger
-    /// pieces are moved
+    /// Pages to create the object with [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=262_144))]
     pages: Option<u32>,
 

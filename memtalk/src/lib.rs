@@ -1,5 +1,72 @@
-//! x
+//! Two processes on one machine exchange byte streams, both ways at once,
+//! through a page of shared memory with a name.
+//!
+//! Both run the same code and name the same object; who comes first creates it,
+//! who comes second joins, anybody else is refused. [`Options::open`] returns a
+//! [`Channel`] with a [`Sender`] and a [`Receiver`], which implement
+//! [`Write`](std::io::Write), [`Read`](std::io::Read) and
+//! [`BufRead`](std::io::BufRead):
+//!
+//! ```
+//! use memtalk::{Channel, Name, Options};
+//! use std::io::{Read, Write};
+//! # use std::time::Duration;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let name = format!("/memtalk-lib-{}", std::process::id());
+//! # let theirs = name.clone();
+//! # let peer = std::thread::spawn(move || {
+//! #     let mut channel = Options::new().open(&Name::new(theirs).unwrap()).unwrap();
+//! #     let mut question = String::new();
+//! #     channel.receiver.read_to_string(&mut question).unwrap();
+//! #     channel.receiver.close().unwrap();
+//! #     channel.sender.write_all(b"the answer").unwrap();
+//! #     channel.sender.close().unwrap();
+//! # });
+//! # /*
+//! let name = "/someobject";
+//! # */
+//! let Channel { mut sender, mut receiver, .. } = Options::new().open(&Name::new(name)?)?;
+//!
+//! sender.write_all(b"a question")?;
+//! sender.end(); // Half-close: the other direction goes on.
+//!
+//! let mut answer = String::new();
+//! receiver.read_to_string(&mut answer)?;
+//! assert_eq!(answer, "the answer");
+//! receiver.close()?; // We have all of it, safely: tell the peer.
+//!
+//! sender.close()?; // The peer has all of ours, and said so.
+//! # peer.join().unwrap();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//! - **Delivery is certified.** [`Sender::close`] returns `Ok` only after the
+//!   peer has confirmed every byte with [`Receiver::close`]. An end that is
+//!   dropped without closing tells its peer that the stream is incomplete.
+//! - **Death is noticed.** When the peer dies, however it dies, what it had sent
+//!   can still be received; then both ends fail with [`Error::PeerDied`]. The
+//!   kernel tells us: a thread sleeps on a lock that the peer holds while it
+//!   lives. There is no polling and no timeout.
+//! - **Backpressure.** A stalled reader stalls the writer, at
+//!   [`Sender::capacity`] bytes.
+//! - **Waiting costs nothing.** Ends look for a short while and then sleep; idle
+//!   processes use no processor time.
+//! - **A peer is not trusted** to write sense into the page. It can send
+//!   garbage, stay silent, or be told apart from an honest one
+//!   ([`Error::Corrupt`]); it cannot make us reach outside the page. If somebody
+//!   truncates the object while it is mapped, access to it raises SIGBUS; the
+//!   `memtalk` command turns this into a message, a program that uses the
+//!   library has to expect it as of any shared mapping of a file.
+//!
+//! Both sides need the same layout of the page, which carries a version: see
+//! [`memtalk_ring::layout`]. Linux only: it uses `futex(2)` and open file
+//! description locks.
+
 #![deny(unsafe_code)]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(target_os = "linux")]
 
 mod channel;
@@ -16,6 +83,7 @@ mod pump;
 pub mod seat;
 mod sys;
 
-pub use channel::{Channel, NameRemover, Options, Receiver, Sender, Waiting};
+pub use channel::{Channel, NameRemover, Options, Peer, Receiver, Sender, Waiting};
 pub use error::Error;
+pub use memtalk_ring::Departure;
 pub use name::{Name, NameError};

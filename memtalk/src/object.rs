@@ -362,11 +362,12 @@ fn read_head(file: &File, head: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// What `shm_open` says of a directory, a symbolic link, a socket or a device.
+/// What `shm_open` says of a directory (glibc says `EINVAL`, since the name is
+/// portable it can mean nothing else), a symbolic link, a socket or a device.
 fn not_an_object(error: &io::Error) -> Option<Error> {
     matches!(
         error.raw_os_error(),
-        Some(libc::EISDIR | libc::ELOOP | libc::ENXIO | libc::ENODEV)
+        Some(libc::EISDIR | libc::EINVAL | libc::ELOOP | libc::ENXIO | libc::ENODEV)
     )
     .then_some(Error::NotAnObject)
 }

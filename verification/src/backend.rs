@@ -40,7 +40,7 @@ pub trait Backend: Atomics<Word: Send + Sync, Byte: Send> {
 }
 
 /// A ring of the checker's cells.
-pub struct ModelRing<B: Backend> {
+struct ModelRing<B: Backend> {
     header: RingHeader<B>,
     slab: Vec<B::Byte>,
     capacity: Capacity,
@@ -50,19 +50,14 @@ pub struct ModelRing<B: Backend> {
 // whose synchronisation is what is being checked.
 unsafe impl<B: Backend> Sync for ModelRing<B> {}
 
-impl<B: Backend> ModelRing<B> {
-    /// A ring of `capacity` bytes.
-    ///
-    /// # Panics
-    /// If a ring cannot have that capacity.
-    #[must_use]
-    pub fn new(capacity: u32) -> Shared<B> {
-        Shared(Arc::new(Self {
-            header: ring_header(),
-            slab: (0..capacity).map(|_| B::byte()).collect(),
-            capacity: Capacity::new(capacity).expect("a capacity in range"),
-        }))
-    }
+/// A ring of `capacity` bytes, at least 1.
+#[must_use]
+pub fn ring<B: Backend>(capacity: u32) -> Shared<B> {
+    Shared(Arc::new(ModelRing {
+        header: ring_header(),
+        slab: (0..capacity).map(|_| B::byte()).collect(),
+        capacity: Capacity::new(capacity).unwrap(),
+    }))
 }
 
 /// A ring struct with all words 0.
@@ -139,7 +134,7 @@ impl Backend for Native {
     ) -> (T, U) {
         let one = std::thread::spawn(one);
         let other = other();
-        (one.join().expect("the other thread succeeds"), other)
+        (one.join().unwrap(), other)
     }
 }
 

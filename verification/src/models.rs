@@ -9,17 +9,17 @@ use memtalk_ring::layout::capacity_of;
 use memtalk_ring::page::{Snapshot, write_words};
 use memtalk_ring::{Capacity, Error, PageError, Receiver, Sender, Spin, Wait};
 
-use crate::backend::{Backend, ModelRing, Shared, page_header, ring_header};
+use crate::backend::{Backend, Shared, page_header, ring, ring_header};
 use crate::oracle::byte;
 
 type Ends<B, W> = (Sender<Shared<B>, W>, Receiver<Shared<B>, W>);
 
 fn ends<B: Backend, W: Wait<B> + Clone>(capacity: u32, wait: &W) -> Ends<B, W> {
-    let ring = ModelRing::new(capacity);
+    let memory = ring(capacity);
     // SAFETY: a new ring, and its only sender.
-    let sender = unsafe { Sender::new(ring.clone(), wait.clone()) };
+    let sender = unsafe { Sender::new(memory.clone(), wait.clone()) };
     // SAFETY: its only receiver.
-    let receiver = unsafe { Receiver::new(ring, wait.clone()) };
+    let receiver = unsafe { Receiver::new(memory, wait.clone()) };
     (sender, receiver)
 }
 

@@ -3,7 +3,7 @@
 
 use memtalk_ring::{Error, Native, Receiver, Sender, Spin};
 use proptest::prelude::*;
-use verification::backend::{ModelRing, Shared};
+use verification::backend::{Shared, ring};
 use verification::oracle::Oracle;
 
 /// What either end may do next.
@@ -57,12 +57,12 @@ struct Pair {
 impl Pair {
     /// Two ends whose indices both stand at `start`.
     fn at(capacity: u32, start: usize) -> Self {
-        let ring = ModelRing::<Native>::new(capacity);
+        let memory = ring::<Native>(capacity);
         let mut pair = Self {
             // SAFETY: a new ring, and its only sender.
-            sender: unsafe { Sender::new(ring.clone(), Spin) },
+            sender: unsafe { Sender::new(memory.clone(), Spin) },
             // SAFETY: its only receiver.
-            receiver: unsafe { Receiver::new(ring, Spin) },
+            receiver: unsafe { Receiver::new(memory, Spin) },
             oracle: Oracle::new(capacity as usize),
         };
         for _ in 0..start {

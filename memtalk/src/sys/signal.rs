@@ -2,6 +2,7 @@
 //! except SIGBUS.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Signals that this process does not take the default way: blocked in every
 /// thread, and waited for in one.
@@ -77,6 +78,7 @@ pub(crate) fn ignore_file_size_signal() {
 const TRUNCATED: &[u8] =
     b"memtalk: another process truncated the shared memory object; start both sides again\n";
 const STATUS: i32 = 6;
+static TOLD: AtomicBool = AtomicBool::new(false);
 
 /// From now on, an access to a mapped object beyond its end ends the process
 /// with a message and status 6.
@@ -102,6 +104,13 @@ extern "C" fn on_bus_error(
     // SAFETY: the kernel passes a valid `siginfo_t`.
     let code = unsafe { (*info).si_code };
     if code == libc::BUS_ADRERR {
+        // Two threads may get here at once; the first one tells.
+        if TOLD.swap(true, Ordering::Relaxed) {
+            loop {
+                // SAFETY: waits for the end of the process.
+                unsafe { libc::pause() };
+            }
+        }
         // SAFETY: a valid buffer of that length.
         unsafe {
             libc::write(

@@ -1,0 +1,43 @@
+# `make demo` shows the main job, `make test` passes the tests: both need Rust,
+# make and a C compiler (as Rust's linker), nothing else.
+
+CARGO ?= cargo
+MEMTALK = target/release/memtalk
+
+.PHONY: all demo test verify lint bench install clean
+
+all: $(MEMTALK)
+
+.PHONY: $(MEMTALK)
+$(MEMTALK):
+	$(CARGO) build --release --locked -p memtalk
+
+# Two processes, two streams, each compared with what arrived.
+demo: $(MEMTALK)
+	@sh memtalk/demo.sh $(MEMTALK)
+
+# All tests that need nothing but a Rust toolchain.
+test:
+	$(CARGO) test --locked --workspace
+
+# The model checkers: every execution of the ring's models, and long random runs.
+verify:
+	$(CARGO) test --locked --features loom --test loom
+	$(CARGO) test --locked --features shuttle --test shuttle
+
+# What a change has to pass beside the tests.
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets --features loom,shuttle -- -D warnings
+	$(CARGO) clippy --locked -p memtalk --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+# One way, file to /dev/null, beside socat and nc -U: interleaved runs, medians.
+bench: $(MEMTALK)
+	$(CARGO) bench --locked -p memtalk --bench one_way
+
+install:
+	$(CARGO) install --locked --path memtalk
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,158 @@
+//! Deaths and signals: the survivor knows, nothing is left behind.
+
+mod support;
+
+use std::process::Stdio;
+
+use support::{Object, Side, noise, shell};
+
+const HUP: i32 = 1;
+const INT: i32 = 2;
+const KILL: i32 = 9;
+const TERM: i32 = 15;
+const CONT: i32 = 18;
+const STOP: i32 = 19;
+
+#[test]
+fn what_a_dead_peer_committed_is_delivered() {
+    let object = Object::new();
+    let (mut one, mut other) = (object.open_side(), object.open_side());
+    // The other is stopped, so all of this waits in the ring.
+    one.say(b"first");
+    other.expect(b"first");
+    other.signal(STOP);
+    one.say(b"last words");
+    support::eventually("it is in the ring", || {
+        let page = std::fs::read(object.path()).unwrap();
+        page.windows(10).any(|bytes| bytes == b"last words")
+    });
+    one.signal(KILL);
+    assert_eq!(one.finish_with_open_input().signal, Some(KILL));
+    other.signal(CONT);
+    other.expect(b"last words");
+    other
+        .finish_with_open_input()
+        .assert_failed(4, "the peer died");
+    assert!(!object.exists());
+}
+
+#[test]
+fn a_death_is_noticed_whatever_the_survivor_waits_for() {
+    // For input and for the peer; then for space in a full ring, since the peer
+    // is stopped before it is killed.
+    for full in [false, true] {
+        let object = Object::new();
+        let (mut one, mut other) = (object.open_side(), object.open_side());
+        one.say(b"a");
+        other.expect(b"a");
+        other.signal(STOP);
+        if full {
+            one.say(&noise(10_000, 1));
+        }
+        other.signal(KILL);
+        one.finish_with_open_input()
+            .assert_failed(4, "the peer died");
+        object.assert_usable();
+    }
+}
+
+#[test]
+fn a_death_after_one_direction_is_complete() {
+    // The survivor waits for the certificate of its own stream, or for input.
+    for ended in [false, true] {
+        let object = Object::new();
+        let (mut one, mut other) = (object.open_side(), object.open_side());
+        other.end_input();
+        assert_eq!(one.rest_of_output(), b"");
+        if ended {
+            other.signal(STOP);
+            one.end_input();
+        }
+        other.signal(KILL);
+        one.finish_with_open_input()
+            .assert_failed(4, "the peer died");
+        object.assert_usable();
+    }
+}
+
+#[test]
+fn signals_clean_up_and_then_kill() {
+    for signal in [INT, TERM, HUP] {
+        // While waiting for a peer.
+        let object = Object::new();
+        let side = object.open_side();
+        side.wait_until_seated(&object);
+        side.signal(signal);
+        assert_eq!(side.finish_with_open_input().signal, Some(signal));
+        assert!(!object.exists());
+
+        // In a talk.
+        let (mut one, mut other) = (object.open_side(), object.open_side());
+        one.say(b"a");
+        other.expect(b"a");
+        one.signal(signal);
+        let one = one.finish_with_open_input();
+        assert_eq!((one.signal, &one.stderr[..]), (Some(signal), ""));
+        other
+            .finish_with_open_input()
+            .assert_failed(4, "the peer died");
+        assert!(!object.exists());
+    }
+}
+
+#[test]
+fn ignored_signals_stay_ignored() {
+    let object = Object::new();
+    let script = format!("trap '' HUP; exec $MEMTALK -f {}", object.name());
+    let one = Side::start(shell(&script).stdin(Stdio::piped()));
+    one.wait_until_seated(&object);
+    one.signal(HUP);
+    let other = object.side(b"still there");
+    one.finish().assert_complete(b"still there");
+    other.finish().assert_complete(b"");
+}
+
+#[test]
+fn stopping_is_no_death() {
+    let object = Object::new();
+    let (one, other) = (
+        object.side(&noise(300_000, 2)),
+        object.side(&noise(200_000, 3)),
+    );
+    for _ in 0..3 {
+        other.signal(STOP);
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        other.signal(CONT);
+        one.signal(STOP);
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        one.signal(CONT);
+    }
+    one.finish().assert_complete(&noise(200_000, 3));
+    other.finish().assert_complete(&noise(300_000, 2));
+}
+
+#[test]
+fn truncating_the_object_is_told() {
+    let object = Object::new();
+    let (mut one, mut other) = (object.open_side(), object.open_side());
+    one.say(b"a");
+    other.expect(b"a");
+    object.open().set_len(0).unwrap();
+    one.say(b"b");
+    one.finish_with_open_input().assert_failed(6, "truncated");
+    other.finish_with_open_input().assert_failed(6, "truncated");
+    object.assert_usable();
+}
+
+#[test]
+fn overwriting_the_page_is_told() {
+    use std::os::unix::fs::FileExt;
+    let object = Object::new();
+    let (mut one, mut other) = (object.open_side(), object.open_side());
+    one.say(b"a");
+    other.expect(b"a");
+    object.open().write_all_at(&[0xFF; 4096], 0).unwrap();
+    one.say(b"b");
+    assert_eq!(one.finish_with_open_input().code, Some(4));
+    assert_eq!(other.finish_with_open_input().code, Some(4));
+}

@@ -1,0 +1,198 @@
+//! Every kind of descriptor, and those that fail.
+
+mod support;
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::time::Duration;
+
+use support::{BOUND, Object, Side, bounded, noise, shell};
+
+#[test]
+fn non_blocking_descriptors_on_both_sides() {
+    let object = Object::new();
+    let (one, other) = (noise(1_000_000, 1), noise(1_000_000, 2));
+    let start = |input: Vec<u8>| {
+        let (mut feed, stdin) = UnixStream::pair().unwrap();
+        let (stdout, mut result) = UnixStream::pair().unwrap();
+        stdin.set_nonblocking(true).unwrap();
+        stdout.set_nonblocking(true).unwrap();
+        let side = Side::start_with(
+            object.memtalk().stdin(OwnedFd::from(stdin)),
+            OwnedFd::from(stdout),
+        );
+        std::thread::spawn(move || feed.write_all(&input));
+        result.set_read_timeout(Some(BOUND)).unwrap();
+        let output = std::thread::spawn(move || {
+            // Slow at first, so that the descriptor is full for a while.
+            std::thread::sleep(Duration::from_millis(50));
+            let mut bytes = Vec::new();
+            result.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        (side, output)
+    };
+    let (one_side, one_output) = start(one.clone());
+    let (other_side, other_output) = start(other.clone());
+    one_side.finish().assert_complete(b"");
+    other_side.finish().assert_complete(b"");
+    assert!(bounded("output", move || one_output.join().unwrap().unwrap()) == other);
+    assert!(bounded("output", move || other_output.join().unwrap().unwrap()) == one);
+}
+
+#[test]
+fn closed_input_is_an_empty_stream() {
+    let object = Object::new();
+    let one = Side::start(&mut shell(&format!(
+        "exec $MEMTALK -f {} <&-",
+        object.name()
+    )));
+    let other = object.side(b"for you");
+    one.finish().assert_complete(b"for you");
+    other.finish().assert_complete(b"");
+}
+
+#[test]
+fn closed_output_fails_if_there_is_anything_to_write() {
+    let closed = |object: &Object| {
+        let mut command = shell(&format!("exec $MEMTALK -f {} >&-", object.name()));
+        Side::start(command.stdin(Stdio::null()))
+    };
+    let object = Object::new();
+    let (one, other) = (closed(&object), object.side(b"lost"));
+    one.finish()
+        .assert_failed(1, "cannot write standard output");
+    other.finish().assert_failed(4, "the peer stopped");
+    object.assert_usable();
+
+    let (one, other) = (closed(&object), object.side(b""));
+    one.finish().assert_complete(b"");
+    other.finish().assert_complete(b"");
+}
+
+#[test]
+fn all_descriptors_closed() {
+    let object = Object::new();
+    let one = Side::start(&mut shell(&format!(
+        "exec $MEMTALK -f {} <&- >&- 2>&-",
+        object.name()
+    )));
+    let other = object.side(b"");
+    other.finish().assert_complete(b"");
+    assert_eq!(one.finish().code, Some(0));
+}
+
+#[test]
+fn input_that_cannot_be_read() {
+    for directory_first in [true, false] {
+        let object = Object::new();
+        let directory = || Side::start(object.memtalk().stdin(File::open("/").unwrap()));
+        let (failing, other) = if directory_first {
+            let failing = directory();
+            failing.wait_until_seated(&object);
+            (failing, object.side(b"arrives all the same"))
+        } else {
+            let other = object.side(b"arrives all the same");
+            other.wait_until_seated(&object);
+            (directory(), other)
+        };
+        let failing = failing.finish();
+        failing.assert_failed(1, "cannot read standard input: Is a directory");
+        other.finish().assert_failed(4, "the peer stopped");
+        object.assert_usable();
+    }
+}
+
+#[test]
+fn output_to_a_full_device() {
+    for open_input in [false, true] {
+        let object = Object::new();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let failing = Side::start_with(object.memtalk().stdin(Stdio::piped()), full);
+        let other = object.side(&noise(100_000, 3));
+        // Even while there may be more input.
+        let failing = match open_input {
+            true => failing.finish_with_open_input(),
+            false => failing.finish(),
+        };
+        failing.assert_failed(1, "cannot write standard output: No space left on device");
+        assert_eq!(other.finish().code, Some(4));
+        object.assert_usable();
+    }
+}
+
+#[test]
+fn output_beyond_the_file_size_limit() {
+    let object = Object::new();
+    let file = support::TempFile::new(b"");
+    let script = format!(
+        "ulimit -f 16; exec $MEMTALK -f {} >{}",
+        object.name(),
+        file.0.display()
+    );
+    let limited = Side::start(shell(&script).stdin(Stdio::null()));
+    let other = object.side(&noise(100_000, 4));
+    limited
+        .finish()
+        .assert_failed(1, "cannot write standard output: File too large");
+    assert_eq!(other.finish().code, Some(4));
+}
+
+#[test]
+fn output_that_nobody_reads_any_more() {
+    let object = Object::new();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let one = Side::start_with(object.memtalk().stdin(Stdio::piped()), writer);
+    let other = object.side(&noise(1_000_000, 5));
+    let mut first = [0; 10];
+    bounded("the first bytes", move || reader.read_exact(&mut first)).unwrap();
+    one.finish_with_open_input()
+        .assert_failed(1, "cannot write standard output: Broken pipe");
+    assert_eq!(other.finish_with_open_input().code, Some(4));
+    object.assert_usable();
+}
+
+#[test]
+fn messages_that_nobody_can_read() {
+    // A full device as standard error: no panic, the same status.
+    let mut command = shell("exec $MEMTALK 2>/dev/full");
+    assert_eq!(
+        Side::start(command.stdin(Stdio::null())).finish().code,
+        Some(255)
+    );
+    let object = Object::new();
+    std::fs::write(object.path(), b"somebody's").unwrap();
+    let mut command = shell(&format!(
+        "exec $MEMTALK -v -f {} 2>/dev/full",
+        object.name()
+    ));
+    assert_eq!(
+        Side::start(command.stdin(Stdio::null())).finish().code,
+        Some(6)
+    );
+}
+
+#[test]
+fn sockets_as_descriptors_close_one_way() {
+    // One socket as input and output, as inetd does it.
+    let object = Object::new();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let both = OwnedFd::from(theirs);
+    let stdin = both.try_clone().unwrap();
+    let side = Side::start_with(object.memtalk().stdin(stdin), both);
+    let mut other = object.open_side();
+    (&ours).write_all(b"ping").unwrap();
+    other.expect(b"ping");
+    ours.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(other.rest_of_output(), b"");
+    other.say(b"pong");
+    other.end_input();
+    side.finish().assert_complete(b"");
+    other.finish().assert_complete(b"");
+    ours.set_read_timeout(Some(BOUND)).unwrap();
+    let mut rest = Vec::new();
+    (&ours).read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, b"pong");
+}

@@ -1,0 +1,215 @@
+//! Others at the same name: third processes, and objects that are not ours.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+use std::process::{Command, Stdio};
+
+use support::{Object, Side, TempFile, noise};
+
+fn attempt(object: &Object) -> support::Finished {
+    Side::start(object.memtalk().stdin(Stdio::null())).finish()
+}
+
+#[test]
+fn a_third_process_is_told_and_disturbs_nothing() {
+    let object = Object::new();
+    let (mut one, mut other) = (object.open_side(), object.open_side());
+    one.say(b"before");
+    other.expect(b"before");
+    for _ in 0..5 {
+        attempt(&object).assert_failed(5, "two processes already talk");
+    }
+    other.say(b"after");
+    one.expect(b"after");
+    one.end_input();
+    other.finish().assert_complete(b"");
+    one.finish().assert_complete(b"");
+    assert!(!object.exists());
+}
+
+#[test]
+fn nobody_slips_into_a_talk_that_one_has_left() {
+    let object = Object::new();
+    let (mut one, mut other) = (object.open_side(), object.open_side());
+    one.say(b"a");
+    other.expect(b"a");
+    // The other stops, so that it cannot see the death, and keeps its seat.
+    other.signal(19);
+    one.signal(9);
+    assert_eq!(one.finish_with_open_input().signal, Some(9));
+    // Two newcomers get a talk of their own under the same name, at once.
+    object.assert_usable();
+    other.signal(18);
+    other
+        .finish_with_open_input()
+        .assert_failed(4, "the peer died");
+}
+
+#[test]
+fn objects_of_other_programs_are_not_touched() {
+    for contents in [&b"x"[..], &[0; 4096], &noise(4096, 1), &noise(100_000, 2)] {
+        let object = Object::new();
+        fs::write(object.path(), contents).unwrap();
+        attempt(&object).assert_failed(6, "left untouched");
+        assert!(fs::read(object.path()).unwrap() == contents);
+    }
+}
+
+#[test]
+fn pages_of_another_layout_are_not_touched() {
+    let object = Object::new();
+    let side = object.open_side();
+    side.wait_until_seated(&object);
+    side.signal(9);
+    side.finish_with_open_input();
+    let page = fs::read(object.path()).unwrap();
+    let change = |at: usize, word: u32| {
+        let mut page = page.clone();
+        page[at..at + 4].copy_from_slice(&word.to_ne_bytes());
+        page
+    };
+    let longer = [&page[..], &page[..]].concat();
+    for (what, contents) in [
+        ("layout version 2", change(8, 2)),
+        (
+            "the other byte order",
+            change(0, 0x7461_6C6B_u32.swap_bytes()),
+        ),
+        ("has 8192 bytes, which it has not", change(12, 8192)),
+        ("4096 bytes, which it has not", change(16, 100)),
+        ("4096 bytes, which it has not", page[..100].to_vec()),
+        ("4096 bytes, which it has not", longer),
+    ] {
+        fs::write(object.path(), &contents).unwrap();
+        attempt(&object).assert_failed(6, what);
+        assert!(
+            fs::read(object.path()).unwrap() == contents,
+            "{what}: it was changed"
+        );
+    }
+    fs::write(object.path(), &page).unwrap();
+    object.assert_usable();
+}
+
+#[test]
+fn things_that_are_no_shared_memory_objects() {
+    let object = Object::new();
+    fs::create_dir(object.path()).unwrap();
+    attempt(&object).assert_failed(6, "no shared memory object");
+    fs::remove_dir(object.path()).unwrap();
+
+    let target = TempFile::new(b"");
+    symlink(&target.0, object.path()).unwrap();
+    attempt(&object).assert_failed(6, "no shared memory object");
+    assert_eq!(fs::read(&target.0).unwrap(), b"");
+    fs::remove_file(object.path()).unwrap();
+
+    assert!(
+        Command::new("mkfifo")
+            .arg(object.path())
+            .status()
+            .unwrap()
+            .success()
+    );
+    attempt(&object).assert_failed(6, "no shared memory object");
+}
+
+#[test]
+fn no_permission() {
+    use std::os::unix::process::CommandExt;
+    let object = Object::new();
+    fs::write(object.path(), b"").unwrap();
+    fs::set_permissions(object.path(), fs::Permissions::from_mode(0o000)).unwrap();
+    // Root may open anything, so it runs a copy that everybody can reach as
+    // another user.
+    let copy = std::env::temp_dir().join(&object.name()[1..]);
+    fs::copy(env!("CARGO_BIN_EXE_memtalk"), &copy).unwrap();
+    let mut command = Command::new(&copy);
+    command
+        .args(["-f", &object.name()])
+        .stdin(Stdio::null())
+        .current_dir("/");
+    if fs::metadata("/proc/self").is_ok_and(|data| std::os::unix::fs::MetadataExt::uid(&data) == 0)
+    {
+        command.uid(65534);
+    }
+    let side = Side::start(&mut command).finish();
+    fs::remove_file(&copy).unwrap();
+    side.assert_failed(1, "cannot open the object: Permission denied");
+    assert!(object.exists());
+}
+
+#[test]
+fn what_a_dead_creator_left_is_used_again() {
+    // Killed while it waited; killed before it gave the object a size; killed
+    // between the claim and the magic number.
+    let object = Object::new();
+    let side = object.open_side();
+    side.wait_until_seated(&object);
+    side.signal(9);
+    side.finish_with_open_input();
+    assert!(object.exists());
+    object.assert_usable();
+
+    fs::write(object.path(), b"").unwrap();
+    object.assert_usable();
+
+    let claim = !0x7461_6C6B_u32;
+    for size in [8, 128, 4096, 10_000] {
+        fs::write(object.path(), vec![0; size]).unwrap();
+        object.open().write_all_at(&claim.to_ne_bytes(), 4).unwrap();
+        object.assert_usable();
+    }
+}
+
+#[test]
+fn a_name_that_was_removed_and_taken_again_is_left_alone() {
+    let object = Object::new();
+    let (mut one, mut other) = (object.open_side(), object.open_side());
+    one.say(b"a");
+    other.expect(b"a");
+    // Somebody removes the name, somebody else uses it.
+    fs::remove_file(object.path()).unwrap();
+    let new = object.open_side();
+    new.wait_until_seated(&object);
+    one.end_input();
+    other.finish().assert_complete(b"");
+    one.finish().assert_complete(b"");
+    assert!(object.exists(), "it belongs to another talk");
+    let joined = object.side(b"");
+    new.finish().assert_complete(b"");
+    joined.finish().assert_complete(b"");
+}
+
+#[test]
+fn many_at_once_form_pairs_and_never_mix() {
+    const PAIRS: usize = 12;
+    let object = Object::new();
+    let sides: Vec<_> = (0..2 * PAIRS)
+        .map(|i| {
+            let input = TempFile::new(format!("{i}\n").repeat(2000).as_bytes());
+            let mut command = object.memtalk();
+            Side::start(command.args(["--timeout", "1"]).stdin(input.open()))
+        })
+        .collect();
+    let finished: Vec<_> = sides.into_iter().map(Side::finish).collect();
+    let mut talked = 0;
+    for (i, side) in finished.iter().enumerate() {
+        match side.code {
+            Some(0) => {
+                let text = String::from_utf8(side.stdout.clone()).unwrap();
+                let peer: usize = text.lines().next().unwrap().parse().unwrap();
+                assert_eq!(text, format!("{peer}\n").repeat(2000));
+                let theirs = String::from_utf8(finished[peer].stdout.clone()).unwrap();
+                assert_eq!(theirs, format!("{i}\n").repeat(2000), "they are a pair");
+                talked += 1;
+            }
+            // The last one may be alone, after others have talked and gone.
+            Some(3) => side.assert_failed(3, "no peer came"),
+            _ => side.assert_failed(5, "two processes already talk"),
+        }
+    }
+    assert!(talked >= 2 && talked % 2 == 0, "{talked}");
+}

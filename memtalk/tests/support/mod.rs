@@ -1,0 +1,379 @@
+//! Running the real binary, bounded in time and cleaned up afterwards.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(unreachable_pub, reason = "shared by test programs, not by crates")]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Once, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// No wait in a test is longer than this; reaching it is a failure.
+pub const BOUND: Duration = Duration::from_secs(30);
+
+/// Shared memory objects of these tests are called this, the process id of the
+/// test, and a number.
+const PREFIX: &str = "memtalk-test-";
+
+/// The name of an object that only one test uses; removed when it goes.
+#[derive(Debug)]
+pub struct Object(String);
+
+impl Object {
+    pub fn new() -> Self {
+        static SWEEP: Once = Once::new();
+        SWEEP.call_once(remove_those_of_dead_tests);
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(format!("{PREFIX}{}-{number}", std::process::id()))
+    }
+
+    pub fn name(&self) -> String {
+        format!("/{}", self.0)
+    }
+
+    /// The object as a file.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from("/dev/shm").join(&self.0)
+    }
+
+    pub fn exists(&self) -> bool {
+        self.path().symlink_metadata().is_ok()
+    }
+
+    /// Opens the object for reading and writing.
+    pub fn open(&self) -> File {
+        let file = OpenOptions::new().read(true).write(true).open(self.path());
+        file.expect("the object exists")
+    }
+
+    /// `memtalk -f` this object.
+    pub fn memtalk(&self) -> Command {
+        let mut command = memtalk();
+        command.arg("-f").arg(self.name());
+        command
+    }
+
+    /// Starts a side that gets `input`.
+    pub fn side(&self, input: &[u8]) -> Side {
+        let mut side = Side::start(self.memtalk().stdin(Stdio::piped()));
+        side.write_in_background(input.to_vec());
+        side
+    }
+
+    /// Starts a side whose input stays open.
+    pub fn open_side(&self) -> Side {
+        Side::start(self.memtalk().stdin(Stdio::piped()))
+    }
+
+    /// A pair that talks over this object now proves that it is usable.
+    pub fn assert_usable(&self) {
+        let (one, other) = (self.side(b"one"), self.side(b"other"));
+        one.finish().assert_complete(b"other");
+        other.finish().assert_complete(b"one");
+        assert!(!self.exists(), "the object is left behind");
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.path()).or_else(|_| fs::remove_dir(self.path()));
+    }
+}
+
+/// A test that was killed leaves its objects to the next one.
+fn remove_those_of_dead_tests() {
+    for entry in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| {
+            name.strip_prefix(PREFIX)?
+                .split('-')
+                .next()?
+                .parse::<u32>()
+                .ok()
+        });
+        if owner.is_some_and(|pid| fs::metadata(format!("/proc/{pid}")).is_err()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// The binary.
+pub fn memtalk() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_memtalk"))
+}
+
+/// A shell script in which `$MEMTALK` is the binary.
+pub fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(script)
+        .env("MEMTALK", env!("CARGO_BIN_EXE_memtalk"));
+    command
+}
+
+/// A file in the build's own directory for temporary files; removed when it goes.
+pub struct TempFile(pub PathBuf);
+
+impl TempFile {
+    pub fn new(contents: &[u8]) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PREFIX}{}-{number}", std::process::id());
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&path, contents).expect("a temporary file can be written");
+        Self(path)
+    }
+
+    pub fn open(&self) -> File {
+        File::open(&self.0).expect("the file exists")
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// `len` bytes of every value, different for each `seed`, in no short period.
+pub fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2).wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    (0..len.div_ceil(8))
+        .flat_map(|_| next().to_le_bytes())
+        .take(len)
+        .collect()
+}
+
+/// Runs `wait` in a thread and returns what it returns, within the bound.
+pub fn bounded<T: Send + 'static>(what: &str, wait: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || done.send(wait()));
+    result
+        .recv_timeout(BOUND)
+        .unwrap_or_else(|_| panic!("{what} takes too long"))
+}
+
+/// Waits until `condition` holds, within the bound.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < BOUND, "{what}: not within the bound");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A running process, killed if the test fails.
+pub struct Side {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Option<Output>,
+    stderr: Output,
+}
+
+/// What a process writes, read in the background so that it never has to wait.
+struct Output {
+    pieces: mpsc::Receiver<Vec<u8>>,
+    /// Read, and not yet taken by the test.
+    pending: Vec<u8>,
+}
+
+impl Output {
+    fn new(mut from: impl Read + Send + 'static) -> Self {
+        let (found, pieces) = mpsc::channel();
+        thread::spawn(move || {
+            let mut piece = vec![0; 65536];
+            while let Ok(count @ 1..) = from.read(&mut piece) {
+                if found.send(piece[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            pieces,
+            pending: Vec::new(),
+        }
+    }
+
+    /// Waits for more; `false` at the end.
+    fn more(&mut self) -> bool {
+        match self.pieces.recv_timeout(BOUND) {
+            Ok(piece) => self.pending.extend(piece),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return false,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("output takes too long"),
+        }
+        true
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        while self.pending.len() < count && self.more() {}
+        self.pending
+            .drain(..count.min(self.pending.len()))
+            .collect()
+    }
+
+    fn rest(&mut self) -> Vec<u8> {
+        while self.more() {}
+        std::mem::take(&mut self.pending)
+    }
+}
+
+/// How a process ended, and what it wrote.
+#[derive(Debug)]
+pub struct Finished {
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Side {
+    /// Starts `command` with its output caught.
+    pub fn start(command: &mut Command) -> Self {
+        Self::start_with(command, Stdio::piped())
+    }
+
+    /// Starts `command` with its output going to `stdout`.
+    pub fn start_with(command: &mut Command, stdout: impl Into<Stdio>) -> Self {
+        let mut child = command
+            .stdout(stdout)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the process starts");
+        let stderr = child.stderr.take().expect("it is piped");
+        Self {
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take().map(Output::new),
+            stderr: Output::new(stderr),
+            child,
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Writes to its input.
+    pub fn say(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("its input is open");
+        stdin.write_all(bytes).expect("it reads its input");
+    }
+
+    fn write_in_background(&mut self, bytes: Vec<u8>) {
+        let mut stdin = self.stdin.take().expect("its input is open");
+        // It may end without having read all.
+        thread::spawn(move || stdin.write_all(&bytes));
+    }
+
+    /// Ends its input.
+    pub fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits until its output goes on with `bytes`, and takes them.
+    #[track_caller]
+    pub fn expect(&mut self, bytes: &[u8]) {
+        let stdout = self.stdout.as_mut().expect("its output is caught");
+        let found = stdout.take(bytes.len());
+        assert_eq!(
+            found.escape_ascii().to_string(),
+            bytes.escape_ascii().to_string()
+        );
+    }
+
+    /// Waits until it closes its output, and returns what was left of it.
+    pub fn rest_of_output(&mut self) -> Vec<u8> {
+        self.stdout.as_mut().map_or_else(Vec::new, Output::rest)
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: i32) {
+        let status = Command::new("sh")
+            .arg("-c")
+            .arg(format!("kill -{signal} {}", self.pid()))
+            .status();
+        assert!(status.expect("a shell starts").success());
+    }
+
+    /// Waits for its end. Its input is ended, its output read.
+    #[track_caller]
+    pub fn finish(mut self) -> Finished {
+        self.end_input();
+        self.finish_with_open_input()
+    }
+
+    /// Waits for its end without ending its input.
+    #[track_caller]
+    pub fn finish_with_open_input(mut self) -> Finished {
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                break status;
+            }
+            if began.elapsed() > BOUND {
+                let _ = self.child.kill();
+                let stderr = self.stderr.rest();
+                panic!("hangs; on stderr: {}", String::from_utf8_lossy(&stderr));
+            }
+            thread::sleep(Duration::from_millis(1));
+        };
+        Finished {
+            code: status.code(),
+            signal: status.signal(),
+            stdout: self.rest_of_output(),
+            stderr: String::from_utf8(self.stderr.rest()).expect("messages are text"),
+        }
+    }
+
+    /// Waits until it waits for a peer: the object is there, initialised.
+    pub fn wait_until_seated(&self, object: &Object) {
+        eventually("the first side sits down", || {
+            let mut magic = [0; 4];
+            File::open(object.path())
+                .is_ok_and(|mut file| file.read_exact(&mut magic).is_ok() && magic != [0; 4])
+        });
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Finished {
+    /// Both streams complete: status 0, this output, and not a word.
+    #[track_caller]
+    pub fn assert_complete(&self, output: &[u8]) {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        assert_eq!(self.stderr, "");
+        assert!(
+            self.stdout == output,
+            "{} bytes, not the {}",
+            self.stdout.len(),
+            output.len()
+        );
+    }
+
+    /// Failed with this status, and one line that contains `text`.
+    #[track_caller]
+    pub fn assert_failed(&self, code: i32, text: &str) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert_eq!(self.stderr.lines().count(), 1, "one line: {}", self.stderr);
+        assert!(self.stderr.starts_with("memtalk: "), "{}", self.stderr);
+        assert!(self.stderr.contains(text), "{}", self.stderr);
+    }
+}

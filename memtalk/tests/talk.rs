@@ -1,0 +1,224 @@
+//! The main job: two processes, both ways at once, byte for byte.
+
+mod support;
+
+use std::process::{Command, Stdio};
+
+use support::{Object, Side, TempFile, noise, shell};
+
+#[test]
+fn files_both_ways_whichever_side_starts() {
+    let (one, other) = (noise(3_000_000, 1), noise(2_000_003, 2));
+    let (one_file, other_file) = (TempFile::new(&one), TempFile::new(&other));
+    for swapped in [false, true] {
+        let object = Object::new();
+        let start = |file: &TempFile| Side::start(object.memtalk().stdin(file.open()));
+        let (first, second) = match swapped {
+            false => (&one_file, &other_file),
+            true => (&other_file, &one_file),
+        };
+        let first = start(first);
+        first.wait_until_seated(&object);
+        let second = start(second);
+        let (one_side, other_side) = match swapped {
+            false => (first, second),
+            true => (second, first),
+        };
+        one_side.finish().assert_complete(&other);
+        other_side.finish().assert_complete(&one);
+        assert!(!object.exists());
+    }
+}
+
+#[test]
+fn pipes_both_ways() {
+    let (one, other) = (noise(1_000_000, 3), noise(999_999, 4));
+    let object = Object::new();
+    let (one_side, other_side) = (object.side(&one), object.side(&other));
+    let other_got = std::thread::spawn(move || other_side.finish());
+    one_side.finish().assert_complete(&other);
+    other_got.join().unwrap().assert_complete(&one);
+}
+
+#[test]
+fn the_example_of_the_specification() {
+    // Words one way, file names the other; the words may be missing here.
+    let object = Object::new();
+    let words = "cat /usr/share/dict/words 2>/dev/null || seq 100000";
+    let find = "find /usr/share/doc /etc 2>/dev/null | head -n 20000";
+    let script = |input: &str| format!("{{ {input}; }} | $MEMTALK -f {}", object.name());
+    let run = |input: &str| {
+        let output = shell(&format!("{{ {input}; }}")).output().unwrap();
+        output.stdout
+    };
+    let one = Side::start(&mut shell(&script(words)));
+    let other = Side::start(&mut shell(&script(find)));
+    let other = std::thread::spawn(move || other.finish());
+    one.finish().assert_complete(&run(find));
+    other.join().unwrap().assert_complete(&run(words));
+}
+
+#[test]
+fn empty_streams() {
+    for (one, other) in [(&b""[..], &b""[..]), (b"", b"something"), (b"x", b"")] {
+        let object = Object::new();
+        let (one_side, other_side) = (object.side(one), object.side(other));
+        one_side.finish().assert_complete(other);
+        other_side.finish().assert_complete(one);
+        assert!(!object.exists());
+    }
+}
+
+#[test]
+fn sizes_around_the_capacity() {
+    // One page of 4,096 bytes holds 1,856 bytes each way.
+    for len in [1, 927, 928, 929, 1855, 1856, 1857, 3711, 3712, 3713, 4096] {
+        let object = Object::new();
+        let (one, other) = (noise(len, 5), noise(2 * len, 6));
+        let (one_side, other_side) = (object.side(&one), object.side(&other));
+        one_side.finish().assert_complete(&other);
+        other_side.finish().assert_complete(&one);
+    }
+}
+
+#[test]
+fn any_number_of_pages_and_the_creator_decides() {
+    for pages in ["1", "3", "16", "256"] {
+        let object = Object::new();
+        let (one, other) = (noise(700_000, 7), noise(700_001, 8));
+        let (one_file, other_file) = (TempFile::new(&one), TempFile::new(&other));
+        let first = Side::start(
+            object
+                .memtalk()
+                .args(["--pages", pages])
+                .stdin(one_file.open()),
+        );
+        first.wait_until_seated(&object);
+        let page: u64 = 4096;
+        let size = object.path().metadata().unwrap().len();
+        assert_eq!(size % page, 0);
+        assert!(size >= pages.parse::<u64>().unwrap() * page);
+        let second = Side::start(object.memtalk().stdin(other_file.open()));
+        first.finish().assert_complete(&other);
+        second.finish().assert_complete(&one);
+    }
+}
+
+#[test]
+fn the_object_is_private_and_of_one_page() {
+    use std::os::unix::fs::MetadataExt;
+    let object = Object::new();
+    let side = Side::start(
+        shell(&format!("umask 0; exec $MEMTALK -f {}", object.name())).stdin(Stdio::null()),
+    );
+    side.wait_until_seated(&object);
+    let data = object.path().metadata().unwrap();
+    assert_eq!(data.mode() & 0o7777, 0o600);
+    let page = Command::new("getconf")
+        .arg("PAGESIZE")
+        .output()
+        .unwrap()
+        .stdout;
+    assert_eq!(
+        data.len().to_string(),
+        String::from_utf8(page).unwrap().trim()
+    );
+    object.side(b"").finish().assert_complete(b"");
+    side.finish().assert_complete(b"");
+}
+
+#[test]
+fn a_line_is_delivered_at_once_and_half_close_leaves_the_other_direction_open() {
+    let object = Object::new();
+    let (mut one, mut other) = (object.open_side(), object.open_side());
+    one.say(b"hi\n");
+    other.expect(b"hi\n");
+    other.say(b"x");
+    one.expect(b"x");
+    one.end_input();
+    assert_eq!(
+        other.rest_of_output(),
+        b"",
+        "the end of file comes through at once"
+    );
+    for _ in 0..3 {
+        other.say(b"still here\n");
+        one.expect(b"still here\n");
+    }
+    other.end_input();
+    one.finish().assert_complete(b"");
+    other.finish().assert_complete(b"");
+}
+
+#[test]
+fn programs_converse() {
+    let object = Object::new();
+    let fifo = TempFile::new(b"");
+    let script = format!(
+        "rm {0} && mkfifo {0} && $MEMTALK -f {1} <{0} | sed -u 's/^/reply /' >{0}",
+        fifo.0.display(),
+        object.name()
+    );
+    let replies = Side::start(shell(&script).stdin(Stdio::null()));
+    let mut asks = object.open_side();
+    for i in 0..20 {
+        asks.say(format!("question {i}\n").as_bytes());
+        asks.expect(format!("reply question {i}\n").as_bytes());
+    }
+    // The end of file goes round: to sed, and back through the pipe.
+    asks.finish().assert_complete(b"");
+    assert_eq!(replies.finish().code, Some(0));
+}
+
+#[test]
+fn one_after_the_other_through_the_same_name() {
+    let object = Object::new();
+    for _ in 0..20 {
+        object.assert_usable();
+    }
+}
+
+#[test]
+fn verbose_says_what_happens_on_standard_error() {
+    let object = Object::new();
+    let one = Side::start(object.memtalk().arg("-v").stdin(Stdio::null()));
+    let other = object.side(b"12345");
+    let one = one.finish();
+    assert_eq!((one.code, &one.stdout[..]), (Some(0), &b"12345"[..]));
+    assert!(one.stderr.contains("received 5 bytes"), "{}", one.stderr);
+    other.finish().assert_complete(b"");
+}
+
+#[test]
+fn idle_processes_do_nothing_at_all() {
+    let object = Object::new();
+    let (mut one, mut other) = (object.open_side(), object.open_side());
+    one.say(b"hello");
+    other.expect(b"hello");
+    // Once both are asleep, no thread of them runs again.
+    let switches = || (switches_of(one.pid()), switches_of(other.pid()));
+    let mut last = switches();
+    support::eventually("both are idle for half a second", || {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let now = switches();
+        std::mem::replace(&mut last, now.clone()) == now
+    });
+    other.say(b"awake");
+    one.expect(b"awake");
+    one.end_input();
+    other.finish().assert_complete(b"");
+    one.finish().assert_complete(b"");
+}
+
+/// The context switches of each thread of a process.
+fn switches_of(pid: u32) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let status = |task: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(task.unwrap().path().join("status")).unwrap()
+    };
+    let lines = tasks.map(status).flat_map(|text| {
+        let lines = text.lines().filter(|line| line.contains("ctxt_switches"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    });
+    lines.collect()
+}

@@ -1,0 +1,160 @@
+//! What the user may get wrong: a clear message, and the right status.
+
+mod support;
+
+use std::process::Stdio;
+
+use support::{Object, Side, memtalk, shell};
+
+#[test]
+fn wrong_usage_is_status_255() {
+    let long = format!("/{}", "n".repeat(255));
+    let cases: &[(&[&str], &str)] = &[
+        (&[], "--file <NAME>"),
+        (&["-f"], "value is required"),
+        (&["-f", ""], "starts with a slash"),
+        (&["-f", "/"], "something must follow the slash"),
+        (&["-f", "noslash"], "starts with a slash"),
+        (&["-f", "/a/b"], "one slash only"),
+        (&["-f", "/."], "the system keeps this name"),
+        (&["-f", &long], "at most 254 bytes"),
+        (&["-f", "/x", "--pages", "0"], "0 is not in 1..=262144"),
+        (&["-f", "/x", "--pages", "x"], "invalid digit"),
+        (&["-f", "/x", "--pages", "-1"], "unexpected argument"),
+        (&["-f", "/x", "--pages", "262145"], "is not in 1..=262144"),
+        (&["-f", "/x", "--timeout", "soon"], "a number of seconds"),
+        (&["-f", "/x", "--timeout=-1"], "a number of seconds"),
+        (&["-f", "/x", "--unknown"], "--unknown"),
+        (&["-f", "/x", "/y"], "unexpected argument"),
+        (&["-f", "/x", "-f", "/y"], "cannot be used multiple times"),
+    ];
+    for (arguments, message) in cases {
+        let result = Side::start(memtalk().args(*arguments).stdin(Stdio::null())).finish();
+        assert_eq!(result.code, Some(255), "{arguments:?}: {}", result.stderr);
+        assert!(
+            result.stderr.contains(message),
+            "{arguments:?}: {}",
+            result.stderr
+        );
+        assert!(result.stdout.is_empty());
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for (argument, text) in [
+        ("--help", "Exit status:"),
+        ("-h", "--timeout <SECONDS>"),
+        ("--version", concat!("memtalk ", env!("CARGO_PKG_VERSION"))),
+        ("-V", "memtalk "),
+    ] {
+        let result = Side::start(memtalk().arg(argument).stdin(Stdio::null())).finish();
+        assert_eq!((result.code, &result.stderr[..]), (Some(0), ""));
+        let output = String::from_utf8(result.stdout).unwrap();
+        assert!(output.contains(text), "{output}");
+        assert!(
+            output.lines().all(|line| line.chars().count() <= 80),
+            "{output}"
+        );
+    }
+}
+
+#[test]
+fn the_long_option_and_the_longest_name() {
+    let object = Object::new();
+    let one = Side::start(
+        memtalk()
+            .args(["--file", &object.name()])
+            .stdin(Stdio::null()),
+    );
+    object.side(b"").finish().assert_complete(b"");
+    one.finish().assert_complete(b"");
+
+    let name = format!("/memtalk-test-{}-{}", std::process::id(), "n".repeat(300));
+    let name = &name[..255];
+    let start = || Side::start(memtalk().args(["-f", name]).stdin(Stdio::null()));
+    let (one, other) = (start(), start());
+    one.finish().assert_complete(b"");
+    other.finish().assert_complete(b"");
+}
+
+#[test]
+fn names_need_not_be_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let mut name = format!("/memtalk-test-{}-", std::process::id()).into_bytes();
+    name.extend(b"\xff\n x");
+    let start = || {
+        let mut command = memtalk();
+        Side::start(
+            command
+                .arg("-f")
+                .arg(OsStr::from_bytes(&name))
+                .stdin(Stdio::null()),
+        )
+    };
+    let (one, other) = (start(), start());
+    one.finish().assert_complete(b"");
+    other.finish().assert_complete(b"");
+}
+
+#[test]
+fn no_peer_within_the_timeout() {
+    let object = Object::new();
+    for timeout in ["0", "0.2"] {
+        let mut command = object.memtalk();
+        let side = Side::start(command.args(["--timeout", timeout]).stdin(Stdio::null()));
+        side.finish().assert_failed(3, "no peer came");
+        assert!(!object.exists());
+    }
+    object.assert_usable();
+}
+
+#[test]
+fn a_timeout_does_not_end_a_talk() {
+    let object = Object::new();
+    let start = || {
+        Side::start(
+            object
+                .memtalk()
+                .args(["--timeout", "20"])
+                .stdin(Stdio::piped()),
+        )
+    };
+    let (mut one, mut other) = (start(), start());
+    one.say(b"a");
+    other.expect(b"a");
+    one.end_input();
+    other.end_input();
+    one.finish().assert_complete(b"");
+    other.finish().assert_complete(b"");
+}
+
+#[test]
+fn another_number_of_pages_than_the_object_has() {
+    let object = Object::new();
+    let first = object.open_side();
+    first.wait_until_seated(&object);
+    let second = Side::start(object.memtalk().args(["--pages", "2"]).stdin(Stdio::null()));
+    second
+        .finish()
+        .assert_failed(6, "the object has 1 page(s), not 2");
+    // The first still waits, and the right one can join.
+    let right = Side::start(object.memtalk().args(["--pages", "1"]).stdin(Stdio::null()));
+    first.finish().assert_complete(b"");
+    right.finish().assert_complete(b"");
+}
+
+#[test]
+fn a_size_that_cannot_be_had() {
+    let object = Object::new();
+    let script = format!(
+        "ulimit -f 8; exec $MEMTALK -f {} --pages 100",
+        object.name()
+    );
+    let side = Side::start(shell(&script).stdin(Stdio::null()));
+    side.finish()
+        .assert_failed(1, "cannot get memory for the object");
+    assert!(!object.exists(), "nothing is left behind");
+    object.assert_usable();
+}
