@@ -63,6 +63,15 @@ impl Error {
         move |source| Self::System { doing, source }
     }
 
+    /// For `map_err` on a transfer between a descriptor and the shared memory:
+    /// where the kernel could not reach the memory, somebody has truncated it.
+    pub(crate) fn transfer(error: io::Error) -> io::Error {
+        match error.raw_os_error() {
+            Some(libc::EFAULT) => Self::Truncated.into(),
+            _ => error,
+        }
+    }
+
     /// The memtalk error inside an [`io::Error`] that an end returned; `None` if
     /// it comes from the caller's own file.
     #[must_use]

@@ -79,11 +79,17 @@ mod name;
 mod object;
 #[cfg(feature = "cli")]
 mod pump;
+mod receiver;
 #[doc(hidden)]
 pub mod seat;
+mod sender;
 mod sys;
+mod talk;
 
-pub use channel::{Channel, NameRemover, Options, Peer, Receiver, Sender, Waiting};
+pub use channel::{Channel, Options, Waiting};
 pub use error::Error;
 pub use memtalk_ring::Departure;
 pub use name::{Name, NameError};
+pub use receiver::Receiver;
+pub use sender::Sender;
+pub use talk::{NameRemover, Peer};

@@ -6,8 +6,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use memtalk_ring::identity::Snapshot;
 use memtalk_ring::layout::{CLAIM, MAX_SIZE};
-use memtalk_ring::page::Snapshot;
 use memtalk_ring::{Page, PageError, Seat};
 
 use crate::seat::{Content, Os, Refusal, RemoveName, SitDown, Step};
@@ -310,7 +310,9 @@ impl Os for Place {
 
     fn initialise(&mut self, object: &mut Object) -> Result<(), Error> {
         let mapping = map(object, self.size())?;
-        object.page = Some(Page::initialise(mapping).map_err(Error::Foreign)?);
+        let page = Page::initialise(mapping).map_err(Error::Foreign)?;
+        page.take_seat(Seat::First);
+        object.page = Some(page);
         Ok(())
     }
 

@@ -42,9 +42,7 @@ fn a_death_is_noticed_whatever_the_survivor_waits_for() {
     // is stopped before it is killed.
     for full in [false, true] {
         let object = Object::new();
-        let (mut one, mut other) = (object.open_side(), object.open_side());
-        one.say(b"a");
-        other.expect(b"a");
+        let (mut one, other) = object.talking_sides();
         other.signal(STOP);
         if full {
             one.say(&noise(10_000, 1));
@@ -87,9 +85,7 @@ fn signals_clean_up_and_then_kill() {
         assert!(!object.exists());
 
         // In a talk.
-        let (mut one, mut other) = (object.open_side(), object.open_side());
-        one.say(b"a");
-        other.expect(b"a");
+        let (one, other) = object.talking_sides();
         one.signal(signal);
         let one = one.finish_with_open_input();
         assert_eq!((one.signal, &one.stderr[..]), (Some(signal), ""));
@@ -134,9 +130,7 @@ fn stopping_is_no_death() {
 #[test]
 fn truncating_the_object_is_told() {
     let object = Object::new();
-    let (mut one, mut other) = (object.open_side(), object.open_side());
-    one.say(b"a");
-    other.expect(b"a");
+    let (mut one, other) = object.talking_sides();
     object.open().set_len(0).unwrap();
     one.say(b"b");
     one.finish_with_open_input().assert_failed(6, "truncated");
@@ -148,9 +142,7 @@ fn truncating_the_object_is_told() {
 fn overwriting_the_page_is_told() {
     use std::os::unix::fs::FileExt;
     let object = Object::new();
-    let (mut one, mut other) = (object.open_side(), object.open_side());
-    one.say(b"a");
-    other.expect(b"a");
+    let (mut one, other) = object.talking_sides();
     object.open().write_all_at(&[0xFF; 4096], 0).unwrap();
     one.say(b"b");
     assert_eq!(one.finish_with_open_input().code, Some(4));

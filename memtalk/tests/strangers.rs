@@ -15,9 +15,7 @@ fn attempt(object: &Object) -> support::Finished {
 #[test]
 fn a_third_process_is_told_and_disturbs_nothing() {
     let object = Object::new();
-    let (mut one, mut other) = (object.open_side(), object.open_side());
-    one.say(b"before");
-    other.expect(b"before");
+    let (mut one, mut other) = object.talking_sides();
     for _ in 0..5 {
         attempt(&object).assert_failed(5, "two processes already talk");
     }
@@ -32,9 +30,7 @@ fn a_third_process_is_told_and_disturbs_nothing() {
 #[test]
 fn nobody_slips_into_a_talk_that_one_has_left() {
     let object = Object::new();
-    let (mut one, mut other) = (object.open_side(), object.open_side());
-    one.say(b"a");
-    other.expect(b"a");
+    let (one, other) = object.talking_sides();
     // The other stops, so that it cannot see the death, and keeps its seat.
     other.signal(19);
     one.signal(9);
@@ -167,9 +163,7 @@ fn what_a_dead_creator_left_is_used_again() {
 #[test]
 fn a_name_that_was_removed_and_taken_again_is_left_alone() {
     let object = Object::new();
-    let (mut one, mut other) = (object.open_side(), object.open_side());
-    one.say(b"a");
-    other.expect(b"a");
+    let (mut one, other) = object.talking_sides();
     // Somebody removes the name, somebody else uses it.
     fs::remove_file(object.path()).unwrap();
     let new = object.open_side();

@@ -192,9 +192,7 @@ fn verbose_says_what_happens_on_standard_error() {
 #[test]
 fn idle_processes_do_nothing_at_all() {
     let object = Object::new();
-    let (mut one, mut other) = (object.open_side(), object.open_side());
-    one.say(b"hello");
-    other.expect(b"hello");
+    let (mut one, mut other) = object.talking_sides();
     // Once both are asleep, no thread of them runs again.
     let switches = || (switches_of(one.pid()), switches_of(other.pid()));
     let mut last = switches();

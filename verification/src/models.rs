@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use memtalk_ring::identity::{Snapshot, write_words};
 use memtalk_ring::layout::capacity_of;
-use memtalk_ring::page::{Snapshot, write_words};
 use memtalk_ring::{Capacity, Error, PageError, Receiver, Sender, Spin, Wait};
 
 use crate::backend::{Backend, Shared, page_header, ring, ring_header};

@@ -146,6 +146,8 @@ impl Pair {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
     #[test]
     fn any_operations_keep_the_order(
         capacity in prop_oneof![1..9_u32, 1..80_u32],

@@ -72,6 +72,8 @@ fn word() -> impl Strategy<Value = u32> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+
     #[test]
     fn a_receiver_stands_any_tail(words in prop::collection::vec((word(), 0..4000_usize), 1..30)) {
         let memory = Fenced::new();

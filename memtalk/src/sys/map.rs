@@ -6,9 +6,7 @@ use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use memtalk_ring::{Page, Receiver, Region, Seat, Sender, page::PageRing};
-
-use crate::futex::Futex;
+use memtalk_ring::{Native, Page, PageRing, Receiver, Region, Seat, Sender, Wait};
 
 /// A shared mapping, readable and writable; unmapped when its last clone goes.
 #[derive(Clone, Debug)]
@@ -69,16 +67,14 @@ unsafe impl Region for Mapping {
     }
 }
 
-/// The ends of one who sits at a seat.
-pub(crate) type Ends = (
-    Sender<PageRing<Mapping>, Futex>,
-    Receiver<PageRing<Mapping>, Futex>,
-);
-
 /// The ends of `seat`, to be called once, by whoever holds the lock of that
 /// seat since before the page was initialised or joined.
-pub(crate) fn ends(page: &Page<Mapping>, seat: Seat) -> Ends {
+pub(crate) fn ends<W: Wait<Native> + Clone>(
+    page: &Page<Mapping>,
+    seat: Seat,
+    wait: W,
+) -> (Sender<PageRing<Mapping>, W>, Receiver<PageRing<Mapping>, W>) {
     // SAFETY: the seat's lock excludes everybody else, and the page has been
     // initialised for this talk; `channel` calls this once for a seat taken.
-    unsafe { page.ends(seat, Futex::new()) }
+    unsafe { page.ends(seat, wait) }
 }

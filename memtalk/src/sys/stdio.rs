@@ -7,19 +7,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use memtalk_ring::{Filled, Memory, Native, Space, Wait};
 
-/// Reads once from `fd` into the free part of a ring, not more than `most`
-/// bytes; 0 at end of file. Waits if the descriptor is non-blocking and nothing
+/// The most bytes that one system call moves. The two processes take turns at a
+/// piece, so pieces much smaller than the ring keep both at work; and much
+/// larger ones are no cheaper by the byte.
+const PIECE: usize = 64 * 1024;
+
+/// Reads once from `fd` into the free part of a ring; 0 at end of file. Waits if the descriptor is non-blocking and nothing
 /// is there.
-pub(crate) fn read_into<M, W>(
-    fd: BorrowedFd<'_>,
-    space: &mut Space<'_, M, W>,
-    most: usize,
-) -> io::Result<usize>
+pub(crate) fn read_into<M, W>(fd: BorrowedFd<'_>, space: &mut Space<'_, M, W>) -> io::Result<usize>
 where
     M: Memory<Atomics = Native>,
     W: Wait<Native>,
 {
-    let parts = vectors(space.parts(), most);
+    let parts = vectors(space.parts());
     transfer(fd, libc::POLLIN, |fd| {
         // SAFETY: the parts are valid for writes as long as `space` lives; the
         // kernel does the writing.
@@ -27,18 +27,13 @@ where
     })
 }
 
-/// Writes once from the filled part of a ring to `fd`, not more than `most`
-/// bytes. Waits if the descriptor is non-blocking and takes nothing.
-pub(crate) fn write_from<M, W>(
-    fd: BorrowedFd<'_>,
-    filled: &Filled<'_, M, W>,
-    most: usize,
-) -> io::Result<usize>
+/// Writes once from the filled part of a ring to `fd`. Waits if the descriptor is non-blocking and takes nothing.
+pub(crate) fn write_from<M, W>(fd: BorrowedFd<'_>, filled: &Filled<'_, M, W>) -> io::Result<usize>
 where
     M: Memory<Atomics = Native>,
     W: Wait<Native>,
 {
-    let parts = vectors(filled.parts().map(|(at, len)| (at.cast_mut(), len)), most);
+    let parts = vectors(filled.parts().map(|(at, len)| (at.cast_mut(), len)));
     transfer(fd, libc::POLLOUT, |fd| {
         // SAFETY: the parts are valid for reads as long as `filled` lives; the
         // kernel does the reading.
@@ -55,13 +50,13 @@ pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     })
 }
 
-/// The first `most` bytes of two parts, as the kernel takes them.
-fn vectors(parts: [(*mut u8, usize); 2], most: usize) -> [libc::iovec; 2] {
+/// The first [`PIECE`] of two parts, as the kernel takes them.
+fn vectors(parts: [(*mut u8, usize); 2]) -> [libc::iovec; 2] {
     let [(first, first_len), (second, second_len)] = parts;
-    let first_len = first_len.min(most);
+    let first_len = first_len.min(PIECE);
     [
         (first, first_len),
-        (second, second_len.min(most - first_len)),
+        (second, second_len.min(PIECE - first_len)),
     ]
     .map(|(at, len)| libc::iovec {
         iov_base: at.cast(),

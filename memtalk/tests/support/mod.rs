@@ -71,6 +71,15 @@ impl Object {
         Side::start(self.memtalk().stdin(Stdio::piped()))
     }
 
+    /// Starts two sides whose inputs stay open, and lets the first say something
+    /// to the other: the talk goes on.
+    pub fn talking_sides(&self) -> (Side, Side) {
+        let (mut one, mut other) = (self.open_side(), self.open_side());
+        one.say(b"hello");
+        other.expect(b"hello");
+        (one, other)
+    }
+
     /// A pair that talks over this object now proves that it is usable.
     pub fn assert_usable(&self) {
         let (one, other) = (self.side(b"one"), self.side(b"other"));

@@ -1,0 +1,55 @@
+//! Memory that can hold a page.
+
+use core::ptr::NonNull;
+
+/// Memory that holds a page, for as long as the value lives: a mapping, a static
+/// buffer, the window of a device.
+///
+/// # Safety
+/// As long as the value (or a clone of it) lives, `base` returns the same
+/// address, aligned to 64 bytes and valid for reads and writes of `size` bytes,
+/// and `size` returns the same number. Nobody in this process accesses that
+/// memory but through pages on it.
+pub unsafe trait Region: Clone {
+    /// Address of the first byte.
+    fn base(&self) -> NonNull<u8>;
+
+    /// Size in bytes.
+    fn size(&self) -> usize;
+}
+
+/// A region that somebody else keeps alive: a `static`, a device window.
+#[derive(Clone, Copy, Debug)]
+pub struct RawRegion {
+    base: NonNull<u8>,
+    size: usize,
+}
+
+impl RawRegion {
+    /// The `size` bytes at `base`.
+    ///
+    /// # Safety
+    /// What [`Region`] asks for, for as long as any page or end on this region
+    /// is in use.
+    #[must_use]
+    pub const unsafe fn new(base: NonNull<u8>, size: usize) -> Self {
+        Self { base, size }
+    }
+}
+
+// SAFETY: whoever called `new` has promised it.
+unsafe impl Region for RawRegion {
+    fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    fn size(&self) -> usize {
+        self.size
+    }
+}
+
+// SAFETY: an address and a number; every access through them is atomic, or to
+// slab bytes that one end owns.
+unsafe impl Send for RawRegion {}
+// SAFETY: as above.
+unsafe impl Sync for RawRegion {}

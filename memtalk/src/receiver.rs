@@ -1,0 +1,133 @@
+//! The receiving end of a channel.
+
+use std::io::{self, BufRead, Read};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use memtalk_ring::PageRing;
+
+use crate::Error;
+use crate::futex::Futex;
+use crate::sys::map::Mapping;
+use crate::sys::stdio;
+use crate::talk::Talk;
+
+/// The receiving end of a channel.
+///
+/// [`Read`] blocks until a byte is there and returns what is; 0 at the end of
+/// the stream. A stream that the peer did not complete ends with
+/// [`io::ErrorKind::ConnectionReset`] instead, after all that came.
+///
+/// A receiver that is dropped without [`close`](Self::close) has given up, and
+/// the peer is told that its stream was not delivered.
+#[derive(Debug)]
+pub struct Receiver {
+    end: memtalk_ring::Receiver<PageRing<Mapping>, Futex>,
+    buffer: Buffer,
+    talk: Arc<Talk>,
+}
+
+/// What [`BufRead`] shows: private memory, since a reference into the page could
+/// change under its reader.
+#[derive(Debug, Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Receiver {
+    pub(crate) fn new(
+        end: memtalk_ring::Receiver<PageRing<Mapping>, Futex>,
+        talk: Arc<Talk>,
+    ) -> Self {
+        Self {
+            end,
+            buffer: Buffer::default(),
+            talk,
+        }
+    }
+
+    /// The most bytes that are under way at any time.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.end.capacity()
+    }
+
+    /// Waits for bytes and writes them once to a descriptor, straight from the
+    /// shared memory: one copy, made by the kernel. Returns the number of bytes
+    /// written; 0 at the end of the stream.
+    ///
+    /// A non-blocking descriptor is waited for.
+    ///
+    /// # Errors
+    /// Those of the descriptor, and those of [`read`](Read::read), which
+    /// [`Error::from_io`] tells apart.
+    pub fn write_to(&mut self, output: impl AsFd) -> io::Result<usize> {
+        if !self.buffer.rest().is_empty() {
+            let count = stdio::write(output.as_fd(), self.buffer.rest())?;
+            self.buffer.used += count;
+            return Ok(count);
+        }
+        if self.end.wait().map_err(|e| self.talk.error(e))? == 0 {
+            return Ok(0);
+        }
+        let filled = self.end.filled().map_err(|e| self.talk.error(e))?;
+        let count = stdio::write_from(output.as_fd(), &filled).map_err(Error::transfer)?;
+        filled.release(count);
+        Ok(count)
+    }
+
+    /// Confirms that the whole stream was received and is safe. The peer's
+    /// [`Sender::close`](crate::Sender::close) waits for it.
+    ///
+    /// # Errors
+    /// [`Error::NotAtEnd`] unless the end of the stream was reached: read until
+    /// it returns 0.
+    pub fn close(mut self) -> Result<(), Error> {
+        if !self.buffer.rest().is_empty() {
+            return Err(Error::NotAtEnd);
+        }
+        self.end.close().map_err(|e| self.talk.error(e))
+    }
+}
+
+impl Read for Receiver {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let buffered = self.buffer.rest();
+        if !buffered.is_empty() {
+            let count = buffered.len().min(bytes.len());
+            bytes[..count].copy_from_slice(&buffered[..count]);
+            self.buffer.used += count;
+            return Ok(count);
+        }
+        if bytes.is_empty() || self.end.wait().map_err(|e| self.talk.error(e))? == 0 {
+            return Ok(0);
+        }
+        Ok(self.end.receive(bytes).map_err(|e| self.talk.error(e))?)
+    }
+}
+
+impl BufRead for Receiver {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.buffer.rest().is_empty() {
+            let there = self.end.wait().map_err(|e| self.talk.error(e))?;
+            self.buffer.bytes.resize(there, 0);
+            self.buffer.used = 0;
+            let count = self.end.receive(&mut self.buffer.bytes);
+            self.buffer
+                .bytes
+                .truncate(count.map_err(|e| self.talk.error(e))?);
+        }
+        Ok(self.buffer.rest())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.buffer.used = (self.buffer.used + count).min(self.buffer.bytes.len());
+    }
+}
+
+impl Buffer {
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.used..]
+    }
+}

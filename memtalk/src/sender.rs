@@ -1,0 +1,96 @@
+//! The sending end of a channel.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use memtalk_ring::PageRing;
+
+use crate::Error;
+use crate::futex::Futex;
+use crate::sys::map::Mapping;
+use crate::sys::stdio;
+use crate::talk::Talk;
+
+/// The sending end of a channel.
+///
+/// [`Write`] blocks while the ring is full; what is written is with the peer at
+/// once, so flushing does nothing. When the peer has stopped or died, writing
+/// fails with [`io::ErrorKind::ConnectionReset`].
+///
+/// A sender that is dropped without [`end`](Self::end) or
+/// [`close`](Self::close) has given up, and the peer is told that the stream is
+/// incomplete.
+#[derive(Debug)]
+pub struct Sender {
+    // Dropped before the talk: its last word is said while we still sit.
+    end: memtalk_ring::Sender<PageRing<Mapping>, Futex>,
+    talk: Arc<Talk>,
+}
+
+impl Sender {
+    pub(crate) fn new(
+        end: memtalk_ring::Sender<PageRing<Mapping>, Futex>,
+        talk: Arc<Talk>,
+    ) -> Self {
+        Self { end, talk }
+    }
+
+    /// The most bytes that are under way at any time.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.end.capacity()
+    }
+
+    /// Reads once from a descriptor straight into the shared memory, and sends
+    /// what came: one copy, made by the kernel. Waits for free space first.
+    /// Returns the number of bytes; 0 at the descriptor's end of file.
+    ///
+    /// A non-blocking descriptor is waited for.
+    ///
+    /// # Errors
+    /// Those of the descriptor, and those of [`write`](Write::write), which
+    /// [`Error::from_io`] tells apart.
+    pub fn read_from(&mut self, input: impl AsFd) -> io::Result<usize> {
+        let wanted = self.end.capacity() / 2;
+        self.end.wait(wanted).map_err(|e| self.talk.error(e))?;
+        let mut space = self.end.space().map_err(|e| self.talk.error(e))?;
+        let count = stdio::read_into(input.as_fd(), &mut space).map_err(Error::transfer)?;
+        space.commit(count);
+        Ok(count)
+    }
+
+    /// Marks the end of the stream. The peer gets its end of file; nothing can
+    /// be written any more. Returns at once.
+    pub fn end(&mut self) {
+        self.end.end();
+    }
+
+    /// Marks the end of the stream, if that was not done, and waits until the
+    /// peer has confirmed all of it. `Ok` is a certificate: every byte was
+    /// delivered.
+    ///
+    /// # Errors
+    /// [`Error::PeerDied`], [`Error::PeerStopped`] or [`Error::Corrupt`] if
+    /// there is no certificate.
+    pub fn close(mut self) -> Result<(), Error> {
+        self.end.wait_delivered().map_err(|e| self.talk.error(e))
+    }
+}
+
+impl Write for Sender {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            let sent = self.end.send(bytes).map_err(|e| self.talk.error(e))?;
+            if sent > 0 || bytes.is_empty() {
+                return Ok(sent);
+            }
+            let wanted = bytes.len().min(self.end.capacity() / 2);
+            self.end.wait(wanted).map_err(|e| self.talk.error(e))?;
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
