@@ -38,7 +38,7 @@ pub(crate) struct Totals {
 enum Event {
     Sent(Result<u64, Failure>),
     Received(Result<u64, Failure>),
-    PeerGone(Departure),
+    PeerGone(Option<Departure>),
 }
 
 /// Talks until both streams are complete, or one has failed.
@@ -71,7 +71,7 @@ pub(crate) fn run(channel: Channel) -> Result<Totals, Failure> {
                 failure.get_or_insert(error);
             }
             // The sending thread may be waiting for input, and would not notice.
-            Event::PeerGone(departure) if sent.is_none() => {
+            Event::PeerGone(Some(departure)) if sent.is_none() => {
                 let error = match departure {
                     // It has confirmed our stream: the thread is about to end.
                     Departure::Complete => continue,

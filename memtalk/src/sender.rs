@@ -16,7 +16,8 @@ use crate::talk::Talk;
 ///
 /// [`Write`] blocks while the ring is full; what is written is with the peer at
 /// once, so flushing does nothing. When the peer has stopped or died, writing
-/// fails with [`io::ErrorKind::ConnectionReset`].
+/// fails with [`io::ErrorKind::ConnectionReset`], at the latest where it would
+/// have to wait for the peer.
 ///
 /// A sender that is dropped without [`end`](Self::end) or
 /// [`close`](Self::close) has given up, and the peer is told that the stream is

@@ -39,7 +39,7 @@ pub(crate) struct Talk {
 #[derive(Debug, Default)]
 pub(crate) struct Fate {
     state: Mutex<State>,
-    peer_gone: Condvar,
+    ended: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ impl Talk {
         if !state.over {
             let peer = self.seated.seat.peer();
             state.peer = Some(self.seated.page.mourn(peer, &Futex::new()));
-            self.fate.peer_gone.notify_all();
+            self.fate.ended.notify_all();
         }
     }
 }
@@ -86,6 +86,7 @@ impl Talk {
 impl Drop for Talk {
     fn drop(&mut self) {
         self.fate.lock().over = true;
+        self.fate.ended.notify_all();
         // Nothing is lost if this fails: the next to use the name finds an
         // object that nobody sits at.
         let _ = self.seated.remove_name();
@@ -100,19 +101,13 @@ pub struct Peer(pub(crate) Arc<Fate>);
 impl Peer {
     /// Waits, asleep, until the peer has closed its ends and got up, or died.
     /// Our own ends learn of it by themselves; this is for a thread that is to
-    /// know while they are busy elsewhere.
+    /// know while they are busy elsewhere. `None` if both our ends have gone
+    /// first: then nobody looks at the peer any more.
     #[must_use]
-    pub fn wait_until_gone(&self) -> Departure {
-        let mut state = self.0.lock();
-        loop {
-            match state.peer {
-                Some(departure) => return departure,
-                None => {
-                    let woken = self.0.peer_gone.wait(state);
-                    state = woken.unwrap_or_else(PoisonError::into_inner);
-                }
-            }
-        }
+    pub fn wait_until_gone(&self) -> Option<Departure> {
+        let ongoing = |state: &mut State| state.peer.is_none() && !state.over;
+        let ended = self.0.ended.wait_while(self.0.lock(), ongoing);
+        ended.unwrap_or_else(PoisonError::into_inner).peer
     }
 }
 

@@ -1,0 +1,178 @@
+//! The library: two ends of a channel in one process.
+
+mod support;
+
+use std::io::{BufRead, ErrorKind, Read, Write};
+use std::time::Duration;
+
+use memtalk::{Channel, Departure, Error, Name, Options};
+use support::{BOUND, Object, bounded};
+
+fn name(object: &Object) -> Name {
+    Name::new(object.name()).unwrap()
+}
+
+/// A channel's two sides.
+fn pair(object: &Object) -> (Channel, Channel) {
+    let options = Options::new().timeout(BOUND);
+    let theirs = (name(object), options.clone());
+    let other = std::thread::spawn(move || theirs.1.open(&theirs.0).unwrap());
+    let one = options.open(&name(object)).unwrap();
+    (
+        one,
+        bounded("the other side", move || other.join().unwrap()),
+    )
+}
+
+#[test]
+fn a_sender_that_is_dropped_has_given_up() {
+    let (mut one, mut other) = pair(&Object::new());
+    one.sender.write_all(b"some").unwrap();
+    drop(one.sender);
+    let mut found = Vec::new();
+    let error = other.receiver.read_to_end(&mut found).unwrap_err();
+    assert_eq!(found, b"some");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert!(matches!(Error::from_io(&error), Some(Error::PeerStopped)));
+    // The other direction goes on.
+    other.sender.write_all(b"x").unwrap();
+    one.receiver.read_exact(&mut [0]).unwrap();
+}
+
+#[test]
+fn a_receiver_that_is_dropped_has_given_up() {
+    let (one, mut other) = pair(&Object::new());
+    drop(one.receiver);
+    let error = other.sender.write_all(&[0; 10_000]).unwrap_err();
+    assert!(matches!(Error::from_io(&error), Some(Error::PeerStopped)));
+    assert!(matches!(other.sender.close(), Err(Error::PeerStopped)));
+}
+
+#[test]
+fn a_side_that_is_dropped_whole_has_given_up_and_gone() {
+    let object = Object::new();
+    let (one, mut other) = pair(&object);
+    drop(one);
+    let peer = other.peer.clone();
+    let departure = bounded("the departure", move || peer.wait_until_gone());
+    assert_eq!(departure, Some(Departure::GaveUp));
+    assert!(other.receiver.read(&mut [0]).is_err());
+    assert!(!object.exists());
+}
+
+#[test]
+fn closing_certifies_and_the_departure_is_complete() {
+    let (mut one, mut other) = pair(&Object::new());
+    one.sender.write_all(b"one").unwrap();
+    one.sender.end();
+    other.sender.end();
+    let receiver = &mut other.receiver;
+    let mut found = String::new();
+    receiver.read_to_string(&mut found).unwrap();
+    assert_eq!(found, "one");
+    assert_eq!(one.receiver.read(&mut [0]).unwrap(), 0);
+    one.receiver.close().unwrap();
+    other.receiver.close().unwrap();
+    other.sender.close().unwrap();
+    let peer = one.peer.clone();
+    let departure = bounded("the departure", move || peer.wait_until_gone());
+    assert_eq!(departure, Some(Departure::Complete));
+    one.sender.close().unwrap();
+    assert_eq!(one.peer.wait_until_gone(), Some(Departure::Complete));
+}
+
+#[test]
+fn nobody_waits_for_a_peer_after_going_first() {
+    let (one, _other) = pair(&Object::new());
+    let peer = one.peer.clone();
+    drop(one);
+    assert_eq!(bounded("the answer", move || peer.wait_until_gone()), None);
+}
+
+#[test]
+fn a_stream_is_not_confirmed_before_its_end() {
+    let (mut one, mut other) = pair(&Object::new());
+    one.sender.write_all(b"two\nlines\n").unwrap();
+    one.sender.end();
+    let mut line = String::new();
+    other.receiver.read_line(&mut line).unwrap();
+    assert_eq!(line, "two\n");
+    assert!(matches!(other.receiver.close(), Err(Error::NotAtEnd)));
+    assert!(matches!(one.sender.close(), Err(Error::PeerStopped)));
+}
+
+#[test]
+fn writing_after_the_end_is_an_error() {
+    let (mut one, _other) = pair(&Object::new());
+    one.sender.end();
+    let error = one.sender.write(b"x").unwrap_err();
+    assert!(matches!(Error::from_io(&error), Some(Error::Ended)));
+}
+
+#[test]
+fn buffered_and_direct_reading_mix() {
+    let (mut one, mut other) = pair(&Object::new());
+    one.sender.write_all(b"0123456789").unwrap();
+    assert_eq!(other.receiver.fill_buf().unwrap(), b"0123456789");
+    other.receiver.consume(2);
+    let mut two = [0; 2];
+    other.receiver.read_exact(&mut two).unwrap();
+    assert_eq!(&two, b"23");
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    assert_eq!(other.receiver.write_to(&writer).unwrap(), 6);
+    one.sender.write_all(b"end").unwrap();
+    assert_eq!(other.receiver.write_to(&writer).unwrap(), 3);
+    let mut rest = [0; 9];
+    reader.read_exact(&mut rest).unwrap();
+    assert_eq!(&rest, b"456789end");
+}
+
+#[test]
+fn a_write_larger_than_the_ring_waits_for_the_reader() {
+    let (mut one, mut other) = pair(&Object::new());
+    let sent = support::noise(1_000_000, 1);
+    let copy = sent.clone();
+    let writer = std::thread::spawn(move || {
+        one.sender.write_all(&copy).unwrap();
+        one.sender.close().unwrap();
+    });
+    let mut found = Vec::new();
+    other.receiver.read_to_end(&mut found).unwrap();
+    assert!(found == sent);
+    other.receiver.close().unwrap();
+    bounded("the writer", move || writer.join()).unwrap();
+}
+
+#[test]
+fn options_out_of_range() {
+    let object = Object::new();
+    for pages in [0, usize::MAX] {
+        let result = Options::new().pages(pages).open(&name(&object));
+        assert!(matches!(result, Err(Error::Pages { .. })));
+    }
+    assert!(!object.exists());
+}
+
+#[test]
+fn a_third_is_refused_by_the_library_too() {
+    let object = Object::new();
+    let _talk = pair(&object);
+    let result = Options::new().open(&name(&object));
+    assert!(matches!(result, Err(Error::Busy)));
+}
+
+#[test]
+fn nothing_leaks_over_many_talks() {
+    let object = Object::new();
+    let open_files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    drop(pair(&object));
+    // Other tests run in this process as well, so look for what grows with us.
+    let before = open_files();
+    for _ in 0..500 {
+        drop(pair(&object));
+        assert!(!object.exists());
+    }
+    support::eventually("the watchers have ended", || open_files() < before + 100);
+    let waiting = Options::new().timeout(Duration::ZERO).open(&name(&object));
+    assert!(matches!(waiting, Err(Error::Timeout(_))));
+}
