@@ -80,9 +80,7 @@ sites! {
     Announce: Store Relaxed,
         "\"I want this many\": ordered before the look that follows by AnnounceFence.";
     AnnounceFence: Fence SeqCst,
-        "Half of the store-buffering pair: either the second look sees what the peer published, or the peer sees the announcement.";
-    SecondLook: Load Relaxed,
-        "Only compared with the word seen before: equal, sleep on it; changed, start over with an acquire load.";
+        "Half of the store-buffering pair: either the comparison before sleeping sees what the peer published, or the peer sees the announcement.";
     Retract: Store Relaxed,
         "\"I am awake\": a peer that sees it late wakes once too often, which costs a system call and harms nothing.";
     PublishFence: Fence SeqCst,

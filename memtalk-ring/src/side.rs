@@ -31,17 +31,17 @@
 //! the waiting end                      the publishing end
 //!   want := n        (Announce)          index := new    (Publish…)
 //!   fence SeqCst     (AnnounceFence)     fence SeqCst    (PublishFence)
-//!   look again       (SecondLook)        look at want    (LoadWant)
-//!   unchanged: sleep on the word         wanted, and there: wake the word
+//!   sleep if index = old                 look at want    (LoadWant)
+//!                                        wanted, and there: wake
 //! ```
 //!
-//! The two fences are in one total order. If the waiting end's comes first, the
-//! publishing end sees the announcement and wakes; the sleeper then either
-//! sleeps already and is woken, or has yet to compare the word, finds it
-//! changed, and does not sleep. If the publishing end's comes first, the second
-//! look sees the new index and the waiting end does not sleep. With SeqCst
-//! *accesses* in place of the fences this would not follow: they order nothing
-//! against the relaxed accesses around them.
+//! [`Wait::sleep`] compares the word and falls asleep in one step. The two
+//! fences are in one total order. If the waiting end's comes first, the
+//! publishing end sees the announcement and wakes: the waiting end either sleeps
+//! already and is woken, or has yet to compare, finds the word changed, and does
+//! not sleep. If the publishing end's comes first, the comparison sees the new
+//! index. With SeqCst *accesses* in place of the fences this would not follow:
+//! they order nothing against the relaxed accesses around them.
 //!
 //! The word cannot go round and come back to the value that was seen: the
 //! sleeping end stands still, so the peer can move its index by at most one
@@ -332,9 +332,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         let theirs = R::theirs(self.memory.header());
         M::Atomics::store::<site::Announce>(&mine.want, want);
         M::Atomics::fence::<site::AnnounceFence>();
-        if M::Atomics::load::<site::SecondLook>(&theirs.index) == self.seen {
-            self.wait.sleep(&theirs.index, self.seen);
-        }
+        self.wait.sleep(&theirs.index, self.seen);
         M::Atomics::store::<site::Retract>(&mine.want, 0);
     }
 }

@@ -22,7 +22,8 @@ pub trait Wait<A: Atomics> {
 
     /// Sleeps on `word` until a wake-up, if `word` still holds `seen`; returns
     /// at once otherwise. The comparison and falling asleep must be one step
-    /// with respect to [`wake`](Self::wake). Returning early is allowed.
+    /// with respect to [`wake`](Self::wake), and come after a SeqCst fence that the
+    /// caller has made. Returning early is allowed.
     fn sleep(&mut self, word: &A::Word, seen: u32);
 
     /// Wakes whoever sleeps on `word`.
