@@ -173,6 +173,27 @@ pub enum SitDown<O, E> {
 }
 
 impl<O, E> SitDown<O, E> {
+    /// The object that is open at this point, if any.
+    pub fn object(&self) -> Option<&O> {
+        match self {
+            Self::Open | Self::Create => None,
+            Self::Door(object)
+            | Self::CheckName(object)
+            | Self::LookAtFirst(object)
+            | Self::LookAtSecond(object, _)
+            | Self::Inspect(object, _)
+            | Self::Retire(object)
+            | Self::Take(object, _)
+            | Self::Claim(object)
+            | Self::Resize(object)
+            | Self::Initialise(object)
+            | Self::Undo(object, _)
+            | Self::Attach(object)
+            | Self::Join(object)
+            | Self::LeaveDoor(object, _) => Some(object),
+        }
+    }
+
     /// Makes one step: one call to the operating system.
     ///
     /// # Errors

@@ -6,6 +6,8 @@
 //! - [`weaken`]: runs a model with one memory ordering made weaker, which a model
 //!   must then refute.
 //! - [`models`]: what the two ends do under a checker, written once for all.
+//! - [`lifecycle`]: sitting down and getting up, searched over every interleaving
+//!   and crash of three processes.
 //! - [`oracle`]: what a ring should do, as a queue that nobody could get wrong.
 //!
 //! The tests in `tests/` put them together: `cargo test` runs the property
@@ -13,6 +15,7 @@
 //! model checkers.
 
 pub mod backend;
+pub mod lifecycle;
 pub mod models;
 pub mod oracle;
 pub mod weaken;
