@@ -87,8 +87,8 @@ sites! {
         "The other half of the store-buffering pair, between publishing and looking for an announcement.";
     LoadWant: Load Relaxed,
         "Read after PublishFence, which orders it.";
-    MournLoad: Load Acquire,
-        "The survivor passes on what a dead peer published, so it must have seen what came before.";
+    MournLoad: Load Relaxed,
+        "Whoever knows that the peer is gone has been told so after its last write.";
     MournStore: Store Release,
         "The survivor's end sees the dead peer's last bytes when it sees the failure.";
     HeaderStore: Store Relaxed,
@@ -99,9 +99,9 @@ sites! {
         "Nothing else of the page is read before the magic number was seen.";
     HeaderLoad: Load Relaxed,
         "Ordered after the magic number by LoadMagic.";
-    TakeSeat: Store Release,
-        "Whoever sees the seat taken sees what its owner did to the page before.";
-    LookAtSeat: Load Acquire,
+    TakeSeat: Store Relaxed,
+        "Says that somebody came, and hands nothing over: the rings are read through their own words.";
+    LookAtSeat: Load Relaxed,
         "Pairs with TakeSeat.";
 }
 

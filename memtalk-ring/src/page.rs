@@ -12,9 +12,8 @@ use crate::layout::{Header, LINE, RingHeader, SEATED, capacity_of, ring_offset, 
 use crate::memory::Memory;
 use crate::order::site;
 use crate::region::Region;
-use crate::side::{Receiving, Sending, mourn};
+use crate::side::Departure;
 use crate::wait::Wait;
-use crate::word::State;
 use crate::{Receiver, Sender};
 
 /// One of the two places in a talk.
@@ -44,17 +43,6 @@ impl Seat {
             Self::Second => 1,
         }
     }
-}
-
-/// How a peer went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Departure {
-    /// It closed both its ends: both streams are complete.
-    Complete,
-    /// It ended both, but said that it gave up on one.
-    GaveUp,
-    /// It left an end open.
-    Died,
 }
 
 /// A page, initialised, of a size that is known to be right.
@@ -149,19 +137,10 @@ impl<R: Region> Page<R> {
         (sender, receiver)
     }
 
-    /// Speaks for the peer at `seat`, which is gone: marks what it left open as
-    /// failed, wakes who waits for it, and tells how it went.
-    ///
-    /// Call it when the peer cannot write any more, and only then: an index word
-    /// has one writer at a time.
+    /// Speaks for the peer at `seat`, which is gone: see [`Departure::mourn`].
     pub fn mourn<W: Wait<Native>>(&self, seat: Seat, wait: &W) -> Departure {
-        let sending = mourn::<Sending, _, _>(&self.memory(seat.index()), wait);
-        let receiving = mourn::<Receiving, _, _>(&self.memory(seat.peer().index()), wait);
-        match (sending, receiving) {
-            (Some(State::Closed), Some(State::Closed)) => Departure::Complete,
-            (Some(State::Open), _) | (_, Some(State::Open)) => Departure::Died,
-            _ => Departure::GaveUp,
-        }
+        let (sent, received) = (self.memory(seat.index()), self.memory(seat.peer().index()));
+        Departure::mourn(&sent, &received, wait)
     }
 
     fn memory(&self, which: usize) -> PageRing<R> {

@@ -343,10 +343,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
 ///
 /// With the word changed before the wake-up, nobody can fall asleep on the old
 /// value afterwards.
-pub(crate) fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(
-    memory: &M,
-    wait: &W,
-) -> Option<State> {
+fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -> Option<State> {
     let left = &R::mine(memory.header()).index;
     let last = M::Atomics::load::<site::MournLoad>(left);
     let state = decode(last).map(|(_, state)| state);
@@ -355,4 +352,34 @@ pub(crate) fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(
     }
     wait.wake(left);
     state
+}
+
+/// How a peer went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// It closed both its ends: both streams are complete.
+    Complete,
+    /// It ended both, but said that it gave up on one.
+    GaveUp,
+    /// It left an end open.
+    Died,
+}
+
+impl Departure {
+    /// Speaks for a peer that is gone: marks what it left open as failed, wakes
+    /// who waits for it, and tells how it went. `sent` is the memory of the ring
+    /// that the peer sent on, `received` of the one that it received from.
+    ///
+    /// Call it when the peer cannot write any more, and only then: an index word
+    /// has one writer at a time. Whatever told you so must have told it after
+    /// the peer's last write, as a lock does that the peer held.
+    pub fn mourn<M: Memory, W: Wait<M::Atomics>>(sent: &M, received: &M, wait: &W) -> Self {
+        let sending = mourn::<Sending, _, _>(sent, wait);
+        let receiving = mourn::<Receiving, _, _>(received, wait);
+        match (sending, receiving) {
+            (Some(State::Closed), Some(State::Closed)) => Self::Complete,
+            (Some(State::Open), _) | (_, Some(State::Open)) => Self::Died,
+            _ => Self::GaveUp,
+        }
+    }
 }

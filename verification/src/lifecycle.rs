@@ -21,12 +21,13 @@
 //! Giving up an object closes its descriptor, and so drops its locks, in the
 //! same step as the call before. Until then others would only have to wait.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::hash::Hash;
 
 use memtalk::seat::{Content, Os, Refusal, RemoveName, SitDown, Step};
 use memtalk_ring::{PageError, Seat};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 /// A mistake that the search must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +64,6 @@ pub const BUGS: &[Bug] = &[
 
 type Pid = u8;
 type ObjectId = u8;
-
-/// At most this many processes in a search.
-const MOST: usize = 5;
 
 /// What an object holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -491,7 +489,7 @@ impl World {
                 return Err("the magic number stands on a page that is not initialised".into());
             }
         }
-        let mut seats = HashSet::new();
+        let mut seats = HashSet::default();
         for process in &self.processes {
             if let Phase::Seated(object, seat) | Phase::Mourning(object, seat) = process.phase
                 && !seats.insert((object, seat))
@@ -529,8 +527,8 @@ impl World {
     /// their peer has gone; they are stopped, and two new processes may start.
     fn with_two_newcomers(&self) -> Self {
         let mut world = self.clone();
-        for pid in 0..self.processes.len() {
-            let alone = match self.processes[pid].phase {
+        for (pid, process) in (0..).zip(&self.processes) {
+            let alone = match process.phase {
                 Phase::Seated(object, seat) | Phase::Mourning(object, seat) => {
                     let object = self.kernel.objects[usize::from(object)].unwrap();
                     (seat == Seat::Second || object.joined)
@@ -538,16 +536,15 @@ impl World {
                 }
                 _ => false,
             };
-            world.processes[pid].starts = 0;
+            world.processes[usize::from(pid)].starts = 0;
             if !alone {
-                world = world.after(Action::Crash(pid as Pid), None).unwrap();
+                world = world.after(Action::Crash(pid), None).unwrap();
             }
         }
         // Those who do not run any more are all alike.
         world
             .processes
             .retain(|process| !matches!(process.phase, Phase::Off));
-        assert!(world.processes.len() + 2 <= MOST);
         world
     }
 
@@ -567,7 +564,7 @@ impl World {
         };
         let newcomers = world.processes.len();
         world.processes.extend([newcomer.clone(), newcomer]);
-        let mut seen = HashSet::from([world.clone()]);
+        let mut seen = HashSet::from_iter([world.clone()]);
         let mut to_do = vec![(world, Vec::new())];
         while let Some((world, path)) = to_do.pop() {
             if world.somebody_talks() {
@@ -671,10 +668,10 @@ impl Search {
     /// What does not hold, and the shortest trace to it.
     pub fn run(self) -> Result<Searched, String> {
         let first = self.first();
-        let mut seen = HashSet::from([first.clone()]);
+        let mut seen = HashSet::from_iter([first.clone()]);
         let mut origins: Origins = vec![(0, Action::Step(0))];
         let mut to_do = VecDeque::from([(first, 0_u32)]);
-        let mut situations = HashMap::new();
+        let mut situations = HashMap::default();
         while let Some((world, number)) = to_do.pop_front() {
             // Over somebody else's object, nobody is to talk.
             if !self.foreign {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use memtalk_ring::identity::{Snapshot, write_words};
 use memtalk_ring::layout::capacity_of;
-use memtalk_ring::{Capacity, Error, PageError, Receiver, Sender, Spin, Wait};
+use memtalk_ring::{Capacity, Departure, Error, PageError, Receiver, Sender, Spin, Wait};
 
 use crate::backend::{Backend, Shared, page_header, ring, ring_header};
 use crate::oracle::byte;
@@ -153,6 +153,48 @@ pub fn receiver_gives_up<B: Backend>(capacity: u32, taken: usize) {
             }
         },
     );
+    assert_eq!(sent, Err(Error::PeerFailed));
+}
+
+/// A peer that dies: it sends one byte on one ring, receives nothing from the
+/// other, and is gone. The survivor gets the byte and then the failure, and its
+/// own sender, which fills the other ring, does not sleep for ever.
+pub fn peer_dies<B: Backend>() {
+    let wait = B::Futex::default();
+    let (from_dead, to_dead) = (ring::<B>(1), ring::<B>(1));
+    // SAFETY: new rings, each end made once.
+    let mut dead_sender = unsafe { Sender::new(from_dead.clone(), wait.clone()) };
+    // SAFETY: as above.
+    let dead_receiver = unsafe { Receiver::new(to_dead.clone(), wait.clone()) };
+    // SAFETY: as above.
+    let mut receiver = unsafe { Receiver::new(from_dead.clone(), wait.clone()) };
+    // SAFETY: as above.
+    let mut sender = unsafe { Sender::new(to_dead.clone(), wait.clone()) };
+    let (departure, (received, sent)) = B::both(
+        move || {
+            // The peer's process, which ends without a word …
+            B::both(
+                move || {
+                    dead_sender.send(&[byte(0)]).unwrap();
+                    std::mem::forget(dead_sender);
+                    std::mem::forget(dead_receiver);
+                },
+                || (),
+            );
+            // … and the survivor's watcher, which the kernel tells afterwards.
+            Departure::mourn(&from_dead, &to_dead, &wait)
+        },
+        move || {
+            let sent = send_all(&mut sender, 2, 1);
+            let mut received = 0;
+            while receiver.wait().is_ok() {
+                received += receive_one(&mut receiver, received);
+            }
+            (received, sent)
+        },
+    );
+    assert_eq!(departure, Departure::Died);
+    assert_eq!(received, 1);
     assert_eq!(sent, Err(Error::PeerFailed));
 }
 

@@ -18,6 +18,18 @@ fn three_processes_that_start_twice() {
 }
 
 #[test]
+#[ignore = "takes a minute: `make verify` runs it"]
+fn three_processes_that_start_three_times() {
+    let began = std::time::Instant::now();
+    let longer = Search {
+        starts: 3,
+        ..SEARCH
+    };
+    let found = longer.run().unwrap_or_else(|trace| panic!("{trace}"));
+    println!("{found:?} in {:?}", began.elapsed());
+}
+
+#[test]
 fn an_object_of_somebody_else_stays_as_it_is() {
     let foreign = Search {
         foreign: true,
