@@ -4,7 +4,7 @@
 CARGO ?= cargo
 MEMTALK = target/release/memtalk
 
-.PHONY: all demo test verify lint bench install clean
+.PHONY: all demo test loom shuttle verify lint bench install clean
 
 all: $(MEMTALK)
 
@@ -20,10 +20,16 @@ demo: $(MEMTALK)
 test:
 	$(CARGO) test --locked --workspace
 
-# The model checkers: every execution of the ring's models, and long random runs.
-verify:
-	$(CARGO) test --locked --features loom --test loom
+# The model checkers: every execution of the ring's models, with the table of
+# its accesses and what refutes weaker ones, and long random runs.
+loom:
+	$(CARGO) test --locked --features loom --test loom -- --nocapture
+shuttle:
 	$(CARGO) test --locked --features shuttle --test shuttle
+
+# The same, and the searches that take longer.
+verify: loom shuttle
+	$(CARGO) test --locked -p verification --test lifecycle -- --nocapture --include-ignored
 
 # What a change has to pass beside the tests.
 lint:

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-use memtalk_ring::order::{Access, Row, Site, TABLE};
+use memtalk_ring::order::{Access, Row, Site};
 
 /// A site, and what is done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,14 +18,10 @@ pub struct Weakening {
     pub ordering: Option<Ordering>,
 }
 
-/// Every way to make one site weaker: a load or store relaxed, a fence weaker or
-/// left out.
+/// Every way to make a site weaker: a load or store relaxed, a fence weaker or
+/// left out. None where it is as weak as it can be.
 #[must_use]
-pub fn weakenings() -> Vec<Weakening> {
-    TABLE.iter().flat_map(weaker).collect()
-}
-
-fn weaker(row: &Row) -> Vec<Weakening> {
+pub fn weaker(row: &Row) -> Vec<Weakening> {
     let orderings: &[Option<Ordering>] = match (row.access, row.ordering) {
         (Access::Load | Access::Store, Ordering::Relaxed) => &[],
         (Access::Load | Access::Store, _) => &[Some(Ordering::Relaxed)],
