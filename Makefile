@@ -28,7 +28,8 @@ shuttle:
 	$(CARGO) test --locked --features shuttle --test shuttle
 
 # The same, and the searches that take longer.
-verify: loom shuttle
+verify: loom
+	SCHEDULES=100000 $(MAKE) shuttle
 	$(CARGO) test --locked -p verification --test lifecycle -- --nocapture --include-ignored
 
 # What a change has to pass beside the tests.

@@ -319,6 +319,25 @@ mod settled {
     }
 }
 
+/// A waiting that is broken: it sleeps as it should, and wakes nobody. To see
+/// that the checkers notice.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WakesNobody<W>(W);
+
+impl<A: Atomics, W: Wait<A>> Wait<A> for WakesNobody<W> {
+    const SLEEPS: bool = W::SLEEPS;
+
+    fn pause(&mut self, looks: u32) -> bool {
+        self.0.pause(looks)
+    }
+
+    fn sleep(&mut self, word: &A::Word, seen: u32) {
+        self.0.sleep(word, seen);
+    }
+
+    fn wake(&self, _word: &A::Word) {}
+}
+
 /// What each checker needs before a SeqCst fence.
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 mod before_fence {

@@ -66,7 +66,15 @@ fn receive_one<B: Backend, W: Wait<B>>(
 /// A whole stream through blocking ends, in pieces of at most `piece` bytes, up
 /// to the certificate of delivery.
 pub fn stream<B: Backend>(capacity: u32, total: usize, piece: usize) {
-    let (mut sender, mut receiver) = ends::<B, _>(capacity, &B::Futex::default());
+    stream_with(&B::Futex::default(), capacity, total, piece);
+}
+
+/// The same with another way to wait.
+pub fn stream_with<B: Backend, W>(wait: &W, capacity: u32, total: usize, piece: usize)
+where
+    W: Wait<B> + Clone + Send + 'static,
+{
+    let (mut sender, mut receiver) = ends::<B, W>(capacity, wait);
     let (sent, received) = B::both(
         move || {
             send_all(&mut sender, total, piece)?;

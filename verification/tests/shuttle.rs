@@ -2,21 +2,34 @@
 //!
 //! `cargo test --features shuttle`. shuttle runs sequentially consistent
 //! executions only: it finds what goes wrong in the protocol over a long run,
-//! and leaves memory orderings to loom. A failing schedule is printed, and
-//! `shuttle::replay` runs it again.
+//! and leaves memory orderings to loom.
+//!
+//! Each test runs 40,000 schedules; with the environment variable `SCHEDULES=n`
+//! it runs `2n`. `make verify` runs a million in all. A failing schedule is
+//! printed, and `shuttle::replay(model, "…")` in place of `explore(model)` runs
+//! it again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use shuttle::rand::{Rng, thread_rng};
-use shuttle::{check_pct, check_random};
-use verification::backend::Shuttle;
+use shuttle::scheduler::RandomScheduler;
+use shuttle::{Config, FailurePersistence, Runner, check_pct, check_random, replay_from_file};
+use verification::backend::{Backend, Shuttle, WakesNobody};
 use verification::models;
 
-const RUNS: usize = 20_000;
+/// Schedules of each of the two kinds.
+fn schedules() -> usize {
+    let number = std::env::var("SCHEDULES").ok();
+    number.map_or(20_000, |number| {
+        number.parse().expect("SCHEDULES is a number")
+    })
+}
 
 /// Runs a model with PCT at depth 3, which finds every bug that takes at most
 /// three ordered scheduling choices with a known probability, and at random.
 fn explore(model: fn()) {
-    check_pct(model, RUNS, 3);
-    check_random(model, RUNS);
+    check_pct(model, schedules(), 3);
+    check_random(model, schedules());
 }
 
 #[test]
@@ -58,4 +71,33 @@ fn ends_that_never_wait_lose_nothing() {
         let capacity = thread_rng().gen_range(1..10);
         models::try_without_waiting::<Shuttle>(capacity, 60);
     });
+}
+
+#[test]
+fn a_failing_schedule_can_be_replayed() {
+    // Nobody is woken, so some schedules end with everybody asleep.
+    type Broken = WakesNobody<<Shuttle as Backend>::Futex>;
+    let model = || models::stream_with::<Shuttle, Broken>(&Broken::default(), 2, 20, 3);
+
+    let directory = env!("CARGO_TARGET_TMPDIR");
+    let own = std::path::Path::new(directory).join(format!("schedule-{}", std::process::id()));
+    std::fs::create_dir_all(&own).unwrap();
+    let mut config = Config::new();
+    config.failure_persistence = FailurePersistence::File(Some(own.clone()));
+    let runner = Runner::new(RandomScheduler::new(schedules()), config);
+    assert!(catch_unwind(AssertUnwindSafe(|| runner.run(model))).is_err());
+
+    let schedule = std::fs::read_dir(&own)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    for _ in 0..2 {
+        let replay = AssertUnwindSafe(|| replay_from_file(model, &schedule));
+        let panic = catch_unwind(replay).unwrap_err();
+        let message = panic.downcast_ref::<String>().unwrap();
+        assert!(message.contains("deadlock"), "{message}");
+    }
+    std::fs::remove_dir_all(&own).unwrap();
 }
