@@ -195,7 +195,9 @@ macro_rules! backend {
 
                 fn fence<S: Site>() {
                     if let Some(ordering) = ordering::<S>() {
-                        super::before_fence::$module();
+                        if ordering == Ordering::SeqCst {
+                            super::before_fence::$module();
+                        }
                         fence(ordering);
                     }
                 }

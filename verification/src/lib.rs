@@ -8,6 +8,7 @@
 //! - [`models`]: what the two ends do under a checker, written once for all.
 //! - [`lifecycle`]: sitting down and getting up, searched over every interleaving
 //!   and crash of three processes.
+//! - [`rc11`]: the memory model by plain enumeration, to check loom against.
 //! - [`oracle`]: what a ring should do, as a queue that nobody could get wrong.
 //!
 //! The tests in `tests/` put them together: `cargo test` runs the property
@@ -18,4 +19,5 @@ pub mod backend;
 pub mod lifecycle;
 pub mod models;
 pub mod oracle;
+pub mod rc11;
 pub mod weaken;

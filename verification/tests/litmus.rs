@@ -1,0 +1,184 @@
+//! The checker checked: litmus programs through the loom backend, against the
+//! axioms of RC11.
+//!
+//! An outcome that RC11 allows and the backend misses is a bug that a proof
+//! would miss, and fails the test. The other way round, loom may be stricter
+//! than needed (it fails a model that is right): that is counted and printed.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::{Arc, Mutex};
+
+use memtalk_ring::Atomics;
+use memtalk_ring::order::{Access, Row, Site};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use verification::backend::{Backend, Loom};
+use verification::rc11::{Op, Outcome, Program, outcomes};
+
+macro_rules! sites {
+    ($($name:ident: $access:ident $ordering:ident;)*) => {$(
+        struct $name;
+        impl Site for $name {
+            const ROW: Row = Row {
+                name: stringify!($name),
+                access: Access::$access,
+                ordering: Ordering::$ordering,
+                reason: "a litmus program",
+            };
+        }
+    )*};
+}
+
+sites! {
+    LoadRelaxed: Load Relaxed;
+    LoadAcquire: Load Acquire;
+    StoreRelaxed: Store Relaxed;
+    StoreRelease: Store Release;
+    FenceAcqRel: Fence AcqRel;
+    FenceSeqCst: Fence SeqCst;
+}
+
+/// Runs one thread's operations through the backend, as the ring does.
+fn run(thread: &[Op], words: &[<Loom as Atomics>::Word]) -> Vec<u32> {
+    let mut read = Vec::new();
+    for &op in thread {
+        match op {
+            Op::Load(at, Relaxed) => read.push(Loom::load::<LoadRelaxed>(&words[at])),
+            Op::Load(at, _) => read.push(Loom::load::<LoadAcquire>(&words[at])),
+            Op::Store(at, value, Relaxed) => Loom::store::<StoreRelaxed>(&words[at], value),
+            Op::Store(at, value, _) => Loom::store::<StoreRelease>(&words[at], value),
+            Op::Fence(SeqCst) => Loom::fence::<FenceSeqCst>(),
+            Op::Fence(_) => Loom::fence::<FenceAcqRel>(),
+        }
+    }
+    read
+}
+
+/// All outcomes that the loom backend produces.
+fn observed(program: &Program) -> BTreeSet<Outcome> {
+    let found = Arc::new(Mutex::new(BTreeSet::new()));
+    let results = Arc::clone(&found);
+    let program = program.clone();
+    loom::model(move || {
+        let words: Arc<Vec<_>> = Arc::new((0..3).map(|_| Loom::word()).collect());
+        let start = |thread: &Vec<Op>| {
+            let (thread, words) = (thread.clone(), Arc::clone(&words));
+            loom::thread::spawn(move || run(&thread, &words))
+        };
+        let threads: Vec<_> = program.iter().map(start).collect();
+        let outcome = threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap());
+        results.lock().unwrap().insert(outcome.collect());
+    });
+    let found = found.lock().unwrap();
+    found.clone()
+}
+
+/// Outcomes that the backend misses, and those that it has beyond RC11.
+fn compare(program: &Program) -> (usize, usize) {
+    let (allowed, observed) = (outcomes(program), observed(program));
+    let missed = allowed.difference(&observed).collect::<Vec<_>>();
+    if !missed.is_empty() {
+        println!("{program:?} misses {missed:?}");
+    }
+    (missed.len(), observed.difference(&allowed).count())
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let at = 0..3_usize;
+    prop_oneof![
+        3 => (at.clone(), prop_oneof![Just(Relaxed), Just(Acquire)])
+            .prop_map(|(at, ordering)| Op::Load(at, ordering)),
+        3 => (at, prop_oneof![Just(Relaxed), Just(Release)])
+            .prop_map(|(at, ordering)| Op::Store(at, 0, ordering)),
+        2 => prop_oneof![2 => Just(SeqCst), 1 => Just(AcqRel)].prop_map(Op::Fence),
+    ]
+}
+
+/// Two or three threads. As in the ring, no thread loads a location that it
+/// stores; every store has a value of its own.
+fn program() -> impl Strategy<Value = Program> {
+    let thread = prop::collection::vec(op(), 2..4);
+    prop::collection::vec(thread, 2..4).prop_map(|mut program| {
+        let mut value = 0;
+        for thread in &mut program {
+            let stored: Vec<usize> = thread
+                .iter()
+                .filter_map(|op| match op {
+                    Op::Store(at, ..) => Some(*at),
+                    _ => None,
+                })
+                .collect();
+            thread.retain(|op| !matches!(op, Op::Load(at, _) if stored.contains(at)));
+            for op in thread {
+                if let Op::Store(_, new, _) = op {
+                    value += 1;
+                    *new = value;
+                }
+            }
+        }
+        program
+    })
+}
+
+#[test]
+fn random_programs_miss_nothing() {
+    let programs = std::env::var("PROGRAMS").ok();
+    let programs = programs.map_or(300, |number| number.parse().unwrap());
+    // Always the same programs.
+    let mut runner = TestRunner::deterministic();
+    let (mut missed, mut beyond) = (0, 0);
+    for _ in 0..programs {
+        let program = program().new_tree(&mut runner).unwrap().current();
+        let (misses, more) = compare(&program);
+        missed += misses;
+        beyond += more;
+    }
+    println!("{programs} programs: {missed} outcomes missed, {beyond} beyond RC11");
+    assert_eq!(missed, 0);
+}
+
+/// The ring's own shapes: who takes what from whom, and Dekker's pattern.
+#[test]
+fn the_shapes_of_the_ring_miss_nothing() {
+    const BYTE: usize = 0;
+    const INDEX: usize = 1;
+    const WANT: usize = 2;
+    let message = |store, load| {
+        vec![
+            vec![Op::Store(BYTE, 1, Relaxed), Op::Store(INDEX, 1, store)],
+            vec![Op::Load(INDEX, load), Op::Load(BYTE, Relaxed)],
+        ]
+    };
+    let wake = |announce, publish| {
+        vec![
+            vec![
+                Op::Store(WANT, 1, Relaxed),
+                Op::Fence(announce),
+                Op::Load(INDEX, Relaxed),
+            ],
+            vec![
+                Op::Store(INDEX, 1, Release),
+                Op::Fence(publish),
+                Op::Load(WANT, Relaxed),
+            ],
+        ]
+    };
+    let programs = [
+        message(Release, Acquire),
+        message(Relaxed, Acquire),
+        message(Release, Relaxed),
+        wake(SeqCst, SeqCst),
+        wake(AcqRel, SeqCst),
+        wake(SeqCst, AcqRel),
+    ];
+    for program in programs {
+        assert_eq!(compare(&program).0, 0, "{program:?}");
+    }
+    let asleep_for_ever = vec![0, 0];
+    assert!(!observed(&wake(SeqCst, SeqCst)).contains(&asleep_for_ever));
+    assert!(observed(&wake(AcqRel, SeqCst)).contains(&asleep_for_ever));
+}
