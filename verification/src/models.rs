@@ -10,7 +10,7 @@ use memtalk_ring::layout::capacity_of;
 use memtalk_ring::{Capacity, Departure, Error, PageError, Receiver, Sender, Spin, Wait};
 
 use crate::backend::{Backend, Shared, page_header, ring, ring_header};
-use crate::oracle::byte;
+use crate::oracle::Stream;
 
 type Ends<B, W> = (Sender<Shared<B>, W>, Receiver<Shared<B>, W>);
 
@@ -29,37 +29,36 @@ pub fn try_without_waiting<B: Backend>(capacity: u32, tries: usize) {
     let (mut sender, mut receiver) = ends::<B, _>(capacity, &Spin);
     let ((sender, sent), (mut receiver, mut received)) = B::both(
         move || {
-            let mut sent = 0;
+            let mut sent = Stream::default();
             for _ in 0..tries {
-                sent += sender.send(&[byte(sent)]).unwrap();
+                sent.advance(sender.send(&sent.next(1)).unwrap());
             }
             sender.end();
             (sender, sent)
         },
         move || {
-            let mut received = 0;
+            let mut received = Stream::default();
             for _ in 0..tries {
-                received += receive_one(&mut receiver, received);
+                receive_one(&mut receiver, &mut received);
             }
             (receiver, received)
         },
     );
-    while received < sent {
-        assert_eq!(receive_one(&mut receiver, received), 1);
-        received += 1;
+    while received != sent {
+        assert_eq!(receive_one(&mut receiver, &mut received), 1);
     }
-    assert_eq!(receive_one(&mut receiver, received), 0);
+    assert_eq!(receive_one(&mut receiver, &mut received), 0);
     assert!(receiver.at_end());
     drop(sender);
 }
 
 fn receive_one<B: Backend, W: Wait<B>>(
     receiver: &mut Receiver<Shared<B>, W>,
-    number: usize,
+    received: &mut Stream,
 ) -> usize {
     let mut bytes = [0];
     let count = receiver.receive(&mut bytes).unwrap();
-    assert!(count == 0 || bytes[0] == byte(number));
+    received.take(&bytes[..count]);
     count
 }
 
@@ -89,18 +88,18 @@ where
     assert_eq!(received, Ok(total));
 }
 
-/// Sends bytes `0..total` of the stream.
+/// Sends the first `total` bytes of the stream.
 fn send_all<B: Backend, W: Wait<B>>(
     sender: &mut Sender<Shared<B>, W>,
     total: usize,
     piece: usize,
 ) -> Result<(), Error> {
-    let mut sent = 0;
-    while sent < total {
-        let bytes: Vec<u8> = (sent..total.min(sent + piece)).map(byte).collect();
+    let mut sent = Stream::default();
+    while sent.position() < total {
+        let bytes = sent.next(piece.min(total - sent.position()));
         match sender.send(&bytes)? {
             0 => drop(sender.wait(bytes.len())?),
-            count => sent += count,
+            count => sent.advance(count),
         }
     }
     Ok(())
@@ -111,16 +110,13 @@ fn receive_all<B: Backend, W: Wait<B>>(
     receiver: &mut Receiver<Shared<B>, W>,
     piece: usize,
 ) -> Result<usize, Error> {
-    let mut received = 0;
+    let mut received = Stream::default();
     let mut bytes = vec![0; piece];
     while receiver.wait()? > 0 {
         let count = receiver.receive(&mut bytes)?;
-        for &found in &bytes[..count] {
-            assert_eq!(found, byte(received));
-            received += 1;
-        }
+        received.take(&bytes[..count]);
     }
-    Ok(received)
+    Ok(received.position())
 }
 
 /// A sender that gives up after `total` bytes: all of them arrive, and then the
@@ -130,16 +126,13 @@ pub fn sender_gives_up<B: Backend>(capacity: u32, total: usize) {
     let (sent, received) = B::both(
         move || send_all(&mut sender, total, 1),
         move || {
-            let mut received = 0;
-            let mut bytes = [0];
+            let mut received = Stream::default();
             loop {
                 match receiver.wait() {
                     Ok(0) => panic!("an end of stream that was not sent"),
-                    Ok(_) => {}
-                    Err(error) => return (received, error),
-                }
-                received += receiver.receive(&mut bytes).unwrap();
-                assert_eq!(bytes[0], byte(received - 1));
+                    Ok(_) => receive_one(&mut receiver, &mut received),
+                    Err(error) => return (received.position(), error),
+                };
             }
         },
     );
@@ -155,9 +148,10 @@ pub fn receiver_gives_up<B: Backend>(capacity: u32, taken: usize) {
     let (sent, ()) = B::both(
         move || send_all(&mut sender, total, 1),
         move || {
-            for number in 0..taken {
+            let mut received = Stream::default();
+            while received.position() < taken {
                 receiver.wait().unwrap();
-                assert_eq!(receive_one(&mut receiver, number), 1);
+                assert_eq!(receive_one(&mut receiver, &mut received), 1);
             }
         },
     );
@@ -183,7 +177,7 @@ pub fn peer_dies<B: Backend>() {
             // The peer's process, which ends without a word …
             B::both(
                 move || {
-                    dead_sender.send(&[byte(0)]).unwrap();
+                    dead_sender.send(&Stream::default().next(1)).unwrap();
                     std::mem::forget(dead_sender);
                     std::mem::forget(dead_receiver);
                 },
@@ -194,11 +188,11 @@ pub fn peer_dies<B: Backend>() {
         },
         move || {
             let sent = send_all(&mut sender, 2, 1);
-            let mut received = 0;
+            let mut received = Stream::default();
             while receiver.wait().is_ok() {
-                received += receive_one(&mut receiver, received);
+                receive_one(&mut receiver, &mut received);
             }
-            (received, sent)
+            (received.position(), sent)
         },
     );
     assert_eq!(departure, Departure::Died);
@@ -206,15 +200,16 @@ pub fn peer_dies<B: Backend>() {
     assert_eq!(sent, Err(Error::PeerFailed));
 }
 
-/// Both directions of a talk at once: each sends a stream and echoes nothing,
-/// one thread a side, sending first.
-pub fn both_ways<B: Backend>(capacity: u32) {
+/// Both directions of a talk at once, one thread a side. Each sends a stream that
+/// its ring can hold, and then receives the other's.
+pub fn both_ways<B: Backend>(capacity: u32, total: usize) {
+    assert!(total <= capacity as usize);
     let wait = B::Futex::default();
     let (to_second, from_first) = ends::<B, _>(capacity, &wait);
     let (to_first, from_second) = ends::<B, _>(capacity, &wait);
     let side = move |mut sender: Sender<_, _>, mut receiver: Receiver<_, _>| {
         move || {
-            send_all(&mut sender, 1, 1)?;
+            send_all(&mut sender, total, total)?;
             sender.end();
             let received = receive_all(&mut receiver, 1)?;
             receiver.close()?;
@@ -223,8 +218,16 @@ pub fn both_ways<B: Backend>(capacity: u32) {
         }
     };
     let (one, other) = B::both(side(to_second, from_second), side(to_first, from_first));
-    assert_eq!(one, Ok(1));
-    assert_eq!(other, Ok(1));
+    assert_eq!(one, Ok(total));
+    assert_eq!(other, Ok(total));
+}
+
+/// Both directions at once, two threads a side, and more than the rings hold.
+pub fn both_ways_in_four_threads<B: Backend>(capacity: u32, totals: [usize; 2], piece: usize) {
+    B::both(
+        move || stream::<B>(capacity, totals[0], piece),
+        move || stream::<B>(capacity, totals[1], piece),
+    );
 }
 
 /// The hand-over of a page: whoever sees the magic number sees the rest.

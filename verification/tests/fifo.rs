@@ -75,24 +75,24 @@ impl Pair {
     fn run(&mut self, operation: Operation) {
         match operation {
             Operation::Send(len) => {
-                let sent = self.sender.send(&self.oracle.next(len)).unwrap();
+                let sent = self.sender.send(&self.oracle.sent.next(len)).unwrap();
                 assert_eq!(sent, len.min(self.oracle.free()));
-                self.oracle.send(sent);
+                self.oracle.sent.advance(sent);
             }
             Operation::Fill(fill, commit) => {
                 let mut space = self.sender.space().unwrap();
                 assert_eq!(space.len(), self.oracle.free());
-                let filled = space.copy_from(&self.oracle.next(fill));
+                let filled = space.copy_from(&self.oracle.sent.next(fill));
                 assert_eq!(filled, fill.min(self.oracle.free()));
                 space.commit(commit.min(filled));
-                self.oracle.send(commit.min(filled));
+                self.oracle.sent.advance(commit.min(filled));
             }
             Operation::Receive(len) => {
                 let mut bytes = vec![0; len];
                 let received = self.receiver.receive(&mut bytes).unwrap();
                 assert_eq!(received, len.min(self.oracle.used()));
-                assert_eq!(bytes[..received], self.oracle.peek(received));
-                self.oracle.receive(received);
+                assert_eq!(bytes[..received], self.oracle.received.next(received));
+                self.oracle.received.advance(received);
             }
             Operation::Use(see, release) => {
                 let mut bytes = vec![0; see];
@@ -100,9 +100,9 @@ impl Pair {
                 assert_eq!(filled.len(), self.oracle.used());
                 let seen = filled.copy_to(&mut bytes);
                 assert_eq!(seen, see.min(self.oracle.used()));
-                assert_eq!(bytes[..seen], self.oracle.peek(seen));
+                assert_eq!(bytes[..seen], self.oracle.received.next(seen));
                 filled.release(release.min(seen));
-                self.oracle.receive(release.min(seen));
+                self.oracle.received.advance(release.min(seen));
             }
         }
     }
@@ -123,7 +123,7 @@ impl Pair {
                 let mut rest = vec![0; self.oracle.used()];
                 if !rest.is_empty() {
                     assert_eq!(self.receiver.receive(&mut rest), Ok(self.oracle.used()));
-                    assert_eq!(rest, self.oracle.peek(rest.len()));
+                    assert_eq!(rest, self.oracle.received.next(rest.len()));
                 }
                 assert_eq!(self.receiver.wait(), Err(Error::PeerFailed));
                 assert_eq!(self.receiver.close(), Err(Error::NotAtEnd));

@@ -100,7 +100,7 @@ models! {
     a_sender_gives_up: Some(5), 27_200, || models::sender_gives_up::<Loom>(1, 1);
     a_receiver_gives_up_on_a_waiting_sender: Some(3), 5_834, || models::receiver_gives_up::<Loom>(1, 1);
     a_peer_dies: None, 2_890, models::peer_dies::<Loom>;
-    both_directions_at_once: Some(3), 27_930, || models::both_ways::<Loom>(1);
+    both_directions_at_once: Some(3), 27_930, || models::both_ways::<Loom>(1, 1);
 }
 
 #[test]

@@ -62,7 +62,25 @@ fn receivers_give_up() {
 
 #[test]
 fn both_directions_go_at_once() {
-    explore(|| models::both_ways::<Shuttle>(thread_rng().gen_range(1..4)));
+    explore(|| {
+        let capacity = thread_rng().gen_range(1..40);
+        let totals = [(); 2].map(|()| thread_rng().gen_range(0..100));
+        let piece = thread_rng().gen_range(1..50);
+        models::both_ways_in_four_threads::<Shuttle>(capacity, totals, piece);
+    });
+}
+
+#[test]
+fn long_streams_arrive() {
+    // A hundredth of the schedules, each with thousands of bytes.
+    let model = || {
+        let capacity = thread_rng().gen_range(1..200);
+        let total = thread_rng().gen_range(2000..5000);
+        let piece = thread_rng().gen_range(1..250);
+        models::stream::<Shuttle>(capacity, total, piece);
+    };
+    check_pct(model, schedules() / 100, 3);
+    check_random(model, schedules() / 100);
 }
 
 #[test]

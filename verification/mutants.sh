@@ -1,0 +1,84 @@
+#!/bin/sh
+# Seeds one bug after another into a copy of the sources, and demands that a
+# test finds each. `make mutants`. Prints which test found it.
+#
+# A mutant is a name, a file, and a sed script that changes it. The changed
+# sources must compile: a bug that the compiler finds proves nothing here.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+copy=$root/target/mutants/src
+export CARGO_TARGET_DIR="$root/target/mutants/build"
+export RUST_BACKTRACE=0
+survivors=0
+
+# Runs the tests of a package; fails if one does, or if they hang.
+check() {
+    timeout 300 cargo test -q --locked "$@" >"$copy/log" 2>&1
+}
+
+mutant() {
+    name=$1 file=$2 script=$3
+    rm -rf "$copy"
+    mkdir -p "$copy"
+    (cd "$root" && cp -r Cargo.toml Cargo.lock memtalk memtalk-ring verification "$copy")
+    cd "$copy"
+    sed -i "$script" "$file"
+    if cmp -s "$file" "$root/$file"; then
+        echo "$name: $file does not look as this script expects" >&2
+        exit 1
+    fi
+    if ! cargo test -q --locked --no-run --features loom --workspace >log 2>&1; then
+        cat log >&2
+        echo "$name: does not compile" >&2
+        exit 1
+    fi
+    for suite in "-p memtalk-ring --lib" "-p verification --test fifo" \
+        "-p verification --test hostile" \
+        "--features loom --test loom -- --skip every_weaker --test-threads 1"; do
+        # Several words.
+        # shellcheck disable=SC2086
+        if ! check $suite; then
+            found=$(sed -n 's/^test \(.*\) \.\.\. FAILED.*/\1/p; s/^    \([a-z_:0-9]*\)$/\1/p' log | head -n 1)
+            echo "$name: found by ${found:-an abort or a hang} ($suite)"
+            return
+        fi
+    done
+    echo "$name: NOT FOUND"
+    survivors=$((survivors + 1))
+}
+
+side=memtalk-ring/src/side.rs
+mutant "capacity off by one" $side \
+    's/Some(capacity.bytes() - used)/Some(capacity.bytes() + 1 - used)/'
+mutant "missing wake-up" $side \
+    's/^            self.wait.wake(&mine.index);/            let _ = \&mine.index;/'
+mutant "wake-up only for more than was wanted" $side \
+    's/there >= want/there > want/'
+mutant "an end wakes nobody" $side \
+    's/(there >= want || self.state != State::Open)/there >= want/'
+mutant "a death wakes nobody" $side \
+    's/^    wait.wake(left);/    let _ = wait;/'
+mutant "comparison omitted before sleeping" verification/src/backend.rs \
+    's/if word.value.load(Ordering::Relaxed) == seen {/if word.value.load(Ordering::Relaxed) == seen || true {/'
+mutant "an index that goes back is believed" $side \
+    's/let honest = available >= self.available/let honest = true/'
+mutant "an index out of range is believed" memtalk-ring/src/cursor.rs \
+    's/if used <= self.0 { Some(used) } else { None }/Some(used)/'
+mutant "a confirmation that nobody asked for is believed" $side \
+    's/state == State::Closed \&\& remaining == 0/true/'
+mutant "confirmed before all was taken" memtalk-ring/src/receiver.rs \
+    's/if !self.at_end() {/if self.side.peer() != State::Closed {/'
+mutant "a commit is published with the next one" $side \
+    's/^        self.available -= by;/        self.available -= by; if self.index % 2 == 1 { return; }/'
+mutant "the cached index is used where a fresh one is needed" memtalk-ring/src/sender.rs \
+    's/if (self.side.available() as usize) < enough {/if self.side.available() == 0 {/'
+mutant "a failure is reported before the last bytes" memtalk-ring/src/receiver.rs \
+    's/if self.side.available() == 0 \&\& self.side.peer() == State::Failed {/if self.side.peer() == State::Failed {/'
+mutant "indices wrap one too late" memtalk-ring/src/cursor.rs \
+    's/if sum < self.indices() {/if sum <= self.indices() {/'
+
+if [ "$survivors" -ne 0 ]; then
+    echo "$survivors bugs were not found" >&2
+    exit 1
+fi
