@@ -4,7 +4,7 @@
 CARGO ?= cargo
 MEMTALK = target/release/memtalk
 
-.PHONY: all demo test loom shuttle verify lint bench install clean
+.PHONY: all demo test loom litmus shuttle mutants verify lint bench install clean
 
 all: $(MEMTALK)
 
@@ -21,16 +21,25 @@ test:
 	$(CARGO) test --locked --workspace
 
 # The model checkers: every execution of the ring's models, with the table of
-# its accesses and what refutes weaker ones, and long random runs.
-loom:
+# its accesses and what refutes weaker ones; the checker against RC11; long
+# random runs.
+loom: litmus
 	$(CARGO) test --locked --features loom --test loom -- --nocapture
+litmus:
+	$(CARGO) test --locked --features loom --test litmus -- --nocapture
 shuttle:
 	$(CARGO) test --locked --features shuttle --test shuttle
 
-# The same, and the searches that take longer.
-verify: loom
+# Bugs, one at a time in a copy of the sources: a test finds each.
+mutants:
+	sh verification/mutants.sh
+
+# All of these at full length, and the searches that take longer.
+verify:
+	PROGRAMS=3000 $(MAKE) loom
 	SCHEDULES=100000 $(MAKE) shuttle
 	$(CARGO) test --locked -p verification --test lifecycle -- --nocapture --include-ignored
+	$(MAKE) mutants
 
 # What a change has to pass beside the tests.
 lint:

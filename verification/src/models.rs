@@ -52,6 +52,52 @@ pub fn try_without_waiting<B: Backend>(capacity: u32, tries: usize) {
     drop(sender);
 }
 
+/// The two ends try, and one gives up half-way without a word. The other gets
+/// all that there is, and then the failure.
+pub fn give_up_without_waiting<B: Backend>(capacity: u32, sender_gives_up: bool) {
+    let (mut sender, mut receiver) = ends::<B, _>(capacity, &Spin);
+    let sending = move || {
+        let mut sent = Stream::default();
+        for _ in 0..2 {
+            match sender.send(&sent.next(1)) {
+                Ok(count) => sent.advance(count),
+                Err(error) => assert_eq!((error, sender_gives_up), (Error::PeerFailed, false)),
+            }
+        }
+        ((!sender_gives_up).then_some(sender), sent)
+    };
+    let receiving = move || {
+        let mut received = Stream::default();
+        let mut bytes = [0];
+        for _ in 0..2 {
+            match receiver.receive(&mut bytes) {
+                Ok(count) => received.take(&bytes[..count]),
+                Err(error) => assert_eq!((error, sender_gives_up), (Error::PeerFailed, true)),
+            }
+        }
+        (sender_gives_up.then_some(receiver), received)
+    };
+    // The end that is used afterwards stays in its thread, this one.
+    let ((sender, sent), (receiver, mut received)) = match sender_gives_up {
+        true => B::both(sending, receiving),
+        false => {
+            let (received, sent) = B::both(receiving, sending);
+            (sent, received)
+        }
+    };
+    if let Some(mut sender) = sender {
+        assert_eq!(sender.space().err(), Some(Error::PeerFailed));
+        assert_eq!(sender.wait_delivered(), Err(Error::PeerFailed));
+    }
+    if let Some(mut receiver) = receiver {
+        while received != sent {
+            assert_eq!(receive_one(&mut receiver, &mut received), 1);
+        }
+        assert_eq!(receiver.filled().err(), Some(Error::PeerFailed));
+        assert_eq!(receiver.close(), Err(Error::NotAtEnd));
+    }
+}
+
 fn receive_one<B: Backend, W: Wait<B>>(
     receiver: &mut Receiver<Shared<B>, W>,
     received: &mut Stream,

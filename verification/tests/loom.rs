@@ -93,10 +93,12 @@ models! {
     capacity_1_wraps_without_waiting: None, 915, || models::try_without_waiting::<Loom>(1, 3);
     capacity_2_wraps_without_waiting: None, 1_634, || models::try_without_waiting::<Loom>(2, 3);
     capacity_3_wraps_without_waiting: None, 31_177, || models::try_without_waiting::<Loom>(3, 4);
+    a_sender_gives_up_without_waiting: None, 92, || models::give_up_without_waiting::<Loom>(1, true);
+    a_receiver_gives_up_without_waiting: None, 87, || models::give_up_without_waiting::<Loom>(1, false);
     an_empty_stream_ends: None, 172_990, || models::stream::<Loom>(1, 0, 1);
     one_byte_arrives_and_the_stream_ends: Some(3), 12_114, || models::stream::<Loom>(1, 1, 1);
     two_bytes_go_through_a_ring_of_one: Some(3), 56_736, || models::stream::<Loom>(1, 2, 1);
-    pieces_go_over_the_wrap: Some(2), 3_696, || models::stream::<Loom>(2, 3, 2);
+    pieces_go_over_the_wrap: Some(3), 69_666, || models::stream::<Loom>(2, 3, 2);
     a_sender_gives_up: Some(5), 27_200, || models::sender_gives_up::<Loom>(1, 1);
     a_receiver_gives_up_on_a_waiting_sender: Some(3), 5_834, || models::receiver_gives_up::<Loom>(1, 1);
     a_peer_dies: None, 2_890, models::peer_dies::<Loom>;
