@@ -136,17 +136,9 @@ pub fn write_words<A: Atomics>(
     for seat in &header.seats.taken {
         A::store::<site::HeaderStore>(seat, 0);
     }
-    for line in rings
-        .iter()
-        .flat_map(|ring| [&ring.sender.index, &ring.receiver.index])
-    {
-        A::store::<site::HeaderStore>(line, 0);
-    }
-    for line in rings
-        .iter()
-        .flat_map(|ring| [&ring.sender.want, &ring.receiver.want])
-    {
-        A::store::<site::HeaderStore>(line, 0);
+    for line in rings.iter().flat_map(|ring| [&ring.sender, &ring.receiver]) {
+        A::store::<site::HeaderStore>(&line.index, 0);
+        A::store::<site::HeaderStore>(&line.want, 0);
     }
     A::store::<site::PublishMagic>(&identity.magic, MAGIC);
 }

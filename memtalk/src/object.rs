@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io;
+use std::mem::offset_of;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use memtalk_ring::identity::Snapshot;
-use memtalk_ring::layout::{CLAIM, MAX_SIZE};
-use memtalk_ring::{Page, PageError, Seat};
+use memtalk_ring::layout::{CLAIM, Header, MAX_SIZE};
+use memtalk_ring::{Native, Page, PageError, Seat};
 
 use crate::seat::{Content, Os, Refusal, RemoveName, SitDown, Step};
 use crate::sys::lock::{self, Kind};
@@ -31,15 +32,16 @@ const fn seat_byte(seat: Seat) -> u8 {
 /// takes to initialise, unless somebody has stopped them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest time between two tries at the door.
+/// The time between two tries at the door.
 const RETRY: Duration = Duration::from_millis(5);
 
 /// Bytes at the start of an object that tell what it is: the identity and the
 /// seats.
-const HEAD: usize = 128;
+const HEAD: usize = size_of::<Header<Native>>();
 
-/// Where the seat word of the second instance lies.
-const SECOND_SEAT: usize = 68;
+/// Where in it the claim lies, and the seat word of the second instance.
+const CLAIM_AT: usize = offset_of!(Header<Native>, identity.claim);
+const SECOND_SEAT_AT: usize = offset_of!(Header<Native>, seats) + size_of::<u32>();
 
 /// An open object, and the page in it once it is mapped.
 #[derive(Debug)]
@@ -279,7 +281,7 @@ impl Os for Place {
         let mut head = [0; HEAD];
         read_head(&object.file, &mut head).map_err(Error::system("read the object"))?;
         Ok(match Snapshot::from_bytes(&head).check(size) {
-            Ok(_) if head[SECOND_SEAT..SECOND_SEAT + 4] == [0; 4] => Content::Young,
+            Ok(_) if head[SECOND_SEAT_AT..][..4] == [0; 4] => Content::Young,
             Ok(_) => Content::Joined,
             Err(PageError::Unfinished) => Content::Blank,
             Err(reason) => Content::Foreign(reason),
@@ -290,7 +292,7 @@ impl Os for Place {
         // One write, so that an object is never seen with something else in it:
         // no magic number, and the claim.
         let mut head = [0; HEAD];
-        head[4..8].copy_from_slice(&CLAIM.to_ne_bytes());
+        head[CLAIM_AT..][..4].copy_from_slice(&CLAIM.to_ne_bytes());
         object
             .file
             .write_all_at(&head, 0)
