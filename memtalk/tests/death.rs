@@ -11,7 +11,6 @@ const INT: i32 = 2;
 const KILL: i32 = 9;
 const TERM: i32 = 15;
 const CONT: i32 = 18;
-const STOP: i32 = 19;
 
 #[test]
 fn what_a_dead_peer_committed_is_delivered() {
@@ -20,7 +19,7 @@ fn what_a_dead_peer_committed_is_delivered() {
     // The other is stopped, so all of this waits in the ring.
     one.say(b"first");
     other.expect(b"first");
-    other.signal(STOP);
+    other.stop();
     one.say(b"last words");
     support::eventually("it is in the ring", || {
         let page = std::fs::read(object.path()).unwrap();
@@ -43,7 +42,7 @@ fn a_death_is_noticed_whatever_the_survivor_waits_for() {
     for full in [false, true] {
         let object = Object::new();
         let (mut one, other) = object.talking_sides();
-        other.signal(STOP);
+        other.stop();
         if full {
             one.say(&noise(10_000, 1));
         }
@@ -63,7 +62,7 @@ fn a_death_after_one_direction_is_complete() {
         other.end_input();
         assert_eq!(one.rest_of_output(), b"");
         if ended {
-            other.signal(STOP);
+            other.stop();
             one.end_input();
         }
         other.signal(KILL);
@@ -116,10 +115,10 @@ fn stopping_is_no_death() {
         object.side(&noise(200_000, 3)),
     );
     for _ in 0..3 {
-        other.signal(STOP);
+        other.stop();
         std::thread::sleep(std::time::Duration::from_millis(30));
         other.signal(CONT);
-        one.signal(STOP);
+        one.stop();
         std::thread::sleep(std::time::Duration::from_millis(30));
         one.signal(CONT);
     }

@@ -32,7 +32,7 @@ fn nobody_slips_into_a_talk_that_one_has_left() {
     let object = Object::new();
     let (one, other) = object.talking_sides();
     // The other stops, so that it cannot see the death, and keeps its seat.
-    other.signal(19);
+    other.stop();
     one.signal(9);
     assert_eq!(one.finish_with_open_input().signal, Some(9));
     // Two newcomers get a talk of their own under the same name, at once.

@@ -316,6 +316,20 @@ impl Side {
         assert!(status.expect("a shell starts").success());
     }
 
+    /// Stops it, and waits until none of its threads runs any more: the signal
+    /// reaches them one after the other.
+    pub fn stop(&self) {
+        self.signal(19);
+        let stopped = |task: std::io::Result<fs::DirEntry>| {
+            let status = task.and_then(|task| fs::read_to_string(task.path().join("status")));
+            status.is_ok_and(|status| status.contains("State:\tT"))
+        };
+        eventually("it stops", || {
+            let tasks = fs::read_dir(format!("/proc/{}/task", self.pid()));
+            tasks.expect("it is there").all(stopped)
+        });
+    }
+
     /// Waits for its end. Its input is ended, its output read.
     #[track_caller]
     pub fn finish(mut self) -> Finished {
