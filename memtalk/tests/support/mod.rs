@@ -317,12 +317,13 @@ impl Side {
     }
 
     /// Stops it, and waits until none of its threads runs any more: the signal
-    /// reaches them one after the other.
+    /// reaches them one after the other. It may also have ended before.
     pub fn stop(&self) {
         self.signal(19);
         let stopped = |task: std::io::Result<fs::DirEntry>| {
             let status = task.and_then(|task| fs::read_to_string(task.path().join("status")));
-            status.is_ok_and(|status| status.contains("State:\tT"))
+            let idle = ["State:\tT", "State:\tZ"];
+            status.is_ok_and(|status| idle.iter().any(|state| status.contains(state)))
         };
         eventually("it stops", || {
             let tasks = fs::read_dir(format!("/proc/{}/task", self.pid()));
