@@ -2,9 +2,9 @@
 //! threads; and rings built from these.
 //!
 //! # The modelled futex
-//! Each word carries a mutex and a condition variable. Sleeping compares the
-//! word and waits, both under the mutex; waking takes the mutex and notifies.
-//! That is what the kernel promises. A lost wake-up shows as a deadlock.
+//! Each word carries a mutex around a list of sleepers. Sleeping compares the
+//! word and joins the list, both under the mutex; waking empties it under the
+//! mutex. That is what the kernel promises. A lost wake-up shows as a deadlock.
 //!
 //! # What the loom backend does beyond loom
 //! - A relaxed read-modify-write of one shared word before each SeqCst fence:
@@ -147,10 +147,13 @@ macro_rules! backend {
         pub use $module::$name;
 
         mod $module {
+            use std::sync::Arc;
+            use std::sync::atomic::AtomicBool;
+
             use memtalk_ring::order::Site;
             use memtalk_ring::{Atomics, Wait};
             use $checker::sync::atomic::{AtomicU32, Ordering, fence};
-            use $checker::sync::{Condvar, Mutex};
+            use $checker::sync::Mutex;
             use $checker::thread;
 
             use super::Backend;
@@ -163,10 +166,16 @@ macro_rules! backend {
             /// An atomic word with its modelled futex.
             pub struct Word {
                 value: AtomicU32,
-                futex: Mutex<()>,
-                changed: Condvar,
+                sleepers: Mutex<Vec<Sleeper>>,
                 /// Threads that have loaded the word.
                 readers: std::sync::Mutex<Vec<thread::ThreadId>>,
+            }
+
+            /// A thread that sleeps on a word.
+            struct Sleeper {
+                thread: thread::Thread,
+                /// Seen by the checker's one thread at a time: nothing to check.
+                woken: Arc<AtomicBool>,
             }
 
             impl Atomics for $name {
@@ -225,8 +234,7 @@ macro_rules! backend {
                 fn word() -> Word {
                     Word {
                         value: AtomicU32::new(0),
-                        futex: Mutex::new(()),
-                        changed: Condvar::new(),
+                        sleepers: Mutex::new(Vec::new()),
                         readers: std::sync::Mutex::default(),
                     }
                 }
@@ -257,15 +265,27 @@ macro_rules! backend {
                 }
 
                 fn sleep(&mut self, word: &Word, seen: u32) {
-                    let guard = word.futex.lock().unwrap();
+                    let mut sleepers = word.sleepers.lock().unwrap();
                     if word.value.load(Ordering::Relaxed) == seen {
-                        drop(word.changed.wait(guard).unwrap());
+                        let sleeper = Sleeper {
+                            thread: thread::current(),
+                            woken: Arc::default(),
+                        };
+                        let woken = Arc::clone(&sleeper.woken);
+                        sleepers.push(sleeper);
+                        drop(sleepers);
+                        // A checker may let a parked thread go on for no reason.
+                        while !woken.load(Ordering::Relaxed) {
+                            thread::park();
+                        }
                     }
                 }
 
                 fn wake(&self, word: &Word) {
-                    let _guard = word.futex.lock().unwrap();
-                    word.changed.notify_all();
+                    for sleeper in word.sleepers.lock().unwrap().drain(..) {
+                        sleeper.woken.store(true, Ordering::Relaxed);
+                        sleeper.thread.unpark();
+                    }
                 }
             }
         }

@@ -165,6 +165,67 @@ fn receive_all<B: Backend, W: Wait<B>>(
     Ok(received.position())
 }
 
+/// A receiver that sleeps for one byte gets it from a sender that says no more.
+pub fn byte_arrives<B: Backend>() {
+    let (mut sender, mut receiver) = ends::<B, _>(1, &B::Futex::default());
+    B::both(
+        move || {
+            send_all(&mut sender, 1, 1).unwrap();
+            std::mem::forget(sender);
+        },
+        move || {
+            assert_eq!(receiver.wait(), Ok(1));
+            assert_eq!(receive_one(&mut receiver, &mut Stream::default()), 1);
+        },
+    );
+}
+
+/// A sender that sleeps on a full ring of one byte can send when a receiver that
+/// says no more has taken it.
+pub fn byte_is_taken<B: Backend>() {
+    let (mut sender, mut receiver) = ends::<B, _>(1, &B::Futex::default());
+    send_all(&mut sender, 1, 1).unwrap();
+    B::both(
+        move || {
+            assert_eq!(receive_one(&mut receiver, &mut Stream::default()), 1);
+            std::mem::forget(receiver);
+        },
+        move || {
+            assert_eq!(sender.wait(1), Ok(1));
+            assert_eq!(sender.send(&[0]), Ok(1));
+        },
+    );
+}
+
+/// One byte and the end of the stream arrive. The sender does not wait for the
+/// confirmation.
+pub fn byte_and_end_arrive<B: Backend>() {
+    let (mut sender, mut receiver) = ends::<B, _>(1, &B::Futex::default());
+    let ((), received) = B::both(
+        move || {
+            send_all(&mut sender, 1, 1).unwrap();
+            sender.end();
+        },
+        move || receive_all(&mut receiver, 1),
+    );
+    assert_eq!(received, Ok(1));
+}
+
+/// A stream of one byte, which is there already, is ended, taken and confirmed.
+pub fn byte_is_confirmed<B: Backend>() {
+    let (mut sender, mut receiver) = ends::<B, _>(1, &B::Futex::default());
+    send_all(&mut sender, 1, 1).unwrap();
+    let (received, delivered) = B::both(
+        move || {
+            let received = receive_all(&mut receiver, 1)?;
+            receiver.close().map(|()| received)
+        },
+        move || sender.wait_delivered(),
+    );
+    assert_eq!(received, Ok(1));
+    assert_eq!(delivered, Ok(()));
+}
+
 /// A sender that gives up after `total` bytes: all of them arrive, and then the
 /// failure.
 pub fn sender_gives_up<B: Backend>(capacity: u32, total: usize) {

@@ -25,7 +25,12 @@ pub fn weaker(row: &Row) -> Vec<Weakening> {
     let orderings: &[Option<Ordering>] = match (row.access, row.ordering) {
         (Access::Load | Access::Store, Ordering::Relaxed) => &[],
         (Access::Load | Access::Store, _) => &[Some(Ordering::Relaxed)],
-        (Access::Fence, _) => &[Some(Ordering::AcqRel), None],
+        (Access::Fence, _) => &[
+            Some(Ordering::AcqRel),
+            Some(Ordering::Acquire),
+            Some(Ordering::Release),
+            None,
+        ],
     };
     let weakening = |&ordering| Weakening {
         site: row.name,

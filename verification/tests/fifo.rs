@@ -3,6 +3,7 @@
 
 use memtalk_ring::{Error, Native, Receiver, Sender, Spin};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use verification::backend::{Shared, ring};
 use verification::oracle::Oracle;
 
@@ -146,7 +147,11 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
+    #![proptest_config(ProptestConfig {
+        cases: 10_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_operations_keep_the_order(

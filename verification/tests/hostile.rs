@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use memtalk_ring::layout::{CLAIM, MAGIC, MAX_SIZE, MIN_SIZE, VERSION, capacity_of};
 use memtalk_ring::{CLOSED, Error, FAILED, Page, PageError, RawRegion, Seat, Spin};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 const SIZE: usize = 4096;
 const FENCE: u8 = 0xA5;
@@ -72,7 +73,11 @@ fn word() -> impl Strategy<Value = u32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(5_000))]
+    #![proptest_config(ProptestConfig {
+        cases: 5_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_receiver_stands_any_tail(words in prop::collection::vec((word(), 0..4000_usize), 1..30)) {
