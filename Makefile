@@ -4,7 +4,7 @@
 CARGO ?= cargo
 MEMTALK = target/release/memtalk
 
-.PHONY: all demo test loom litmus shuttle mutants verify lint bench install clean
+.PHONY: all demo test crash loom litmus shuttle mutants verify lint bench install clean
 
 all: $(MEMTALK)
 
@@ -19,6 +19,12 @@ demo: $(MEMTALK)
 # All tests that need nothing but a Rust toolchain.
 test:
 	$(CARGO) test --locked --workspace
+	$(CRASH)
+
+# Deaths before every step of either process, and before many pairs of steps.
+CRASH = $(CARGO) test --locked -p memtalk --features crash-points --test crash -- --nocapture
+crash:
+	PAIRS=10000 $(CRASH)
 
 # The model checkers: every execution of the ring's models, with the table of
 # its accesses and what refutes weaker ones; the checker against RC11; long
@@ -44,7 +50,7 @@ verify:
 # What a change has to pass beside the tests.
 lint:
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets --features loom,shuttle -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets --features loom,shuttle,memtalk/crash-points -- -D warnings
 	$(CARGO) clippy --locked -p memtalk --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 

@@ -44,6 +44,12 @@ pub trait Atomics: Sized + 'static {
     unsafe fn read(from: *const Self::Byte, bytes: &mut [u8]);
 }
 
+/// Accesses to words and bytes as they lie in real memory: what a page can be
+/// laid over.
+pub trait InPlace: Atomics<Word = AtomicU32, Byte = UnsafeCell<u8>> {}
+
+impl<A: Atomics<Word = AtomicU32, Byte = UnsafeCell<u8>>> InPlace for A {}
+
 /// Real memory: a word is an `AtomicU32`, a byte is a byte.
 #[derive(Clone, Copy, Debug)]
 pub enum Native {}

@@ -104,7 +104,7 @@ mod side;
 mod wait;
 mod word;
 
-pub use atomics::{Atomics, Native};
+pub use atomics::{Atomics, InPlace, Native};
 pub use cursor::Capacity;
 pub use error::Error;
 pub use identity::PageError;

@@ -5,7 +5,7 @@
 
 use core::sync::atomic::AtomicU32;
 
-use crate::atomics::{Atomics, Native};
+use crate::atomics::Atomics;
 use crate::cursor::Capacity;
 use crate::identity::{PageError, Snapshot, write_words};
 use crate::layout::{Header, LINE, RingHeader, SEATED, capacity_of, ring_offset, slab_offset};
@@ -108,13 +108,13 @@ impl<R: Region> Page<R> {
 
     /// Marks a seat as taken.
     pub fn take_seat(&self, seat: Seat) {
-        Native::store::<site::TakeSeat>(self.seat_word(seat), SEATED);
+        R::Atomics::store::<site::TakeSeat>(self.seat_word(seat), SEATED);
     }
 
     /// Whether a seat is taken, or was: the word outlives whoever sat there.
     #[must_use]
     pub fn is_taken(&self, seat: Seat) -> bool {
-        Native::load::<site::LookAtSeat>(self.seat_word(seat)) != 0
+        R::Atomics::load::<site::LookAtSeat>(self.seat_word(seat)) != 0
     }
 
     /// The ends of whoever sits at `seat`.
@@ -128,7 +128,7 @@ impl<R: Region> Page<R> {
         wait: W,
     ) -> (Sender<PageRing<R>, W>, Receiver<PageRing<R>, W>)
     where
-        W: Wait<Native> + Clone,
+        W: Wait<R::Atomics> + Clone,
     {
         // SAFETY: the caller is the only one at this seat.
         let sender = unsafe { Sender::new(self.memory(seat.index()), wait.clone()) };
@@ -138,7 +138,7 @@ impl<R: Region> Page<R> {
     }
 
     /// Speaks for the peer at `seat`, which is gone: see [`Departure::mourn`].
-    pub fn mourn<W: Wait<Native>>(&self, seat: Seat, wait: &W) -> Departure {
+    pub fn mourn<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) -> Departure {
         let (sent, received) = (self.memory(seat.index()), self.memory(seat.peer().index()));
         Departure::mourn(&sent, &received, wait)
     }
@@ -150,13 +150,13 @@ impl<R: Region> Page<R> {
         }
     }
 
-    fn header(&self) -> &Header<Native> {
+    fn header(&self) -> &Header<R::Atomics> {
         // SAFETY: the region is aligned, lives as long as `self`, and is larger
         // than a header, which consists of atomics and padding.
         unsafe { self.region.base().cast().as_ref() }
     }
 
-    fn ring(&self, which: usize) -> &RingHeader<Native> {
+    fn ring(&self, which: usize) -> &RingHeader<R::Atomics> {
         let at = ring_offset(which, self.capacity.bytes());
         // SAFETY: for 0 and 1 the offset lies within the region, as `layout`
         // asserts, and `which` is one of them.
@@ -177,10 +177,10 @@ pub struct PageRing<R: Region> {
 // SAFETY: the region promises that its memory stays the same; offsets and
 // capacity are computed from private numbers.
 unsafe impl<R: Region> Memory for PageRing<R> {
-    type Atomics = Native;
+    type Atomics = R::Atomics;
 
     #[inline]
-    fn header(&self) -> &RingHeader<Native> {
+    fn header(&self) -> &RingHeader<R::Atomics> {
         self.page.ring(self.which)
     }
 

@@ -1,7 +1,7 @@
 //! The receiving end of a ring.
 
 use crate::Error;
-use crate::atomics::{Atomics, Native};
+use crate::atomics::{Atomics, InPlace};
 use crate::memory::Memory;
 use crate::side::{Receiving, Side};
 use crate::wait::{Spin, Wait};
@@ -195,7 +195,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Filled<'_, M, W> {
     }
 }
 
-impl<M: Memory<Atomics = Native>, W: Wait<Native>> Filled<'_, M, W> {
+impl<M: Memory<Atomics: InPlace>, W: Wait<M::Atomics>> Filled<'_, M, W> {
     /// The filled part in memory, in this order: up to the end of the slab, and
     /// on from its start (often empty). Valid for reads as long as this value
     /// lives; a hostile peer may write there at the same time, so make no

@@ -2,6 +2,8 @@
 
 use core::ptr::NonNull;
 
+use crate::atomics::{InPlace, Native};
+
 /// Memory that holds a page, for as long as the value lives: a mapping, a static
 /// buffer, the window of a device.
 ///
@@ -11,6 +13,10 @@ use core::ptr::NonNull;
 /// and `size` returns the same number. Nobody in this process accesses that
 /// memory but through pages on it.
 pub unsafe trait Region: Clone {
+    /// How its words and bytes are accessed: [`Native`], or what the memory
+    /// needs instead, if it is not coherent for example.
+    type Atomics: InPlace;
+
     /// Address of the first byte.
     fn base(&self) -> NonNull<u8>;
 
@@ -39,6 +45,8 @@ impl RawRegion {
 
 // SAFETY: whoever called `new` has promised it.
 unsafe impl Region for RawRegion {
+    type Atomics = Native;
+
     fn base(&self) -> NonNull<u8> {
         self.base
     }

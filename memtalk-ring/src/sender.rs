@@ -1,7 +1,7 @@
 //! The sending end of a ring.
 
 use crate::Error;
-use crate::atomics::{Atomics, Native};
+use crate::atomics::{Atomics, InPlace};
 use crate::memory::Memory;
 use crate::side::{Sending, Side, THE_END};
 use crate::wait::{Spin, Wait};
@@ -215,7 +215,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Space<'_, M, W> {
     }
 }
 
-impl<M: Memory<Atomics = Native>, W: Wait<Native>> Space<'_, M, W> {
+impl<M: Memory<Atomics: InPlace>, W: Wait<M::Atomics>> Space<'_, M, W> {
     /// The free part in memory, in this order: up to the end of the slab, and on
     /// from its start (often empty). Valid for writes as long as this value
     /// lives; a hostile peer may write there at the same time, so make no

@@ -12,9 +12,9 @@
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
 
-use memtalk_ring::{Native, Wait};
+use memtalk_ring::{InPlace, Wait};
 
-use crate::sys;
+use crate::{steps, sys};
 
 /// Fewest and most looks before sleeping. One look takes some tens of
 /// nanoseconds, most of it the processor's pause instruction.
@@ -45,7 +45,7 @@ fn another_processor() -> bool {
     *ANSWER.get_or_init(|| std::thread::available_parallelism().is_ok_and(|n| n.get() > 1))
 }
 
-impl Wait<Native> for Futex {
+impl<A: InPlace> Wait<A> for Futex {
     const SLEEPS: bool = true;
 
     fn pause(&mut self, looks: u32) -> bool {
@@ -56,7 +56,7 @@ impl Wait<Native> for Futex {
             };
             self.slept = false;
         }
-        if looks < self.patience && another_processor() {
+        if looks < self.patience && another_processor() && !steps::COUNTED {
             std::hint::spin_loop();
             return true;
         }

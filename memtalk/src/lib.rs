@@ -83,6 +83,7 @@ mod receiver;
 #[doc(hidden)]
 pub mod seat;
 mod sender;
+mod steps;
 mod sys;
 mod talk;
 

@@ -8,14 +8,14 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use memtalk_ring::identity::Snapshot;
-use memtalk_ring::layout::{CLAIM, Header, MAX_SIZE};
+use memtalk_ring::layout::{CLAIM, Header, MAX_SIZE, SEATED};
 use memtalk_ring::{Native, Page, PageError, Seat};
 
 use crate::seat::{Content, Os, Refusal, RemoveName, SitDown, Step};
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::Mapping;
 use crate::sys::{futex, shm};
-use crate::{Error, Name};
+use crate::{Error, Name, steps};
 
 /// The bytes that are locked. Locks do not need the bytes to exist, and say
 /// nothing about what is in them.
@@ -78,6 +78,7 @@ impl Place {
         let patience = Patience::new(timeout);
         let mut machine = SitDown::Open;
         loop {
+            steps::step();
             machine = match machine.step(&mut self) {
                 Ok(Step::Next(next)) => next,
                 Ok(Step::Blocked(next)) => {
@@ -126,6 +127,7 @@ impl Seated {
         let patience = Patience::new(None);
         let mut machine = RemoveName::Door;
         loop {
+            steps::step();
             machine = match machine.step(&mut place, &self.object)? {
                 Step::Next(next) => next,
                 Step::Blocked(next) => {
@@ -331,11 +333,13 @@ impl Os for Place {
     }
 
     fn join(&mut self, object: &Object) -> Result<(), Error> {
-        if let Some(page) = &object.page {
-            page.take_seat(Seat::Second);
-            futex::wake(page.seat_word(Seat::Second));
-        }
-        Ok(())
+        let Some(page) = &object.page else {
+            return Ok(());
+        };
+        // One system call: marked without waking, and dead then, we would leave
+        // the first asleep for ever.
+        futex::set_and_wake::<SEATED>(page.seat_word(Seat::Second))
+            .map_err(Error::system("join the talk"))
     }
 }
 

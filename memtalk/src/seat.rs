@@ -103,7 +103,8 @@ pub trait Os {
     /// Maps the object and checks that it is a page of the size asked for.
     fn attach(&mut self, object: &mut Self::Object) -> Result<(), Self::Error>;
 
-    /// Marks the second seat as taken in the page, and wakes the first.
+    /// Marks the second seat as taken in the page and wakes the first, both at
+    /// once: who dies does both or neither.
     fn join(&mut self, object: &Self::Object) -> Result<(), Self::Error>;
 }
 

@@ -1,8 +1,12 @@
 //! The kernel's "sleep if this word still holds that value" (`futex(2)`), in its
 //! shared form: the two processes map the word at different addresses.
 
+use std::io;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
+
+use super::retry;
+use crate::steps;
 
 /// Sleeps while `word` holds `seen`, until a wake-up, a signal, or for `timeout`.
 pub(crate) fn wait(word: &AtomicU32, seen: u32, timeout: Option<Duration>) {
@@ -13,6 +17,7 @@ pub(crate) fn wait(word: &AtomicU32, seen: u32, timeout: Option<Duration>) {
     let timeout = timeout
         .as_ref()
         .map_or(std::ptr::null(), std::ptr::from_ref);
+    steps::step();
     // SAFETY: `word` is a valid word and `timeout` null or a valid time for the
     // time of the call. What it returns does not matter: the caller looks again.
     unsafe {
@@ -28,6 +33,31 @@ pub(crate) fn wait(word: &AtomicU32, seen: u32, timeout: Option<Duration>) {
 
 /// Wakes everybody who sleeps on `word`.
 pub(crate) fn wake(word: &AtomicU32) {
+    steps::step();
     // SAFETY: `word` is a valid word.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
+}
+
+/// Sets `word` to `VALUE` and wakes everybody who sleeps on it, in one step: who
+/// dies does both or neither.
+pub(crate) fn set_and_wake<const VALUE: u32>(word: &AtomicU32) -> io::Result<()> {
+    // The kernel takes the operation, "set", and its operand in one number, the
+    // operand in 12 bits (`FUTEX_WAKE_OP` in `futex(2)`). It goes on to compare
+    // the old value with 0, and to wake 0 more if they are equal.
+    const { assert!(VALUE < 1 << 12) };
+    let operation =
+        libc::FUTEX_OP_SET << 28 | libc::FUTEX_OP_CMP_EQ << 24 | VALUE.cast_signed() << 12;
+    // SAFETY: `word` is a valid word.
+    retry(|| unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAKE_OP,
+            i32::MAX,
+            std::ptr::null::<libc::timespec>(),
+            word.as_ptr(),
+            operation,
+        )
+    })
+    .map(drop)
 }

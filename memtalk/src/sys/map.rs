@@ -6,7 +6,9 @@ use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use memtalk_ring::{Native, Page, PageRing, Receiver, Region, Seat, Sender, Wait};
+use memtalk_ring::{Page, PageRing, Receiver, Region, Seat, Sender, Wait};
+
+use crate::steps::{self, Accesses};
 
 /// A shared mapping, readable and writable; unmapped when its last clone goes.
 #[derive(Clone, Debug)]
@@ -27,6 +29,7 @@ impl Mapping {
     /// Maps the first `size` bytes of the object. The object should have that
     /// size: access beyond its end raises SIGBUS.
     pub(crate) fn new(file: &File, size: usize) -> io::Result<Self> {
+        steps::step();
         // SAFETY: a new mapping at an address of the kernel's choice touches no
         // memory that is in use.
         let base = unsafe {
@@ -58,6 +61,8 @@ impl Drop for Mapped {
 // SAFETY: a mapping starts at a page boundary, stays where it is as long as any
 // clone lives, and this module gives its address to pages only.
 unsafe impl Region for Mapping {
+    type Atomics = Accesses;
+
     fn base(&self) -> NonNull<u8> {
         self.0.base
     }
@@ -69,7 +74,7 @@ unsafe impl Region for Mapping {
 
 /// The ends of `seat`, to be called once, by whoever holds the lock of that
 /// seat since before the page was initialised or joined.
-pub(crate) fn ends<W: Wait<Native> + Clone>(
+pub(crate) fn ends<W: Wait<Accesses> + Clone>(
     page: &Page<Mapping>,
     seat: Seat,
     wait: W,

@@ -7,6 +7,8 @@
 
 use std::io;
 
+use crate::steps;
+
 pub(crate) mod futex;
 pub(crate) mod lock;
 pub(crate) mod map;
@@ -18,6 +20,7 @@ pub(crate) mod stdio;
 /// Runs a system call that returns -1 on failure, again after `EINTR`.
 fn retry<T: PartialEq + From<i8>>(mut call: impl FnMut() -> T) -> io::Result<T> {
     loop {
+        steps::step();
         let result = call();
         if result != T::from(-1) {
             return Ok(result);
@@ -27,4 +30,12 @@ fn retry<T: PartialEq + From<i8>>(mut call: impl FnMut() -> T) -> io::Result<T> 
             return Err(error);
         }
     }
+}
+
+/// Ends this process as `kill -9` would.
+#[cfg(feature = "crash-points")]
+pub(crate) fn kill_this_process() -> ! {
+    // SAFETY: no pointers are involved.
+    unsafe { libc::raise(libc::SIGKILL) };
+    unreachable!("SIGKILL cannot be blocked");
 }

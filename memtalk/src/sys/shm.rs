@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 
 use super::retry;
+use crate::steps;
 
 /// The size of a page of memory in bytes, by `sysconf(3)`.
 pub(crate) fn page_size() -> usize {
@@ -47,6 +48,7 @@ pub(crate) fn unlink(name: &CStr) -> io::Result<()> {
 pub(crate) fn allocate(file: &File, size: usize) -> io::Result<()> {
     let size = libc::off_t::try_from(size).map_err(|_| io::ErrorKind::FileTooLarge)?;
     loop {
+        steps::step();
         // SAFETY: no pointers are involved.
         match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, size) } {
             0 => return Ok(()),

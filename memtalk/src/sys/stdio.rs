@@ -5,19 +5,19 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 #[cfg(feature = "cli")]
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use memtalk_ring::{Filled, Memory, Native, Space, Wait};
+use memtalk_ring::{Filled, InPlace, Memory, Space, Wait};
 
 /// The most bytes that one system call moves. The two processes take turns at a
 /// piece, so pieces much smaller than the ring keep both at work; and much
 /// larger ones are no cheaper by the byte.
 const PIECE: usize = 64 * 1024;
 
-/// Reads once from `fd` into the free part of a ring; 0 at end of file. Waits if the descriptor is non-blocking and nothing
-/// is there.
+/// Reads once from `fd` into the free part of a ring; 0 at end of file. Waits if
+/// the descriptor is non-blocking and nothing is there.
 pub(crate) fn read_into<M, W>(fd: BorrowedFd<'_>, space: &mut Space<'_, M, W>) -> io::Result<usize>
 where
-    M: Memory<Atomics = Native>,
-    W: Wait<Native>,
+    M: Memory<Atomics: InPlace>,
+    W: Wait<M::Atomics>,
 {
     let parts = vectors(space.parts());
     transfer(fd, libc::POLLIN, |fd| {
@@ -27,11 +27,12 @@ where
     })
 }
 
-/// Writes once from the filled part of a ring to `fd`. Waits if the descriptor is non-blocking and takes nothing.
+/// Writes once from the filled part of a ring to `fd`. Waits if the descriptor is
+/// non-blocking and takes nothing.
 pub(crate) fn write_from<M, W>(fd: BorrowedFd<'_>, filled: &Filled<'_, M, W>) -> io::Result<usize>
 where
-    M: Memory<Atomics = Native>,
-    W: Wait<Native>,
+    M: Memory<Atomics: InPlace>,
+    W: Wait<M::Atomics>,
 {
     let parts = vectors(filled.parts().map(|(at, len)| (at.cast_mut(), len)));
     transfer(fd, libc::POLLOUT, |fd| {

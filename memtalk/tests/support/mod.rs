@@ -46,6 +46,13 @@ impl Object {
         self.path().symlink_metadata().is_ok()
     }
 
+    /// Whether the object is there and carries a magic number.
+    pub fn is_initialised(&self) -> bool {
+        let mut magic = [0; 4];
+        File::open(self.path())
+            .is_ok_and(|mut file| file.read_exact(&mut magic).is_ok() && magic != [0; 4])
+    }
+
     /// Opens the object for reading and writing.
     pub fn open(&self) -> File {
         let file = OpenOptions::new().read(true).write(true).open(self.path());
@@ -280,7 +287,8 @@ impl Side {
         stdin.write_all(bytes).expect("it reads its input");
     }
 
-    fn write_in_background(&mut self, bytes: Vec<u8>) {
+    /// Writes to its input from another thread, and ends it.
+    pub fn write_in_background(&mut self, bytes: Vec<u8>) {
         let mut stdin = self.stdin.take().expect("its input is open");
         // It may end without having read all.
         thread::spawn(move || stdin.write_all(&bytes));
@@ -331,6 +339,12 @@ impl Side {
         });
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        let status = self.child.try_wait();
+        status.expect("it can be waited for").is_some()
+    }
+
     /// Waits for its end. Its input is ended, its output read.
     #[track_caller]
     pub fn finish(mut self) -> Finished {
@@ -363,11 +377,7 @@ impl Side {
 
     /// Waits until it waits for a peer: the object is there, initialised.
     pub fn wait_until_seated(&self, object: &Object) {
-        eventually("the first side sits down", || {
-            let mut magic = [0; 4];
-            File::open(object.path())
-                .is_ok_and(|mut file| file.read_exact(&mut magic).is_ok() && magic != [0; 4])
-        });
+        eventually("the first side sits down", || object.is_initialised());
     }
 }
 

@@ -1,0 +1,82 @@
+//! The steps of a process that a death can fall between.
+//!
+//! A step is a system call that this crate makes, or an access to a word of the
+//! page. Nothing that another process could see happens between two steps, so
+//! whatever can be wrong with dying at some moment is wrong with dying before
+//! some step.
+//!
+//! With the feature `crash-points`, for tests, a process counts its steps and
+//! kills itself before that whose number the environment variable
+//! `MEMTALK_CRASH_AT` gives, from 1, as `kill -9` would. Without it all of this
+//! compiles to nothing.
+
+/// Whether steps are counted. Looking again before sleeping is left out then:
+/// it would be most of the steps, and all the same.
+pub(crate) const COUNTED: bool = cfg!(feature = "crash-points");
+
+#[cfg(not(feature = "crash-points"))]
+pub(crate) use memtalk_ring::Native as Accesses;
+
+#[cfg(feature = "crash-points")]
+pub(crate) use counted::Accesses;
+
+/// Before a step.
+#[inline(always)]
+pub(crate) fn step() {
+    #[cfg(feature = "crash-points")]
+    counted::step();
+}
+
+#[cfg(feature = "crash-points")]
+mod counted {
+    use std::cell::UnsafeCell;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use memtalk_ring::order::Site;
+    use memtalk_ring::{Atomics, Native};
+
+    /// Accesses to the page, each of them a step.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum Accesses {}
+
+    impl Atomics for Accesses {
+        type Word = AtomicU32;
+        type Byte = UnsafeCell<u8>;
+
+        fn load<S: Site>(word: &AtomicU32) -> u32 {
+            step();
+            Native::load::<S>(word)
+        }
+
+        fn store<S: Site>(word: &AtomicU32, value: u32) {
+            step();
+            Native::store::<S>(word, value);
+        }
+
+        fn fence<S: Site>() {
+            Native::fence::<S>();
+        }
+
+        #[allow(unsafe_code, reason = "passed on as it is")]
+        unsafe fn write(to: *const UnsafeCell<u8>, bytes: &[u8]) {
+            // SAFETY: the same contract.
+            unsafe { Native::write(to, bytes) };
+        }
+
+        #[allow(unsafe_code, reason = "passed on as it is")]
+        unsafe fn read(from: *const UnsafeCell<u8>, bytes: &mut [u8]) {
+            // SAFETY: the same contract.
+            unsafe { Native::read(from, bytes) };
+        }
+    }
+
+    pub(super) fn step() {
+        static LAST: OnceLock<Option<u32>> = OnceLock::new();
+        static STEPS: AtomicU32 = AtomicU32::new(0);
+        let last = LAST.get_or_init(|| std::env::var("MEMTALK_CRASH_AT").ok()?.parse().ok());
+        if Some(STEPS.fetch_add(1, Ordering::Relaxed) + 1) == *last {
+            crate::sys::kill_this_process();
+        }
+    }
+}
