@@ -4,7 +4,7 @@
 CARGO ?= cargo
 MEMTALK = target/release/memtalk
 
-.PHONY: all demo test crash loom litmus shuttle mutants verify lint bench install clean
+.PHONY: all demo test crash kills loom litmus shuttle mutants verify lint bench install clean
 
 all: $(MEMTALK)
 
@@ -25,6 +25,10 @@ test:
 CRASH = $(CARGO) test --locked -p memtalk --features crash-points --test crash -- --nocapture
 crash:
 	PAIRS=10000 $(CRASH)
+
+# Thousands of kills at random moments.
+kills:
+	TALKS=5000 $(CARGO) test --locked --release -p memtalk --test kills -- --nocapture
 
 # The model checkers: every execution of the ring's models, with the table of
 # its accesses and what refutes weaker ones; the checker against RC11; long

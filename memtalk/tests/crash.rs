@@ -2,11 +2,8 @@
 //!
 //! `make crash`. A build that counts its steps (system calls, and accesses to
 //! words of the page) kills itself before the step that the test names. For
-//! each such step, and for pairs of them in the two processes:
-//! - everybody else ends, complete or with "the peer died";
-//! - a status of 0 is true: both streams are complete at both ends;
-//! - nobody gets a byte that its peer did not send, in that order;
-//! - a fresh pair talks through the same name afterwards.
+//! each such step, and for pairs of them in the two processes, everybody else
+//! ends and tells the truth, and a fresh pair talks through the same name.
 //!
 //! `PAIRS=n` tries `n` pairs of steps, in place of 200.
 
@@ -14,15 +11,10 @@ mod support;
 
 use std::process::Stdio;
 
-use support::{Finished, Object, Side, eventually, noise};
-
-const KILL: i32 = 9;
+use support::{Object, Side, aftermath, eventually, noise};
 
 /// More than a ring holds, so that senders have to wait.
 const STREAM: usize = 6000;
-
-/// Processes that a death can make necessary until nobody waits for a peer.
-const MOST: usize = 6;
 
 /// Which of the two that start dies, and before which of its steps.
 type Deaths = [Option<u32>; 2];
@@ -42,58 +34,23 @@ fn start(object: &Object, number: usize, death: Option<u32>) -> Side {
     side
 }
 
-/// Lets two processes talk, of which some die, and then others come until nobody
-/// is left. Returns how each of them ended.
-fn talk(object: &Object, deaths: Deaths) -> Vec<Finished> {
-    let mut sides = vec![start(object, 0, deaths[0])];
-    eventually("the first sits down or dies", || {
-        object.is_initialised() || sides[0].has_ended()
-    });
-    sides.push(start(object, 1, deaths[1]));
-    loop {
-        let mut alone = false;
-        let what = format!("all end, or one waits for a peer, after {deaths:?}");
-        eventually(&what, || {
-            let left = sides.iter_mut().map(|side| usize::from(!side.has_ended()));
-            match left.sum() {
-                0 => true,
-                1 => {
-                    alone = nobody_has_joined(object);
-                    alone
-                }
-                _ => false,
-            }
-        });
-        if !alone {
-            break;
-        }
-        assert!(sides.len() < MOST, "nobody finds a peer: {deaths:?}");
-        sides.push(start(object, sides.len(), None));
-    }
-    sides.into_iter().map(Side::finish).collect()
-}
-
-/// Whether the object is a page whose second seat was never taken.
-fn nobody_has_joined(object: &Object) -> bool {
-    let page = std::fs::read(object.path()).unwrap_or_default();
-    object.is_initialised() && page.get(68..72) == Some(&[0; 4])
-}
-
-/// Checks what must hold after any deaths. Returns which of the two died.
-fn check(deaths: Deaths) -> [bool; 2] {
+/// Lets two processes talk, of which some die, and checks what must hold then.
+/// Returns which of them died.
+fn talk(deaths: Deaths) -> [bool; 2] {
+    let _tried = aftermath::Tried(deaths);
     let object = Object::new();
-    let ends = talk(&object, deaths);
-    for (i, end) in ends.iter().enumerate() {
-        let died = end.signal == Some(KILL) && deaths.get(i).is_some_and(Option::is_some);
-        let complete = |j: usize| j != i && end.stdout == stream(j) && ends[j].stdout == stream(i);
-        let begun = |j: usize| j != i && stream(j).starts_with(&end.stdout);
-        let right = match end.code {
-            Some(0) => (0..ends.len()).any(complete) && end.stderr.is_empty(),
-            Some(4) => (0..ends.len()).any(begun) && end.stderr.contains("the peer died"),
-            _ => died && (0..ends.len()).any(begun),
-        };
-        assert!(right, "{deaths:?}: process {i} is wrong in {ends:?}");
-    }
+    let mut first = start(&object, 0, deaths[0]);
+    eventually("the first sits down or dies", || {
+        object.is_initialised() || first.has_ended()
+    });
+    let second = start(&object, 1, deaths[1]);
+    let ends = aftermath::settle(&object, vec![first, second], |number| {
+        start(&object, number, None)
+    });
+    let streams: Vec<_> = (0..ends.len()).map(stream).collect();
+    aftermath::assert_honest(&ends, &streams, |i| {
+        deaths.get(i).is_some_and(Option::is_some)
+    });
     object.assert_usable();
     [0, 1].map(|i| ends[i].signal.is_some())
 }
@@ -108,7 +65,7 @@ fn every_step_of(which: usize) -> u32 {
         step += 1;
         let mut deaths = [None; 2];
         deaths[which] = Some(step);
-        if check(deaths)[which] {
+        if talk(deaths)[which] {
             last = step;
         }
     }
@@ -129,8 +86,8 @@ fn a_death_at_any_step_and_at_pairs_of_steps() {
         let step = |bytes: &[u8], steps| {
             1 + u32::from_le_bytes(bytes.try_into().expect("four bytes")) % steps
         };
-        let died = check([Some(step(one, first)), Some(step(other, second))]);
-        both += u32::from(died == [true, true]);
+        let deaths = [Some(step(one, first)), Some(step(other, second))];
+        both += u32::from(talk(deaths) == [true, true]);
     }
     println!("{pairs} pairs of steps; both died in {both}");
 }

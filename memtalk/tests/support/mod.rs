@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(unreachable_pub, reason = "shared by test programs, not by crates")]
 
+pub mod aftermath;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -51,6 +53,13 @@ impl Object {
         let mut magic = [0; 4];
         File::open(self.path())
             .is_ok_and(|mut file| file.read_exact(&mut magic).is_ok() && magic != [0; 4])
+    }
+
+    /// Whether the object is a page whose second seat was never taken: whoever
+    /// sits there waits for a peer.
+    pub fn is_alone(&self) -> bool {
+        let page = fs::read(self.path()).unwrap_or_default();
+        self.is_initialised() && page.get(68..72) == Some(&[0; 4])
     }
 
     /// Opens the object for reading and writing.
@@ -322,6 +331,12 @@ impl Side {
             .arg(format!("kill -{signal} {}", self.pid()))
             .status();
         assert!(status.expect("a shell starts").success());
+    }
+
+    /// Kills it, and waits for that.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it is ours");
+        self.child.wait().expect("it can be waited for");
     }
 
     /// Stops it, and waits until none of its threads runs any more: the signal

@@ -1,0 +1,77 @@
+//! Kills at random moments.
+//!
+//! `make kills` for thousands of them; `TALKS=n` kills `n` times, in place of
+//! 100. Prints how long the survivors took to end, which is a figure and no
+//! condition: the machine may be busy.
+
+mod support;
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use support::{BOUND, Object, Side, aftermath, noise};
+
+/// Takes some milliseconds to pass, about as long as starting does.
+const STREAM: usize = 1_000_000;
+
+/// Kills come within this time of the start.
+const SPAN: Duration = Duration::from_millis(12);
+
+/// Lets two processes talk and kills the `victims` among them after `delay`.
+/// Returns how long the survivor took to end, if it lost its peer.
+fn talk(streams: &[Vec<u8>], victims: [bool; 2], delay: Duration) -> Option<Duration> {
+    let _tried = aftermath::Tried((victims, delay));
+    let object = Object::new();
+    let start = |number: usize| {
+        let mut side = Side::start(object.memtalk().stdin(Stdio::piped()));
+        side.write_in_background(streams[number].clone());
+        side
+    };
+    let began = Instant::now();
+    let mut sides = vec![start(0), start(1)];
+    while began.elapsed() < delay {
+        std::hint::spin_loop();
+    }
+    let killed = Instant::now();
+    for (side, _) in sides.iter_mut().zip(victims).filter(|(_, dies)| *dies) {
+        side.kill();
+    }
+    let survivor = victims.iter().position(|dies| !dies);
+    let took = survivor.and_then(|survivor| {
+        while !sides[survivor].has_ended() {
+            if killed.elapsed() > BOUND || object.is_alone() {
+                return None;
+            }
+            std::thread::yield_now();
+        }
+        Some(killed.elapsed())
+    });
+    let ends = aftermath::settle(&object, sides, start);
+    aftermath::assert_honest(&ends, streams, |i| victims.get(i) == Some(&true));
+    object.assert_usable();
+    took.filter(|_| survivor.is_some_and(|survivor| ends[survivor].code == Some(4)))
+}
+
+#[test]
+fn kills_at_random_moments() {
+    let talks = std::env::var("TALKS").ok();
+    let talks: usize = talks.map_or(100, |talks| talks.parse().expect("TALKS is a number"));
+    let streams: Vec<_> = (0..aftermath::MOST as u64)
+        .map(|number| noise(STREAM, number))
+        .collect();
+    let mut took: Vec<Duration> = noise(4 * talks, 0)
+        .chunks_exact(4)
+        .filter_map(|random| {
+            let victims = [[true, false], [false, true], [true, true]][random[0] as usize % 3];
+            let moment = u16::from_le_bytes([random[1], random[2]]);
+            talk(&streams, victims, SPAN * moment.into() / u16::MAX.into())
+        })
+        .collect();
+    took.sort_unstable();
+    if let (Some(median), Some(longest)) = (took.get(took.len() / 2), took.last()) {
+        println!(
+            "{talks} talks, {} survivors lost their peer; from kill to exit {median:?} (median), {longest:?} (longest)",
+            took.len(),
+        );
+    }
+}
