@@ -39,8 +39,9 @@ mutant() {
         # Several words.
         # shellcheck disable=SC2086
         if ! check $suite; then
-            found=$(sed -n 's/^test \(.*\) \.\.\. FAILED.*/\1/p; s/^    \([a-z_:0-9]*\)$/\1/p' log | head -n 1)
-            echo "$name: found by ${found:-an abort or a hang} ($suite)"
+            # A test's panic names its thread, even if the process then aborts.
+            found=$(sed -n "s/^thread '\([a-z_:0-9]*\)'.* panicked.*/\1/p" log | head -n 1)
+            echo "$name: found by ${found:-a hang} ($suite)"
             return
         fi
     done
