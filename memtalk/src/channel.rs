@@ -29,6 +29,7 @@ use crate::{Error, Name};
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pages: Option<usize>,
+    mode: Option<u32>,
     timeout: Option<Duration>,
 }
 
@@ -45,6 +46,17 @@ impl Options {
     #[must_use]
     pub fn pages(mut self, pages: usize) -> Self {
         self.pages = Some(pages);
+        self
+    }
+
+    /// Lets other users take part: creates the object with these permissions,
+    /// 0o600, 0o660, 0o606 or 0o666, whatever the umask says, and also accepts an
+    /// object that another user has created. Without this, the permissions are
+    /// 0o600 and an object of another user is [`Error::NotOurs`]: whoever owns it
+    /// could read all that passes.
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.mode = Some(mode);
         self
     }
 
@@ -69,12 +81,12 @@ impl Options {
     ///
     /// # Errors
     /// [`Error::Busy`] if two talk there already, [`Error::Foreign`],
-    /// [`Error::NotAnObject`] or [`Error::PagesDiffer`] if what is there cannot
-    /// be used (it is left untouched then), [`Error::Pages`] for a number of
-    /// pages out of range, [`Error::Stuck`] if another process keeps the object
+    /// [`Error::NotAnObject`], [`Error::NotOurs`] or [`Error::PagesDiffer`] if
+    /// what is there cannot be used (it is left untouched then), [`Error::Pages`]
+    /// or [`Error::Mode`] for an option out of range, [`Error::Stuck`] if another process keeps the object
     /// locked, [`Error::System`] if a system call fails.
     pub fn sit_down(&self, name: &Name) -> Result<Waiting, Error> {
-        let seated = Place::new(name.clone(), self.pages)?.sit_down(self.timeout)?;
+        let seated = Place::new(name.clone(), self.pages, self.mode)?.sit_down(self.timeout)?;
         Ok(Waiting {
             talk: Arc::new(Talk {
                 seated,

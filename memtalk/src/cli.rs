@@ -28,6 +28,14 @@ struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=262_144))]
     pages: Option<u32>,
 
+    /// Talk with other users, by permissions like 660
+    ///
+    /// The object is created with these permissions, in octal: 600, 660, 606
+    /// or 666. An object that another user created is accepted. Without this
+    /// option the object has 600, and another user's is refused.
+    #[arg(long, value_name = "MODE", value_parser = parse_mode, verbatim_doc_comment)]
+    mode: Option<u32>,
+
     /// Give up if no peer comes within this time
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
@@ -60,6 +68,10 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a number of seconds is expected, like 2 or 0.5".into())
 }
 
+fn parse_mode(text: &str) -> Result<u32, String> {
+    u32::from_str_radix(text, 8).map_err(|_| "an octal number is expected, like 660".into())
+}
+
 /// How the command ends, as its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -75,12 +87,13 @@ enum Status {
 impl From<&Error> for Status {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Pages { .. } => Self::Usage,
+            Error::Pages { .. } | Error::Mode => Self::Usage,
             Error::Timeout(_) => Self::Timeout,
             Error::PeerDied | Error::PeerStopped | Error::Corrupt => Self::Incomplete,
             Error::Busy | Error::Stuck => Self::Busy,
             Error::Foreign(_)
             | Error::NotAnObject
+            | Error::NotOurs
             | Error::PagesDiffer { .. }
             | Error::Truncated => Self::Foreign,
             Error::Ended | Error::NotAtEnd | Error::System { .. } => Self::Failed,
@@ -163,6 +176,9 @@ fn talk(args: &Args) -> Result<(), Failure> {
     let mut options = Options::new();
     if let Some(pages) = args.pages {
         options = options.pages(pages as usize);
+    }
+    if let Some(mode) = args.mode {
+        options = options.mode(mode);
     }
     if let Some(timeout) = args.timeout {
         options = options.timeout(timeout);

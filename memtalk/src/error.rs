@@ -19,6 +19,9 @@ pub enum Error {
         /// The largest number of pages.
         most: usize,
     },
+    /// The permissions do not let the owner, and each other class of users, both
+    /// read and write or do neither.
+    Mode,
     /// No peer came in time.
     Timeout(Duration),
     /// Two processes already talk through this object.
@@ -29,6 +32,10 @@ pub enum Error {
     Foreign(PageError),
     /// What the name leads to is not a shared memory object at all.
     NotAnObject,
+    /// The object belongs to another user, and [`Options::mode`] was not used.
+    ///
+    /// [`Options::mode`]: crate::Options::mode
+    NotOurs,
     /// The object has another number of pages than was asked for.
     PagesDiffer {
         /// Pages that were asked for.
@@ -42,7 +49,8 @@ pub enum Error {
     PeerStopped,
     /// The shared memory holds what no peer writes.
     Corrupt,
-    /// Somebody truncated the object while it was in use.
+    /// Somebody truncated the object while it was in use, or took memory out of
+    /// it and filled the file system.
     Truncated,
     /// This end was closed before.
     Ended,
@@ -64,7 +72,7 @@ impl Error {
     }
 
     /// For `map_err` on a transfer between a descriptor and the shared memory:
-    /// where the kernel could not reach the memory, somebody has truncated it.
+    /// where the kernel could not reach the memory, somebody has taken it away.
     pub(crate) fn transfer(error: io::Error) -> io::Error {
         match error.raw_os_error() {
             Some(libc::EFAULT) => Self::Truncated.into(),
@@ -81,7 +89,10 @@ impl Error {
 
     fn kind(&self) -> io::ErrorKind {
         match self {
-            Self::Pages { .. } | Self::Ended | Self::NotAtEnd => io::ErrorKind::InvalidInput,
+            Self::Pages { .. } | Self::Mode | Self::Ended | Self::NotAtEnd => {
+                io::ErrorKind::InvalidInput
+            }
+            Self::NotOurs => io::ErrorKind::PermissionDenied,
             Self::Timeout(_) => io::ErrorKind::TimedOut,
             Self::Busy | Self::Stuck => io::ErrorKind::ResourceBusy,
             Self::Foreign(_)
@@ -105,6 +116,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pages { most } => write!(f, "the number of pages must be from 1 to {most}"),
+            Self::Mode => f.write_str("the mode must be 600, 660, 606 or 666"),
             Self::Timeout(after) => write!(
                 f,
                 "no peer came within {} s; start the other side, or allow more time",
@@ -123,6 +135,9 @@ impl fmt::Display for Error {
             Self::NotAnObject => {
                 f.write_str("the name leads to something that is no shared memory object; use another name")
             }
+            Self::NotOurs => f.write_str(
+                "the object belongs to another user, left untouched; use another name, or --mode on both sides if that is your peer",
+            ),
             Self::PagesDiffer { asked, found } => write!(
                 f,
                 "the object has {found} page(s), not {asked}; leave --pages out, or start both sides with the same number"
@@ -137,7 +152,7 @@ impl fmt::Display for Error {
                 "the shared memory was overwritten by something that is not memtalk; start both sides again",
             ),
             Self::Truncated => f.write_str(
-                "another process truncated the shared memory object; start both sides again",
+                "another process truncated the shared memory object, or filled its file system; start both sides again",
             ),
             Self::Ended => f.write_str("this end of the channel was closed before"),
             Self::NotAtEnd => f.write_str("the end of the stream was not reached yet"),

@@ -1,9 +1,9 @@
 //! The POSIX shared memory object: what [`seat`](crate::seat)'s machines do to it.
 
-use std::fs::File;
+use std::fs::{File, Metadata, Permissions};
 use std::io;
 use std::mem::offset_of;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -50,27 +50,37 @@ pub(crate) struct Object {
     page: Option<Page<Mapping>>,
 }
 
-/// The name, and how many pages to ask for.
+/// The name, and what to ask for.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     name: Name,
     pages: Option<usize>,
+    /// Permissions; given, objects of other users will do.
+    mode: Option<u32>,
 }
 
 impl Place {
     /// # Errors
-    /// [`Error::Pages`].
-    pub(crate) fn new(name: Name, pages: Option<usize>) -> Result<Self, Error> {
+    /// [`Error::Pages`], [`Error::Mode`].
+    pub(crate) fn new(name: Name, pages: Option<usize>, mode: Option<u32>) -> Result<Self, Error> {
+        if mode.is_some_and(|mode| ![0o600, 0o660, 0o606, 0o666].contains(&mode)) {
+            return Err(Error::Mode);
+        }
         let most = MAX_SIZE / shm::page_size();
         match pages {
             Some(pages) if !(1..=most).contains(&pages) => Err(Error::Pages { most }),
-            _ => Ok(Self { name, pages }),
+            _ => Ok(Self { name, pages, mode }),
         }
     }
 
     /// The size in bytes of an object that we create.
     fn size(&self) -> usize {
         self.pages.unwrap_or(1) * shm::page_size()
+    }
+
+    /// Whether an object of this owner will do: who owns an object can read it.
+    fn accepts(&self, data: &Metadata) -> bool {
+        self.mode.is_some() || data.uid() == shm::user()
     }
 
     /// Takes a seat at this place.
@@ -223,6 +233,9 @@ impl Os for Place {
         if !data.is_file() {
             return Err(Error::NotAnObject);
         }
+        if !self.accepts(&data) {
+            return Err(Error::NotOurs);
+        }
         Ok(Some(Object { file, page: None }))
     }
 
@@ -302,6 +315,13 @@ impl Os for Place {
     }
 
     fn resize(&mut self, object: &Object) -> Result<(), Error> {
+        // What a dead creator left may have other permissions than we want.
+        let data = metadata(object)?;
+        if data.uid() == shm::user() {
+            let mode = Permissions::from_mode(self.mode.unwrap_or(0o600));
+            let set = object.file.set_permissions(mode);
+            set.map_err(Error::system("set the object's mode"))?;
+        }
         let size = self.size();
         object
             .file
@@ -347,11 +367,13 @@ fn map(object: &Object, size: usize) -> Result<Mapping, Error> {
     Mapping::new(&object.file, size).map_err(Error::system("map the object"))
 }
 
+fn metadata(object: &Object) -> Result<Metadata, Error> {
+    let data = object.file.metadata();
+    data.map_err(Error::system("examine the object"))
+}
+
 fn size_of_object(object: &Object) -> Result<usize, Error> {
-    let data = object
-        .file
-        .metadata()
-        .map_err(Error::system("examine the object"))?;
+    let data = metadata(object)?;
     // More than an address space can hold is no page either.
     Ok(usize::try_from(data.len()).unwrap_or(usize::MAX))
 }

@@ -127,6 +127,35 @@ fn stopping_is_no_death() {
 }
 
 #[test]
+fn stopping_for_seconds_is_no_death() {
+    let object = Object::new();
+    let (mut one, mut other) = object.talking_sides();
+    for _ in 0..2 {
+        one.stop();
+        other.say(b"are you there?");
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        one.signal(CONT);
+        one.expect(b"are you there?");
+        std::mem::swap(&mut one, &mut other);
+    }
+    one.end_input();
+    other.finish().assert_complete(b"");
+    one.finish().assert_complete(b"");
+}
+
+#[test]
+fn a_bus_error_that_somebody_sends_is_a_signal_like_others() {
+    const BUS: i32 = 7;
+    let object = Object::new();
+    let (one, other) = object.talking_sides();
+    one.signal(BUS);
+    assert_eq!(one.finish_with_open_input().signal, Some(BUS));
+    other
+        .finish_with_open_input()
+        .assert_failed(4, "the peer died");
+}
+
+#[test]
 fn truncating_the_object_is_told() {
     let object = Object::new();
     let (mut one, other) = object.talking_sides();

@@ -4,7 +4,8 @@ mod support;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::time::Duration;
@@ -103,6 +104,62 @@ fn input_that_cannot_be_read() {
         other.finish().assert_failed(4, "the peer stopped");
         object.assert_usable();
     }
+}
+
+#[test]
+fn input_that_fails_half_way() {
+    // A connection that its other side resets: what came before is sent.
+    let object = Object::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut feed = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stdin, _) = listener.accept().unwrap();
+    let one = Side::start(object.memtalk().stdin(OwnedFd::from(stdin)));
+    let mut other = object.open_side();
+    feed.write_all(b"the first half").unwrap();
+    other.expect(b"the first half");
+    reset(feed);
+    one.finish()
+        .assert_failed(1, "cannot read standard input: Connection reset by peer");
+    other
+        .finish_with_open_input()
+        .assert_failed(4, "the peer stopped");
+    object.assert_usable();
+}
+
+/// Closes a connection so that the other side's next read fails.
+fn reset(connection: TcpStream) {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    // SAFETY: a valid value of the size that is given.
+    let result = unsafe {
+        libc::setsockopt(
+            connection.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const linger).cast(),
+            libc::socklen_t::try_from(size_of_val(&linger)).unwrap(),
+        )
+    };
+    assert_eq!(result, 0);
+}
+
+#[test]
+fn a_reader_that_pauses_after_the_end_of_the_other_stream_loses_nothing() {
+    let object = Object::new();
+    let (mut reader, output) = std::io::pipe().unwrap();
+    let one = Side::start_with(object.memtalk().stdin(Stdio::null()), output);
+    let sent = noise(4 << 20, 6);
+    let other = object.side(&sent);
+    std::thread::sleep(Duration::from_millis(1200));
+    let mut received = Vec::new();
+    let received = bounded("output", move || {
+        reader.read_to_end(&mut received).map(|_| received)
+    });
+    assert!(received.unwrap() == sent);
+    one.finish().assert_complete(b"");
+    other.finish().assert_complete(b"");
 }
 
 #[test]

@@ -3,10 +3,12 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use support::{Object, Side, TempFile, noise};
+use support::{Object, Side, TempFile, eventually, noise};
 
 fn attempt(object: &Object) -> support::Finished {
     Side::start(object.memtalk().stdin(Stdio::null())).finish()
@@ -113,28 +115,131 @@ fn things_that_are_no_shared_memory_objects() {
 }
 
 #[test]
+fn a_hundred_at_once_form_one_pair() {
+    let object = Object::new();
+    let mut sides: Vec<_> = (0..100).map(|_| object.open_side()).collect();
+    // Two of them talk, and go on: their inputs stay open.
+    eventually("all but two are sent away", || {
+        let ended = sides.iter_mut().map(|side| usize::from(side.has_ended()));
+        ended.sum::<usize>() == 98
+    });
+    let mut two = Vec::new();
+    for mut side in sides {
+        if side.has_ended() {
+            side.finish().assert_failed(5, "two processes already talk");
+        } else {
+            two.push(side);
+        }
+    }
+    let [mut one, mut other] = <[Side; 2]>::try_from(two).unwrap_or_else(|_| unreachable!());
+    one.say(b"to the other");
+    other.expect(b"to the other");
+    other.say(b"to the one");
+    one.expect(b"to the one");
+    one.end_input();
+    other.finish().assert_complete(b"");
+    one.finish().assert_complete(b"");
+    assert!(!object.exists());
+}
+
+#[test]
 fn no_permission() {
-    use std::os::unix::process::CommandExt;
     let object = Object::new();
     fs::write(object.path(), b"").unwrap();
     fs::set_permissions(object.path(), fs::Permissions::from_mode(0o000)).unwrap();
-    // Root may open anything, so it runs a copy that everybody can reach as
-    // another user.
-    let copy = std::env::temp_dir().join(&object.name()[1..]);
-    fs::copy(env!("CARGO_BIN_EXE_memtalk"), &copy).unwrap();
-    let mut command = Command::new(&copy);
-    command
-        .args(["-f", &object.name()])
-        .stdin(Stdio::null())
-        .current_dir("/");
-    if fs::metadata("/proc/self").is_ok_and(|data| std::os::unix::fs::MetadataExt::uid(&data) == 0)
-    {
-        command.uid(65534);
-    }
-    let side = Side::start(&mut command).finish();
-    fs::remove_file(&copy).unwrap();
+    let stranger = Users::new();
+    // Root may open anything.
+    let user = if stranger.any { Some(65534) } else { None };
+    let side = Side::start(&mut stranger.memtalk(&object, user)).finish();
     side.assert_failed(1, "cannot open the object: Permission denied");
     assert!(object.exists());
+}
+
+#[test]
+fn objects_of_another_user_are_for_those_who_say_so() {
+    let users = Users::new();
+    if !users.any {
+        println!("not tried: only root can run programs as two users");
+        return;
+    }
+    let (one, other) = (Some(65534), Some(1));
+    let start = |object: &Object, user, mode: &[&str]| {
+        let mut command = users.memtalk(object, user);
+        let mut side = Side::start(command.args(mode).stdin(Stdio::piped()));
+        side.write_in_background(b"hello".to_vec());
+        side
+    };
+    // The default is private: nobody else can open it, and whoever can does not
+    // talk to another user unless told to.
+    let object = Object::new();
+    let first = start(&object, one, &[]);
+    first.wait_until_seated(&object);
+    start(&object, other, &["--mode", "666"])
+        .finish()
+        .assert_failed(1, "Permission denied");
+    start(&object, None, &[])
+        .finish()
+        .assert_failed(6, "belongs to another user");
+    start(&object, one, &[]).finish().assert_complete(b"hello");
+    first.finish().assert_complete(b"hello");
+
+    // Both say so.
+    let first = start(&object, one, &["--mode", "666"]);
+    first.wait_until_seated(&object);
+    assert_eq!(object.path().metadata().unwrap().mode() & 0o777, 0o666);
+    start(&object, other, &[])
+        .finish()
+        .assert_failed(6, "belongs to another user");
+    start(&object, other, &["--mode", "666"])
+        .finish()
+        .assert_complete(b"hello");
+    first.finish().assert_complete(b"hello");
+    assert!(!object.exists());
+
+    // What one user's dead process has left, the others can use.
+    let first = start(&object, one, &["--mode", "666"]);
+    first.wait_until_seated(&object);
+    first.signal(9);
+    first.finish();
+    let first = start(&object, other, &["--mode", "666"]);
+    start(&object, None, &["--mode", "666"])
+        .finish()
+        .assert_complete(b"hello");
+    first.finish().assert_complete(b"hello");
+}
+
+/// A copy of the binary that every user can reach.
+struct Users {
+    copy: PathBuf,
+    /// Whether we may run it as any user.
+    any: bool,
+}
+
+impl Users {
+    fn new() -> Self {
+        let copy = std::env::temp_dir().join(&Object::new().name()[1..]);
+        fs::copy(env!("CARGO_BIN_EXE_memtalk"), &copy).unwrap();
+        let any = fs::metadata("/proc/self").is_ok_and(|data| data.uid() == 0);
+        Self { copy, any }
+    }
+
+    fn memtalk(&self, object: &Object, user: Option<u32>) -> Command {
+        let mut command = Command::new(&self.copy);
+        command
+            .args(["-f", &object.name()])
+            .stdin(Stdio::null())
+            .current_dir("/");
+        if let Some(user) = user {
+            command.uid(user);
+        }
+        command
+    }
+}
+
+impl Drop for Users {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.copy);
+    }
 }
 
 #[test]
@@ -179,7 +284,7 @@ fn a_name_that_was_removed_and_taken_again_is_left_alone() {
 
 #[test]
 fn many_at_once_form_pairs_and_never_mix() {
-    const PAIRS: usize = 12;
+    const PAIRS: usize = 50;
     let object = Object::new();
     let sides: Vec<_> = (0..2 * PAIRS)
         .map(|i| {

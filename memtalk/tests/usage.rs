@@ -146,6 +146,17 @@ fn another_number_of_pages_than_the_object_has() {
 }
 
 #[test]
+fn a_mode_that_shares_by_halves() {
+    for mode in ["644", "060", "777", "0x1b0", "-1", "1000600"] {
+        let object = Object::new();
+        let side = Side::start(object.memtalk().args(["--mode", mode]).stdin(Stdio::null()));
+        let side = side.finish();
+        assert_eq!(side.code, Some(255), "{mode}: {}", side.stderr);
+        assert!(!object.exists());
+    }
+}
+
+#[test]
 fn a_size_that_cannot_be_had() {
     let object = Object::new();
     let script = format!(

@@ -21,13 +21,16 @@ pub(crate) fn open(name: &CStr) -> io::Result<File> {
     shm_open(name, libc::O_RDWR)
 }
 
-/// Creates the object `name`, empty and with mode 0600 whatever the umask says;
+/// Creates the object `name`, empty, with mode 0600 or less if the umask says so;
 /// fails if the name exists.
 pub(crate) fn create(name: &CStr) -> io::Result<File> {
-    let file = shm_open(name, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
+    shm_open(name, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)
+}
+
+/// Whom the objects belong to that this process creates.
+pub(crate) fn user() -> libc::uid_t {
     // SAFETY: no pointers are involved.
-    retry(|| unsafe { libc::fchmod(file.as_raw_fd(), 0o600) })?;
-    Ok(file)
+    unsafe { libc::geteuid() }
 }
 
 fn shm_open(name: &CStr, flags: libc::c_int) -> io::Result<File> {

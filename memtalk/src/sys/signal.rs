@@ -76,7 +76,7 @@ pub(crate) fn ignore_file_size_signal() {
 /// What the handler of SIGBUS does: this message on standard error, and this
 /// status.
 const TRUNCATED: &[u8] =
-    b"memtalk: another process truncated the shared memory object; start both sides again\n";
+    b"memtalk: another process truncated the shared memory object, or filled its file system; start both sides again\n";
 const STATUS: i32 = 6;
 static TOLD: AtomicBool = AtomicBool::new(false);
 
@@ -122,7 +122,9 @@ extern "C" fn on_bus_error(
         // SAFETY: ends the process without running anything else.
         unsafe { libc::_exit(STATUS) };
     }
-    // Not that: the same instruction faults again, and now by default.
+    // Not that, or sent by somebody: die by it.
     // SAFETY: the default action of an existing signal.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // SAFETY: no pointers are involved. It arrives when the handler returns.
+    unsafe { libc::raise(signal) };
 }

@@ -1,0 +1,87 @@
+//! Signals rained on two sides while they talk: system calls return early, and
+//! nothing is lost.
+//!
+//! The command handles no signal that returns, so this is the library, in a
+//! program that does: a handler without `SA_RESTART`.
+
+mod support;
+
+use std::io::{Read, Write, pipe};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+use memtalk::{Channel, Name, Options};
+use support::{BOUND, Object, bounded, noise};
+
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn count(_signal: libc::c_int) {
+    HANDLED.fetch_add(1, Ordering::Relaxed);
+}
+
+fn handle(signal: libc::c_int) {
+    // SAFETY: a struct of integers and pointers, for which zero is a value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    let handler: extern "C" fn(libc::c_int) = count;
+    action.sa_sigaction = handler as usize;
+    // SAFETY: `action` is complete, and its handler only adds to an atomic.
+    let result = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(result, 0);
+}
+
+/// Sends `signal` to every thread of this process, over and over.
+fn rain(signal: libc::c_int, end: &AtomicBool) {
+    while !end.load(Ordering::Relaxed) {
+        for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+            let thread: libc::c_long = task.file_name().to_str().unwrap().parse().unwrap();
+            // SAFETY: no pointers are involved. A thread that has ended is none
+            // of ours.
+            unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, signal) };
+        }
+    }
+}
+
+/// A side with pipes at both ends: sends `input`, returns what it received.
+fn talk(name: &Name, input: Vec<u8>) -> Vec<u8> {
+    let Channel {
+        mut sender,
+        mut receiver,
+        ..
+    } = Options::new().timeout(BOUND).open(name).unwrap();
+    let (stdin, mut feed) = pipe().unwrap();
+    let (mut result, stdout) = pipe().unwrap();
+    thread::scope(|threads| {
+        threads.spawn(move || feed.write_all(&input).unwrap());
+        threads.spawn(move || {
+            while sender.read_from(&stdin).unwrap() > 0 {}
+            sender.close().unwrap();
+        });
+        threads.spawn(move || {
+            while receiver.write_to(&stdout).unwrap() > 0 {}
+            receiver.close().unwrap();
+        });
+        let mut output = Vec::new();
+        result.read_to_end(&mut output).unwrap();
+        output
+    })
+}
+
+#[test]
+fn signals_rain_on_both_sides() {
+    handle(libc::SIGUSR1);
+    let object = Object::new();
+    let name = Name::new(object.name()).unwrap();
+    let (one, other) = (noise(300_000, 1), noise(200_000, 2));
+    let (to_one, to_other) = (other.clone(), one.clone());
+    let theirs = name.clone();
+    static END: AtomicBool = AtomicBool::new(false);
+    let rain = thread::spawn(|| rain(libc::SIGUSR1, &END));
+    let peer = thread::spawn(move || talk(&theirs, other));
+    let received = bounded("one side", move || talk(&name, one));
+    assert!(received == to_one);
+    assert!(bounded("the other side", move || peer.join().unwrap()) == to_other);
+    END.store(true, Ordering::Relaxed);
+    rain.join().unwrap();
+    assert!(!object.exists());
+    println!("{} signals handled", HANDLED.load(Ordering::Relaxed));
+}

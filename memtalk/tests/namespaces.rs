@@ -1,0 +1,108 @@
+//! Two processes that see the machine differently: containers that share
+//! `/dev/shm`, and a `/dev/shm` that is full.
+//!
+//! Namespaces take a right that not every user has; without it these tests say
+//! so and try nothing.
+
+mod support;
+
+use std::process::{Command, Stdio};
+
+use support::{Object, Side, memtalk, shell};
+
+/// Whether `unshare` may make namespaces of this kind.
+fn may_unshare(kind: &str) -> bool {
+    let tried = Command::new("unshare")
+        .args([kind, "--fork", "true"])
+        .output();
+    let may = tried.is_ok_and(|output| output.status.success());
+    if !may {
+        println!("not tried: unshare {kind} is not permitted here");
+    }
+    may
+}
+
+/// A side that is process 1 of a PID namespace of its own.
+fn contained(object: &Object) -> Side {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--pid", "--fork", "--kill-child"])
+        .arg(memtalk().get_program())
+        .args(["-f", &object.name()]);
+    Side::start(command.stdin(Stdio::piped()))
+}
+
+#[test]
+fn a_talk_between_two_pid_namespaces() {
+    if !may_unshare("--pid") {
+        return;
+    }
+    let object = Object::new();
+    let (mut one, mut other) = (contained(&object), contained(&object));
+    one.say(b"hello");
+    other.expect(b"hello");
+    Side::start(object.memtalk().stdin(Stdio::null()))
+        .finish()
+        .assert_failed(5, "two processes already talk");
+    one.end_input();
+    other.finish().assert_complete(b"");
+    one.finish().assert_complete(b"");
+    assert!(!object.exists());
+}
+
+#[test]
+fn a_death_in_another_pid_namespace() {
+    if !may_unshare("--pid") {
+        return;
+    }
+    let object = Object::new();
+    let (mut one, mut other) = (contained(&object), contained(&object));
+    one.say(b"hello");
+    other.expect(b"hello");
+    one.kill();
+    other
+        .finish_with_open_input()
+        .assert_failed(4, "the peer died");
+    object.assert_usable();
+}
+
+#[test]
+fn a_full_file_system_is_told() {
+    if !may_unshare("--mount") {
+        return;
+    }
+    // At the start; then while it is in use, by someone who takes the memory
+    // out of the object and uses it up.
+    let script = "
+        mount -t tmpfs -o size=64k tmpfs /dev/shm || exit 99
+        $MEMTALK -f /x --pages 100 </dev/null
+        echo $?
+        ls /dev/shm
+        mkfifo /dev/shm/one /dev/shm/other
+        $MEMTALK -f /x </dev/shm/one >/dev/null & one=$!
+        exec 3>/dev/shm/one
+        $MEMTALK -f /x </dev/shm/other >/dev/shm/said & other=$!
+        exec 4>/dev/shm/other
+        echo hello >&3
+        until [ -s /dev/shm/said ]; do sleep 0.01; done
+        fallocate --punch-hole --offset 0 --length 4096 /dev/shm/x
+        dd if=/dev/zero of=/dev/shm/rest 2>/dev/null
+        echo again >&3
+        wait $one; echo $?
+        wait $other; echo $?";
+    let mut command = Command::new("unshare");
+    let inner = shell(script);
+    command.args(["--mount", "sh", "-c", script]).envs(
+        inner
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let ended = Side::start(command.stdin(Stdio::null())).finish();
+    let statuses = String::from_utf8(ended.stdout).expect("numbers");
+    let lines: Vec<_> = ended.stderr.lines().collect();
+    assert_eq!(statuses, "1\n6\n6\n", "{}", ended.stderr);
+    assert_eq!(lines.len(), 3, "{}", ended.stderr);
+    assert!(lines[0].contains("cannot get memory for the object"));
+    assert!(lines[1].contains("filled its file system"));
+    assert!(lines[2].contains("filled its file system"));
+}
