@@ -40,7 +40,7 @@ struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
 
-    /// Say on standard error what happens
+    /// Say on standard error what happens, and the progress
     #[arg(short, long)]
     verbose: bool,
 }
@@ -205,7 +205,9 @@ fn talk(args: &Args) -> Result<(), Failure> {
         channel.sender.capacity()
     ));
     let began = Instant::now();
-    let result = pump::run(channel);
+    let tell: pump::Tell =
+        |name, what, bytes| say(name, &format_args!("{what} {bytes} bytes so far"));
+    let result = pump::run(channel, args.verbose.then(|| (args.file.clone(), tell)));
     // The ends may still be in use by threads that wait for their descriptors,
     // so the name is all that we remove; the end of the process does the rest.
     if let Err(error) = remover.remove() {

@@ -12,9 +12,10 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::sys::stdio;
-use crate::{Channel, Error, Receiver, Sender};
+use crate::{Channel, Error, Name, Receiver, Sender};
 use memtalk_ring::Departure;
 
 /// How a talk failed.
@@ -35,23 +36,64 @@ pub(crate) struct Totals {
     pub(crate) received: u64,
 }
 
+/// Says how many bytes a direction has moved so far.
+pub(crate) type Tell = fn(&Name, &'static str, u64);
+
+/// Counts the bytes of one direction, and tells now and then, if somebody wants
+/// to know. It tells only while bytes move, so that nobody wakes for it.
+struct Meter {
+    total: u64,
+    what: &'static str,
+    told: Instant,
+    tell: Option<(Name, Tell)>,
+}
+
+/// The least time between two reports.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+impl Meter {
+    fn new(what: &'static str, tell: Option<(Name, Tell)>) -> Self {
+        Self {
+            total: 0,
+            what,
+            told: Instant::now(),
+            tell,
+        }
+    }
+
+    fn moved(&mut self, count: usize) {
+        self.total += count as u64;
+        if let Some((name, tell)) = &self.tell
+            && self.told.elapsed() >= INTERVAL
+        {
+            self.told = Instant::now();
+            tell(name, self.what, self.total);
+        }
+    }
+}
+
 enum Event {
     Sent(Result<u64, Failure>),
     Received(Result<u64, Failure>),
     PeerGone(Option<Departure>),
 }
 
-/// Talks until both streams are complete, or one has failed.
-pub(crate) fn run(channel: Channel) -> Result<Totals, Failure> {
+/// Talks until both streams are complete, or one has failed. Tells how it goes,
+/// at most once a second, if it is given somebody to tell.
+pub(crate) fn run(channel: Channel, tell: Option<(Name, Tell)>) -> Result<Totals, Failure> {
     let Channel {
         sender,
         receiver,
         peer,
     } = channel;
     let (report, events) = mpsc::channel();
-    spawn("memtalk-send", &report, || Event::Sent(send(sender)))?;
+    let sending = Meter::new("sent", tell.clone());
+    let receiving = Meter::new("received", tell);
+    spawn("memtalk-send", &report, || {
+        Event::Sent(send(sender, sending))
+    })?;
     spawn("memtalk-receive", &report, || {
-        Event::Received(receive(receiver))
+        Event::Received(receive(receiver, receiving))
     })?;
     spawn("memtalk-peer", &report, move || {
         Event::PeerGone(peer.wait_until_gone())
@@ -111,28 +153,29 @@ fn spawn(
         .map_err(|e| Failure::Talk(Error::system("start a thread")(e)))
 }
 
-fn send(mut sender: Sender) -> Result<u64, Failure> {
+fn send(mut sender: Sender, mut meter: Meter) -> Result<u64, Failure> {
     let input = io::stdin();
-    let mut total = 0;
     loop {
         match sender.read_from(input.as_fd()) {
-            Ok(0) => return sender.close().map(|()| total).map_err(Failure::Talk),
-            Ok(count) => total += count as u64,
+            Ok(0) => {
+                let confirmed = sender.close().map_err(Failure::Talk);
+                return confirmed.map(|()| meter.total);
+            }
+            Ok(count) => meter.moved(count),
             Err(error) => return Err(sort(error, Failure::Input)),
         }
     }
 }
 
-fn receive(mut receiver: Receiver) -> Result<u64, Failure> {
+fn receive(mut receiver: Receiver, mut meter: Meter) -> Result<u64, Failure> {
     let output = io::stdout();
-    let mut total = 0;
     loop {
         match receiver.write_to(output.as_fd()) {
             Ok(0) => break,
             Ok(_) if stdio::stdout_was_closed() => {
                 return Err(Failure::Output(io::Error::from_raw_os_error(libc::EBADF)));
             }
-            Ok(count) => total += count as u64,
+            Ok(count) => meter.moved(count),
             Err(error) => return Err(sort(error, Failure::Output)),
         }
     }
@@ -140,7 +183,7 @@ fn receive(mut receiver: Receiver) -> Result<u64, Failure> {
     // still be sending.
     stdio::close_stdout().map_err(Failure::Output)?;
     receiver.close().map_err(Failure::Talk)?;
-    Ok(total)
+    Ok(meter.total)
 }
 
 /// Tells a failure of the talk from one of our own descriptor.

@@ -190,6 +190,26 @@ fn verbose_says_what_happens_on_standard_error() {
 }
 
 #[test]
+fn verbose_shows_progress_while_bytes_move() {
+    let object = Object::new();
+    let mut one = Side::start(object.memtalk().arg("-v").stdin(Stdio::piped()));
+    let mut other = object.open_side();
+    for _ in 0..2 {
+        one.say(b"12345");
+        other.expect(b"12345");
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+    }
+    one.say(b"12345");
+    other.end_input();
+    let one = one.finish();
+    let told = |text: &str| one.stderr.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(one.code, Some(0));
+    assert_eq!(told("sent 10 bytes so far"), 1, "{}", one.stderr);
+    assert_eq!(told("sent 15 bytes, received 0 bytes"), 1, "{}", one.stderr);
+    other.finish().assert_complete(b"12345");
+}
+
+#[test]
 fn idle_processes_do_nothing_at_all() {
     let object = Object::new();
     let (mut one, mut other) = object.talking_sides();
