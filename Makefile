@@ -4,7 +4,7 @@
 CARGO ?= cargo
 MEMTALK = target/release/memtalk
 
-.PHONY: all demo test crash kills loom litmus shuttle mutants verify lint bench install clean
+.PHONY: all demo test crash kills loom litmus shuttle fuzz asan mutants verify lint bench soak install clean
 
 all: $(MEMTALK)
 
@@ -28,7 +28,7 @@ crash:
 
 # Thousands of kills at random moments.
 kills:
-	TALKS=5000 $(CARGO) test --locked --release -p memtalk --test kills -- --nocapture
+	KILLS=5000 $(CARGO) test --locked --release -p memtalk --test kills -- --nocapture
 
 # The model checkers: every execution of the ring's models, with the table of
 # its accesses and what refutes weaker ones; the checker against RC11; long
@@ -39,6 +39,33 @@ litmus:
 	$(CARGO) test --locked --features loom --test litmus -- --nocapture
 shuttle:
 	$(CARGO) test --locked --features shuttle --test shuttle
+
+# A coverage-guided search for a peer that breaks a promise, SECONDS for each
+# target. `make test` replays the corpus; what is new goes to target/fuzz. An
+# input that breaks a promise is left in verification/fuzz/artifacts.
+SECONDS ?= 60
+FUZZ = $(CARGO) +nightly fuzz run --fuzz-dir verification/fuzz --target-dir target/fuzz
+fuzz:
+	@$(CARGO) +nightly fuzz --version || \
+		{ echo "make fuzz needs a nightly compiler (rustup toolchain install nightly)" \
+		"and cargo-fuzz (cargo install cargo-fuzz --locked)" >&2; exit 1; }
+	for target in attach ends; do \
+		mkdir -p target/fuzz/corpus/$$target && \
+		$(FUZZ) $$target target/fuzz/corpus/$$target verification/fuzz/corpus/$$target -- \
+			-max_len=512 -max_total_time=$(SECONDS) -print_final_stats=1 || exit 1; \
+	done
+
+# All tests with the address sanitizer in the tests, the doc tests and memtalk's
+# processes; needs a nightly compiler. Leaks are not looked for: the doc tests
+# make memory that lives for ever, and in a PID namespace of its own the
+# sanitizer cannot stop the threads and sees leaks that are none. Left out is
+# what limits resident memory, which is mostly the sanitizer's here.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+asan:
+	RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address \
+		ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR=target/asan \
+		$(CARGO) +nightly test --locked --workspace --target $(HOST) -- \
+		--skip both_ways_at_any_pace_in_flat_memory --skip many_pairs_at_once
 
 # Bugs, one at a time in a copy of the sources: a test finds each.
 mutants:
@@ -61,6 +88,13 @@ lint:
 # One way, file to /dev/null, beside socat and nc -U: interleaved runs, medians.
 bench: $(MEMTALK)
 	$(CARGO) bench --locked -p memtalk --bench one_way
+
+# Load: BYTES each way through two processes, many pairs at once, TALKS talks in
+# one process.
+BYTES ?= 50000000000
+TALKS ?= 10000
+soak:
+	BYTES=$(BYTES) TALKS=$(TALKS) $(CARGO) test --release --locked -p memtalk --test soak -- --nocapture --test-threads=1
 
 install:
 	$(CARGO) install --locked --path memtalk

@@ -32,8 +32,11 @@ const fn seat_byte(seat: Seat) -> u8 {
 /// takes to initialise, unless somebody has stopped them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The time between two tries at the door.
-const RETRY: Duration = Duration::from_millis(5);
+/// The time to the second try at the door, and the longest between two tries;
+/// each is twice the one before. Others mostly hold it for some tens of
+/// microseconds.
+const RETRY: Duration = Duration::from_micros(50);
+const LONGEST_RETRY: Duration = Duration::from_millis(5);
 
 /// Bytes at the start of an object that tell what it is: the identity and the
 /// seats.
@@ -85,7 +88,7 @@ impl Place {
 
     /// Takes a seat at this place.
     pub(crate) fn sit_down(mut self, timeout: Option<Duration>) -> Result<Seated, Error> {
-        let patience = Patience::new(timeout);
+        let mut patience = Patience::new(timeout);
         let mut machine = SitDown::Open;
         loop {
             steps::step();
@@ -134,7 +137,7 @@ impl Seated {
     pub(crate) fn remove_name(&self) -> Result<(), Error> {
         let _only_one = self.door.lock();
         let mut place = self.place.clone();
-        let patience = Patience::new(None);
+        let mut patience = Patience::new(None);
         let mut machine = RemoveName::Door;
         loop {
             steps::step();
@@ -189,6 +192,7 @@ pub(crate) fn wait_until_left(file: &File, seat: Seat) -> io::Result<()> {
 /// Patience at a door.
 struct Patience {
     end: Instant,
+    retry: Duration,
     timeout: Option<Duration>,
 }
 
@@ -198,17 +202,19 @@ impl Patience {
         let timeout = timeout.filter(|&timeout| timeout < PATIENCE);
         Self {
             end: Instant::now() + timeout.unwrap_or(PATIENCE),
+            retry: RETRY,
             timeout,
         }
     }
 
     /// Waits a little before the next try.
-    fn pause(&self) -> Result<(), Error> {
+    fn pause(&mut self) -> Result<(), Error> {
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(self.timeout.map_or(Error::Stuck, Error::Timeout));
         }
-        std::thread::sleep(left.min(RETRY));
+        std::thread::sleep(left.min(self.retry));
+        self.retry = LONGEST_RETRY.min(2 * self.retry);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Kills at random moments.
 //!
-//! `make kills` for thousands of them; `TALKS=n` kills `n` times, in place of
+//! `make kills` for thousands of them; `KILLS=n` kills `n` times, in place of
 //! 100. Prints how long the survivors took to end, which is a figure and no
 //! condition: the machine may be busy.
 
@@ -54,8 +54,8 @@ fn talk(streams: &[Vec<u8>], victims: [bool; 2], delay: Duration) -> Option<Dura
 
 #[test]
 fn kills_at_random_moments() {
-    let talks = std::env::var("TALKS").ok();
-    let talks: usize = talks.map_or(100, |talks| talks.parse().expect("TALKS is a number"));
+    let talks = std::env::var("KILLS").ok();
+    let talks: usize = talks.map_or(100, |talks| talks.parse().expect("KILLS is a number"));
     let streams: Vec<_> = (0..aftermath::MOST as u64)
         .map(|number| noise(STREAM, number))
         .collect();

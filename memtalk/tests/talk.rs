@@ -202,7 +202,12 @@ fn verbose_shows_progress_while_bytes_move() {
     one.say(b"12345");
     other.end_input();
     let one = one.finish();
-    let told = |text: &str| one.stderr.lines().filter(|line| line.contains(text)).count();
+    let told = |text: &str| {
+        one.stderr
+            .lines()
+            .filter(|line| line.contains(text))
+            .count()
+    };
     assert_eq!(one.code, Some(0));
     assert_eq!(told("sent 10 bytes so far"), 1, "{}", one.stderr);
     assert_eq!(told("sent 15 bytes, received 0 bytes"), 1, "{}", one.stderr);

@@ -360,6 +360,30 @@ impl Side {
         status.expect("it can be waited for").is_some()
     }
 
+    /// The most memory that it has had resident so far, in bytes.
+    pub fn most_resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("it is there");
+        let mut lines = status.lines();
+        let peak = lines.find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
+        let peak = peak.expect("it has not ended");
+        1024 * peak.trim().parse::<u64>().expect("a number")
+    }
+
+    /// What each of its threads is called and does: its state, and the number and
+    /// arguments of the system call that it is in.
+    pub fn threads(&self) -> Vec<String> {
+        let about = |task: fs::DirEntry| {
+            let read = |what| fs::read_to_string(task.path().join(what)).unwrap_or_default();
+            let status = read("status");
+            let state = status.lines().find(|line| line.starts_with("State:"));
+            let (name, call) = (read("comm"), read("syscall"));
+            [name.trim(), state.unwrap_or_default(), call.trim()].join(" ")
+        };
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid()));
+        tasks.into_iter().flatten().flatten().map(about).collect()
+    }
+
     /// Waits for its end. Its input is ended, its output read.
     #[track_caller]
     pub fn finish(mut self) -> Finished {

@@ -1,0 +1,420 @@
+//! Load: much data, many pairs at once, talk after talk.
+//!
+//! Small by default; `make soak` runs it at length and prints what it measured.
+
+mod support;
+
+use std::error::Error;
+use std::fmt::Display;
+use std::fs;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use memtalk::{Name, Options};
+use support::{BOUND, Object, Side, eventually, noise};
+
+/// A number from the environment.
+fn setting(name: &str, default: usize) -> usize {
+    match std::env::var(name) {
+        Ok(text) => text.parse().expect("a number"),
+        Err(_) => default,
+    }
+}
+
+/// Bytes that the soak moves each way, all rounds together.
+fn bytes() -> usize {
+    setting("BYTES", 200_000_000)
+}
+
+const PAGE: usize = 4096;
+
+/// A process has less than this resident beside the object's pages. The binary
+/// and libc take about 3 MiB of it. A stream goes through the pages and nowhere
+/// else, so its length adds nothing.
+const OWN_MEMORY: u64 = 8 << 20;
+
+/// The largest chunk that is written or read at once.
+const LARGEST: usize = 256 * 1024;
+
+/// Every stream repeats this many bytes of noise. A prime number: what is lost or
+/// repeated a page or a capacity at a time is no multiple of it.
+const PERIOD: usize = (1 << 20) + 7;
+
+/// The noise, and its start once more, so that any chunk of it is one slice.
+static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut bytes = noise(PERIOD, 1);
+    bytes.extend_from_within(..LARGEST);
+    bytes
+});
+
+/// What goes one way, and how much of it has arrived.
+struct Stream {
+    /// Where in the noise it begins: no two streams of a test are the same.
+    start: usize,
+    len: usize,
+    arrived: AtomicUsize,
+}
+
+impl Stream {
+    fn new(seed: usize, len: usize) -> Arc<Self> {
+        Arc::new(Self {
+            start: seed * 7919,
+            len,
+            arrived: AtomicUsize::new(0),
+        })
+    }
+
+    /// The bytes from `at` on: `most` of them, or as many as are left.
+    fn piece(&self, at: usize, most: usize) -> &'static [u8] {
+        let from = (self.start + at) % PERIOD;
+        &NOISE[from..][..most.min(self.len.saturating_sub(at))]
+    }
+
+    fn arrived(&self) -> usize {
+        self.arrived.load(Ordering::Relaxed)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.arrived() == self.len
+    }
+
+    fn write_to(&self, mut pipe: PipeWriter, mut pace: Pace) -> io::Result<()> {
+        let mut at = 0;
+        while at < self.len {
+            let piece = self.piece(at, pace.next());
+            pipe.write_all(piece)?;
+            at += piece.len();
+        }
+        Ok(())
+    }
+
+    /// Reads to the end of file, and compares.
+    fn read_from(&self, mut pipe: PipeReader, mut pace: Pace) -> io::Result<()> {
+        let mut buffer = vec![0; LARGEST];
+        let mut at = 0;
+        loop {
+            let count = pipe.read(&mut buffer[..pace.next()])?;
+            if count == 0 {
+                break;
+            }
+            if buffer[..count] != *self.piece(at, count) {
+                let what = format!("not what was sent, in {count} bytes from byte {at} on");
+                return Err(io::Error::other(what));
+            }
+            at += count;
+            self.arrived.store(at, Ordering::Relaxed);
+        }
+        match at == self.len {
+            true => Ok(()),
+            false => Err(io::Error::other(format!("ends after {at} bytes"))),
+        }
+    }
+}
+
+/// The sizes of one end's chunks, and its pauses.
+struct Pace {
+    state: u64,
+    /// Sizes at which something is full, or half full.
+    edges: [usize; 5],
+}
+
+impl Pace {
+    fn new(seed: usize, pages: usize) -> Self {
+        let capacity = (pages * PAGE - 384) / 2 / 64 * 64;
+        let pipe = 16 * PAGE;
+        Self {
+            state: 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed as u64 + 1),
+            edges: [capacity / 2, capacity, 2 * capacity, PAGE, pipe],
+        }
+    }
+
+    /// A number below `end`.
+    fn below(&mut self, end: usize) -> usize {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        let high = (self.state >> 32) as u32;
+        high as usize % end
+    }
+
+    /// The size of the next chunk, after a pause now and then: long enough for
+    /// everything behind to fill up, and for everything ahead to run dry.
+    ///
+    /// Half of the chunks are of any order of magnitude, so most of them are
+    /// small; the others end close to an edge.
+    fn next(&mut self) -> usize {
+        if self.below(1000) == 0 {
+            thread::sleep(Duration::from_micros(self.below(4000) as u64));
+        }
+        let size = match self.below(2) {
+            0 => {
+                let power = 1 << self.below(18);
+                power + self.below(power)
+            }
+            _ => self.edges[self.below(self.edges.len())] + self.below(5) - 2,
+        };
+        size.clamp(1, LARGEST)
+    }
+}
+
+/// Two processes that talk, with pipes on all four ends and a thread at each.
+struct Talk {
+    object: Object,
+    sides: [Side; 2],
+    streams: [Arc<Stream>; 2],
+    /// The second side's input, held open so that both processes are still there
+    /// when all has arrived. The first side's ends while the other direction
+    /// goes on.
+    last_input: Option<PipeWriter>,
+    /// What went wrong at a pipe; disconnected when all four threads are done.
+    failures: mpsc::Receiver<String>,
+}
+
+impl Talk {
+    fn start(pages: usize, len: usize, seed: usize) -> Self {
+        let object = Object::new();
+        let side = || {
+            let (input, to) = io::pipe().expect("a pipe");
+            let (from, output) = io::pipe().expect("a pipe");
+            let pages = pages.to_string();
+            let mut command = object.memtalk();
+            let side = Side::start_with(command.args(["--pages", &pages]).stdin(input), output);
+            (side, to, from)
+        };
+        let (one, to_one, from_one) = side();
+        let (other, to_other, from_other) = side();
+        let last_input = to_other.try_clone().expect("a descriptor");
+        let streams = [2 * seed, 2 * seed + 1].map(|seed| Stream::new(seed, len));
+
+        let (failed, failures) = mpsc::channel();
+        let ends = [(to_one, from_other), (to_other, from_one)];
+        for (i, (stream, (to, from))) in streams.iter().zip(ends).enumerate() {
+            let pace = |end| Pace::new(4 * seed + 2 * i + end, pages);
+            let (sent, received) = (Arc::clone(stream), Arc::clone(stream));
+            let (writing, reading) = (pace(0), pace(1));
+            work(&failed, "writing", move || sent.write_to(to, writing));
+            work(&failed, "reading", move || {
+                received.read_from(from, reading)
+            });
+        }
+        Self {
+            object,
+            sides: [one, other],
+            streams,
+            last_input: Some(last_input),
+            failures,
+        }
+    }
+
+    /// Waits until both streams have arrived and both processes are content.
+    /// Returns the most that each had resident, in bytes.
+    fn finish(mut self) -> [u64; 2] {
+        let mut moved = [(0, Instant::now()); 2];
+        while !self.streams.iter().all(|stream| stream.is_complete()) {
+            match self.failures.recv_timeout(Duration::from_millis(5)) {
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Ok(failure) => self.fail(&failure),
+                Err(mpsc::RecvTimeoutError::Disconnected) => self.fail("a thread panicked"),
+            }
+            let mut overdue = false;
+            for (stream, (last, at)) in self.streams.iter().zip(&mut moved) {
+                let arrived = stream.arrived();
+                if arrived > *last || stream.is_complete() {
+                    (*last, *at) = (arrived, Instant::now());
+                }
+                overdue |= at.elapsed() > BOUND;
+            }
+            if overdue {
+                self.fail("a stream hangs");
+            }
+        }
+        let resident = self.sides.each_ref().map(Side::most_resident);
+        let mapped = self.object.path().metadata().expect("it is in use").len();
+        let most = OWN_MEMORY + mapped;
+        if resident.iter().any(|&bytes| bytes > most) {
+            self.fail(&format!("{resident:?} bytes are resident, not {most}"));
+        }
+        self.last_input = None;
+        match self.failures.recv_timeout(BOUND) {
+            Err(mpsc::RecvTimeoutError::Disconnected) => {}
+            Ok(failure) => self.fail(&failure),
+            Err(mpsc::RecvTimeoutError::Timeout) => self.fail("an output does not end"),
+        }
+        for side in self.sides {
+            side.finish().assert_complete(b"");
+        }
+        assert!(!self.object.exists(), "the object is left behind");
+        resident
+    }
+
+    fn fail(self, what: &str) -> ! {
+        let arrived = self.streams.each_ref().map(|stream| stream.arrived());
+        let threads = self.sides.each_ref().map(Side::threads);
+        let ends = self.sides.map(|mut side| {
+            side.kill();
+            side.finish_with_open_input()
+        });
+        panic!("{what}; arrived: {arrived:?} bytes; then: {threads:#?}; in the end: {ends:#?}")
+    }
+}
+
+/// Starts a thread at one end of a pipe.
+fn work(
+    failed: &mpsc::Sender<String>,
+    doing: &'static str,
+    run: impl FnOnce() -> io::Result<()> + Send + 'static,
+) {
+    let failed = failed.clone();
+    thread::spawn(move || {
+        if let Err(error) = run() {
+            // Nobody listens if the test has failed already.
+            let _ = failed.send(format!("{doing}: {error}"));
+        }
+    });
+}
+
+/// Bytes in a nanosecond.
+fn speed(bytes: usize, time: Duration) -> f64 {
+    bytes as f64 / time.as_nanos() as f64
+}
+
+#[test]
+fn both_ways_at_any_pace_in_flat_memory() {
+    // Pages, and the sixteenths of all bytes that they get: small rings are slower.
+    const ROUNDS: [(usize, usize); 4] = [(1, 1), (2, 2), (16, 5), (256, 8)];
+    println!("\n pages    bytes each way    seconds   GB/s in all   peak resident, KiB");
+    let (mut all, mut total) = (0, Duration::ZERO);
+    for (seed, (pages, share)) in ROUNDS.into_iter().enumerate() {
+        let len = bytes() / 16 * share;
+        let began = Instant::now();
+        let [one, other] = Talk::start(pages, len, seed).finish();
+        let time = began.elapsed();
+        all += len;
+        total += time;
+        print_round(&pages, len, time);
+        println!("{:13} {:7}", one / 1024, other / 1024);
+    }
+    print_round(&"all", all, total);
+    println!();
+}
+
+fn print_round(pages: &dyn Display, len: usize, time: Duration) {
+    let (seconds, speed) = (time.as_secs_f64(), speed(2 * len, time));
+    print!("{pages:>6} {len:17} {seconds:10.2} {speed:13.2}");
+}
+
+#[test]
+fn many_pairs_at_once() {
+    const PAIRS: usize = 32;
+    // Together they move a twentieth of what the soak does.
+    let len = bytes() / 20 / PAIRS;
+    let began = Instant::now();
+    let talks: Vec<_> = (0..PAIRS).map(|seed| Talk::start(1, len, seed)).collect();
+    let resident = talks.into_iter().flat_map(Talk::finish).max();
+    let time = began.elapsed();
+    println!(
+        "{PAIRS} pairs at once, {len} bytes each way: {:.1} s, {:.2} GB/s, peak resident {} KiB",
+        time.as_secs_f64(),
+        speed(2 * len * PAIRS, time),
+        resident.unwrap_or(0) / 1024
+    );
+}
+
+/// What this process holds of an object, and the threads that wait for a peer to
+/// leave.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Held {
+    descriptors: usize,
+    mappings: usize,
+    watchers: usize,
+}
+
+impl Held {
+    fn of(object: &Object) -> Self {
+        let name = object.name();
+        let entries = |directory| fs::read_dir(directory).expect("proc is mounted").flatten();
+        Self {
+            descriptors: entries("/proc/self/fd")
+                .filter_map(|entry| fs::read_link(entry.path()).ok())
+                .filter(|path| path.to_string_lossy().contains(&name))
+                .count(),
+            mappings: fs::read_to_string("/proc/self/maps")
+                .expect("proc is mounted")
+                .lines()
+                .filter(|line| line.contains(&name))
+                .count(),
+            watchers: entries("/proc/self/task")
+                .filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok())
+                .filter(|thread| thread.trim_end() == "memtalk-watch")
+                .count(),
+        }
+    }
+}
+
+/// One side of one of many talks: says its number, and hears the same.
+fn exchange(name: &Name, number: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let options = Options::new().timeout(BOUND);
+    let mut channel = options.open(name)?;
+    // Every other one is dropped as it is.
+    if number % 2 == 1 {
+        return Ok(());
+    }
+    channel.sender.write_all(&number.to_ne_bytes())?;
+    channel.sender.end();
+    let mut heard = Vec::new();
+    channel.receiver.read_to_end(&mut heard)?;
+    channel.receiver.close()?;
+    channel.sender.close()?;
+    match heard == number.to_ne_bytes() {
+        true => Ok(()),
+        false => Err(format!("{heard:?} in talk {number}").into()),
+    }
+}
+
+/// The only test of this program that opens channels itself, so every watcher is
+/// its own.
+#[test]
+fn nothing_leaks_over_many_talks() {
+    let talks = setting("TALKS", 1000);
+    let object = Object::new();
+    let name = Name::new(object.name()).unwrap();
+
+    let one = Options::new().sit_down(&name).unwrap();
+    let other = Options::new().open(&name).unwrap();
+    let one = one.wait_for_peer().unwrap();
+    let expected = Held {
+        descriptors: 4,
+        mappings: 2,
+        watchers: 2,
+    };
+    // A thread gives itself its name.
+    eventually("what they hold is seen", || Held::of(&object) == expected);
+    drop((one, other));
+
+    // Neither waits for the other before it goes on to the next talk.
+    let began = Instant::now();
+    let (report, reports) = mpsc::channel();
+    for _ in 0..2 {
+        let (name, report) = (name.clone(), report.clone());
+        thread::spawn(move || (0..talks).try_for_each(|i| report.send(exchange(&name, i))));
+    }
+    for _ in 0..2 * talks {
+        let result = reports.recv_timeout(BOUND).expect("talks go on");
+        result.unwrap();
+    }
+    println!(
+        "{talks} talks in one process: {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
+
+    // A watcher stays until its peer has left, with a descriptor of its own.
+    eventually("all is closed", || Held::of(&object).descriptors == 0);
+    eventually("the watchers end", || Held::of(&object).watchers == 0);
+    let alone = Options::new().timeout(Duration::ZERO).open(&name);
+    assert!(matches!(alone, Err(memtalk::Error::Timeout(_))));
+    assert_eq!(Held::of(&object), Held::default());
+    assert!(!object.exists());
+}
