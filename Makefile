@@ -52,7 +52,7 @@ fuzz:
 	for target in attach ends; do \
 		mkdir -p target/fuzz/corpus/$$target && \
 		$(FUZZ) $$target target/fuzz/corpus/$$target verification/fuzz/corpus/$$target -- \
-			-max_len=512 -max_total_time=$(SECONDS) -print_final_stats=1 || exit 1; \
+			-max_len=512 -use_value_profile=1 -max_total_time=$(SECONDS) -print_final_stats=1 || exit 1; \
 	done
 
 # All tests with the address sanitizer in the tests, the doc tests and memtalk's

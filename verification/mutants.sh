@@ -35,6 +35,7 @@ mutant() {
     fi
     for suite in "-p memtalk-ring --lib" "-p verification --test fifo" \
         "-p verification --test hostile" \
+        "-p verification --test corpus" \
         "--features loom --test loom -- --skip every_weaker --skip long_"; do
         # Several words.
         # shellcheck disable=SC2086

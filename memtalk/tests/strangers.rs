@@ -218,7 +218,13 @@ struct Users {
 impl Users {
     fn new() -> Self {
         let copy = std::env::temp_dir().join(&Object::new().name()[1..]);
-        fs::copy(env!("CARGO_BIN_EXE_memtalk"), &copy).unwrap();
+        // In another process: a child that a test forks meanwhile would have the
+        // copy open for writing, and nobody could run it.
+        let copied = Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_memtalk"))
+            .arg(&copy)
+            .status();
+        assert!(copied.unwrap().success());
         let any = fs::metadata("/proc/self").is_ok_and(|data| data.uid() == 0);
         Self { copy, any }
     }

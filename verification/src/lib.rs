@@ -9,6 +9,8 @@
 //! - [`lifecycle`]: sitting down and getting up, searched over every interleaving
 //!   and crash of three processes.
 //! - [`rc11`]: the memory model by plain enumeration, to check loom against.
+//! - [`hostile`]: a peer that writes whatever a fuzzer likes, and what is promised
+//!   all the same.
 //! - [`oracle`]: what a ring should do, as a queue that nobody could get wrong.
 //!
 //! The tests in `tests/` put them together: `cargo test` runs the property
@@ -16,6 +18,7 @@
 //! model checkers.
 
 pub mod backend;
+pub mod hostile;
 pub mod lifecycle;
 pub mod models;
 pub mod oracle;

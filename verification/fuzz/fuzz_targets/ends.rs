@@ -1,0 +1,5 @@
+//! A peer that changes words under our hands: see [`verification::hostile::ends`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| verification::hostile::ends(data));

@@ -1,0 +1,180 @@
+//! The page that the peer prepared.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ptr::NonNull;
+
+use memtalk_ring::identity::Snapshot;
+use memtalk_ring::layout::{CLAIM, LINE, MAGIC, MAX_SIZE, MIN_SIZE, OVERHEAD, VERSION};
+use memtalk_ring::{Error, Page, PageError, RawRegion, Seat, Spin};
+
+use super::{Script, bytes_from};
+
+/// Attaches to memory that the peer prepared, and then makes a page of it.
+///
+/// The bytes are: the size in lines; how much larger it is, and how far from an
+/// aligned address it lies, both in bytes above 192; which of the page's first
+/// five words are not what they should be, a bit each; what the memory starts
+/// with, but for the words that are. The rest of it is 0.
+///
+/// # Panics
+/// If a promise is broken.
+pub fn attach(data: &[u8]) {
+    let (front, rest) = data.split_at(data.len().min(4));
+    let script = Script::new(front);
+    let lines = usize::from(script.byte());
+    let beyond = usize::from(script.byte().saturating_sub(192));
+    let shift = usize::from(script.byte().saturating_sub(192));
+    let wrong = script.byte();
+    let size = LINE * lines + beyond;
+
+    let [size_word, capacity_word] =
+        [size, capacity_in(size).unwrap_or(0)].map(|bytes| u32::try_from(bytes).unwrap());
+    let right = [MAGIC, CLAIM, VERSION, size_word, capacity_word];
+    let mut content = rest.to_vec();
+    content.resize(rest.len().max(4 * right.len()), 0);
+    for (i, (bytes, word)) in content.chunks_exact_mut(4).zip(right).enumerate() {
+        if wrong & (1 << i) == 0 {
+            bytes.copy_from_slice(&word.to_ne_bytes());
+        }
+    }
+    let heap = Heap::new(shift, size, &content);
+    let before = heap.bytes();
+
+    let snapshot = Snapshot::from_bytes(&before);
+    for size in [size, snapshot.size as usize] {
+        let accepted = snapshot.check(size);
+        assert_eq!(accepted.is_ok(), is_page(&snapshot, size), "{accepted:?}");
+    }
+
+    let expected = if shift == 0 && capacity_in(size).is_some() {
+        Ok(())
+    } else {
+        Err(PageError::BadMemory(size))
+    };
+    let attached = Page::attach(heap.region());
+    assert_eq!(
+        attached
+            .as_ref()
+            .map(Page::capacity)
+            .map_err(|&error| error),
+        expected.and_then(|()| snapshot.check(size))
+    );
+    assert_eq!(heap.bytes(), before, "attaching has written something");
+    if let Ok(page) = attached {
+        use_once(&page);
+    }
+
+    let initialised = Page::initialise(heap.region());
+    assert_eq!(
+        initialised.as_ref().map(|_| ()).map_err(|&error| error),
+        expected
+    );
+    match initialised {
+        Ok(page) => {
+            let attached = Page::attach(heap.region()).map(|page| page.capacity());
+            assert_eq!(attached, Ok(page.capacity()));
+            fill(&page);
+        }
+        Err(_) => assert_eq!(heap.bytes(), before, "refused, and written to"),
+    }
+}
+
+/// The capacity in bytes of each ring in a page of `size` bytes.
+fn capacity_in(size: usize) -> Option<usize> {
+    let fits = (MIN_SIZE..=MAX_SIZE).contains(&size) && size.is_multiple_of(LINE);
+    fits.then(|| (size - OVERHEAD) / (2 * LINE) * LINE)
+}
+
+/// Whether memory of `size` bytes that says this is a page.
+fn is_page(said: &Snapshot, size: usize) -> bool {
+    said.magic == MAGIC
+        && said.version == VERSION
+        && said.size as usize == size
+        && capacity_in(size) == Some(said.capacity as usize)
+}
+
+/// Sends and receives on a page whose rings hold anything.
+fn use_once(page: &Page<RawRegion>) {
+    let capacity = page.capacity().bytes() as usize;
+    for seat in [Seat::First, Seat::Second] {
+        // SAFETY: nobody else is on this page. That its words may be anything is
+        // what is being checked.
+        let (mut sender, mut receiver) = unsafe { page.ends(seat, Spin) };
+        let mut bytes = vec![0; capacity + 1];
+        for moved in [sender.send(&bytes), receiver.receive(&mut bytes)] {
+            match moved {
+                Ok(len) => assert!(len <= capacity),
+                Err(error) => assert!(matches!(error, Error::Corrupt | Error::PeerFailed)),
+            }
+        }
+    }
+}
+
+/// Fills both rings of a page, and empties them.
+fn fill(page: &Page<RawRegion>) {
+    let capacity = page.capacity().bytes() as usize;
+    let stream = bytes_from(0, capacity + 1);
+    // SAFETY: the page is fresh, and nobody else is on it.
+    let (mut to_second, mut from_second) = unsafe { page.ends(Seat::First, Spin) };
+    // SAFETY: as above.
+    let (mut to_first, mut from_first) = unsafe { page.ends(Seat::Second, Spin) };
+    for (sender, receiver) in [
+        (&mut to_second, &mut from_first),
+        (&mut to_first, &mut from_second),
+    ] {
+        let mut bytes = vec![0; capacity + 1];
+        assert_eq!(sender.send(&stream), Ok(capacity));
+        assert_eq!(receiver.receive(&mut bytes), Ok(capacity));
+        assert_eq!(bytes[..capacity], stream[..capacity]);
+    }
+}
+
+/// Memory of an exact size on the heap.
+struct Heap {
+    allocation: NonNull<u8>,
+    layout: Layout,
+    base: NonNull<u8>,
+    size: usize,
+}
+
+impl Heap {
+    /// `size` bytes that start with `content` and lie `shift` bytes behind an
+    /// address that is aligned to a line.
+    fn new(shift: usize, size: usize, content: &[u8]) -> Self {
+        // The heap has nothing smaller than a byte.
+        let layout = Layout::from_size_align((shift + size).max(1), LINE).unwrap();
+        // SAFETY: the size is not 0.
+        let allocation = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap();
+        // SAFETY: within the allocation, or at its end.
+        let base = unsafe { allocation.add(shift) };
+        let len = content.len().min(size);
+        // SAFETY: there are `size` bytes from `base` on, and nobody else knows them.
+        unsafe { base.copy_from_nonoverlapping(NonNull::from(content).cast(), len) };
+        Self {
+            allocation,
+            layout,
+            base,
+            size,
+        }
+    }
+
+    fn region(&self) -> RawRegion {
+        // SAFETY: it lives as long as `self`, which outlives every use in here.
+        // Where it is not aligned, that is what has to be refused.
+        unsafe { RawRegion::new(self.base, self.size) }
+    }
+
+    /// A copy of what the memory holds. Nobody uses it meanwhile.
+    fn bytes(&self) -> Vec<u8> {
+        let all = NonNull::slice_from_raw_parts(self.base, self.size);
+        // SAFETY: all of it is ours and initialised, and nobody writes.
+        unsafe { all.as_ref() }.to_vec()
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout, and every page on it is gone.
+        unsafe { dealloc(self.allocation.as_ptr(), self.layout) };
+    }
+}

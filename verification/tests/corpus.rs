@@ -1,0 +1,33 @@
+//! What the fuzzers have found worth keeping, replayed: see
+//! [`verification::hostile`].
+
+use std::fs;
+use std::panic::catch_unwind;
+use std::path::Path;
+
+use verification::hostile;
+
+/// Runs `target` on every file of its corpus.
+fn replay(corpus: &str, target: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(corpus);
+    let mut files = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let data = fs::read(&path).unwrap();
+        assert!(catch_unwind(|| target(&data)).is_ok(), "{}", path.display());
+        files += 1;
+    }
+    assert!(files > 0, "{} is empty", folder.display());
+}
+
+#[test]
+fn any_page_is_refused_or_right() {
+    replay("attach", hostile::attach);
+}
+
+#[test]
+fn both_ends_stand_a_peer_that_changes_words_under_their_hands() {
+    replay("ends", hostile::ends);
+}
