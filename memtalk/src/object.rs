@@ -14,7 +14,7 @@ use memtalk_ring::{Native, Page, PageError, Seat};
 use crate::seat::{Content, Os, Refusal, RemoveName, SitDown, Step};
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::Mapping;
-use crate::sys::{futex, shm};
+use crate::sys::{self, futex, shm};
 use crate::{Error, Name, steps};
 
 /// The bytes that are locked. Locks do not need the bytes to exist, and say
@@ -213,7 +213,7 @@ impl Patience {
         if left.is_zero() {
             return Err(self.timeout.map_or(Error::Stuck, Error::Timeout));
         }
-        std::thread::sleep(left.min(self.retry));
+        sys::nap(left.min(self.retry));
         self.retry = LONGEST_RETRY.min(2 * self.retry);
         Ok(())
     }

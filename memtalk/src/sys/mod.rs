@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::time::Duration;
 
 use crate::steps;
 
@@ -30,6 +31,20 @@ fn retry<T: PartialEq + From<i8>>(mut call: impl FnMut() -> T) -> io::Result<T> 
             return Err(error);
         }
     }
+}
+
+/// Sleeps for at most `time`: a signal ends it early.
+///
+/// The standard library's sleep goes on for what the kernel says is left. That
+/// includes the slack of the timer, so signals in a quick succession make it
+/// last for ever.
+pub(crate) fn nap(time: Duration) {
+    let time = libc::timespec {
+        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    };
+    // SAFETY: a valid time, and no wish to know what was left of it.
+    unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
 }
 
 /// Ends this process as `kill -9` would.
