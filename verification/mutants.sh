@@ -55,6 +55,8 @@ mutant "capacity off by one" $side \
     's/Some(capacity.bytes() - used)/Some(capacity.bytes() + 1 - used)/'
 mutant "missing wake-up" $side \
     's/^            self.wait.wake(&mine.index);/            let _ = \&mine.index;/'
+mutant "no wake-up after a copy in pieces" $side \
+    's/^        if done > 0 {/        if done > 1 {/'
 mutant "wake-up only for more than was wanted" $side \
     's/there >= want/there > want/'
 mutant "an end wakes nobody" $side \

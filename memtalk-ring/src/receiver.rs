@@ -2,8 +2,8 @@
 
 use crate::Error;
 use crate::atomics::{Atomics, InPlace};
-use crate::memory::Memory;
-use crate::side::{Receiving, Side};
+use crate::memory::{Byte, Memory};
+use crate::side::{PIECE, Receiving, Side};
 use crate::wait::{Spin, Wait};
 use crate::word::State;
 
@@ -44,7 +44,8 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     }
 
     /// Copies as many bytes as are there and fit to the start of `bytes`, and
-    /// releases them. Returns their number; 0 if nothing is there (for now, or
+    /// releases them, the first of them while it copies the others. Returns their
+    /// number; 0 if nothing is there (for now, or
     /// for good: [`at_end`](Self::at_end) tells).
     ///
     /// # Errors
@@ -53,10 +54,11 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// [`Error::Ended`] after [`close`](Self::close) or [`fail`](Self::fail).
     #[inline]
     pub fn receive(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
-        let filled = self.filled_for(bytes.len())?;
-        let len = filled.copy_to(bytes);
-        filled.release(len);
-        Ok(len)
+        self.filled_for(bytes.len().min(PIECE))?;
+        Ok(self.side.stream(bytes.len(), |at, parts| {
+            // SAFETY: parts of the slab that are available to us alone.
+            unsafe { read::<M>(parts, &mut bytes[at..]) };
+        }))
     }
 
     /// The filled part of the slab, to be used in place and released. It is
@@ -177,14 +179,9 @@ impl<M: Memory, W: Wait<M::Atomics>> Filled<'_, M, W> {
     pub fn copy_to(&self, bytes: &mut [u8]) -> usize {
         let side = &self.receiver.side;
         let len = side.at_most(bytes.len());
-        let [(from, first), (start, second)] = side.parts(len);
-        let (head, tail) = bytes.split_at_mut(first);
-        // SAFETY: `parts` lie within the slab, and the bytes are available to
-        // the receiver alone until it releases them.
-        unsafe { M::Atomics::read(from, head) };
-        // SAFETY: as above.
-        unsafe { M::Atomics::read(start, &mut tail[..second]) };
-        first + second
+        // SAFETY: parts of the slab that are available to us alone.
+        unsafe { read::<M>(side.parts(len), bytes) };
+        len as usize
     }
 
     /// Gives the first `len` bytes back to the sender, at most all of them.
@@ -193,6 +190,20 @@ impl<M: Memory, W: Wait<M::Atomics>> Filled<'_, M, W> {
         let side = &mut self.receiver.side;
         side.advance(side.at_most(len));
     }
+}
+
+/// Copies all of `parts` to the start of `bytes`, which has room for it.
+///
+/// # Safety
+/// The parts lie within a slab, and nobody else accesses them meanwhile.
+#[inline]
+unsafe fn read<M: Memory>(parts: [(*const Byte<M>, usize); 2], bytes: &mut [u8]) {
+    let [(from, first), (start, second)] = parts;
+    let (head, tail) = bytes.split_at_mut(first);
+    // SAFETY: by contract.
+    unsafe { M::Atomics::read(from, head) };
+    // SAFETY: by contract.
+    unsafe { M::Atomics::read(start, &mut tail[..second]) };
 }
 
 impl<M: Memory<Atomics: InPlace>, W: Wait<M::Atomics>> Filled<'_, M, W> {

@@ -2,8 +2,8 @@
 
 use crate::Error;
 use crate::atomics::{Atomics, InPlace};
-use crate::memory::Memory;
-use crate::side::{Sending, Side, THE_END};
+use crate::memory::{Byte, Memory};
+use crate::side::{PIECE, Sending, Side, THE_END};
 use crate::wait::{Spin, Wait};
 use crate::word::State;
 
@@ -44,18 +44,20 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
         self.side.capacity() as usize
     }
 
-    /// Copies as many bytes of `bytes` as fit into the ring and commits them.
-    /// Returns their number; 0 if the ring is full (or `bytes` is empty).
+    /// Copies as many bytes of `bytes` as fit into the ring and commits them, the
+    /// first of them while it copies the others. Returns their number; 0 if the
+    /// ring is full (or `bytes` is empty).
     ///
     /// # Errors
     /// [`Error::PeerFailed`] if the receiver has stopped, [`Error::Corrupt`] if
     /// the page makes no sense, [`Error::Ended`] after [`end`](Self::end).
     #[inline]
     pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        let mut space = self.space_for(bytes.len())?;
-        let len = space.copy_from(bytes);
-        space.commit(len);
-        Ok(len)
+        self.space_for(bytes.len().min(PIECE))?;
+        Ok(self.side.stream(bytes.len(), |at, parts| {
+            // SAFETY: parts of the slab that are available to us alone.
+            unsafe { write::<M>(parts, &bytes[at..]) };
+        }))
     }
 
     /// The free part of the slab, to be filled in place and committed. It is
@@ -197,14 +199,9 @@ impl<M: Memory, W: Wait<M::Atomics>> Space<'_, M, W> {
     pub fn copy_from(&mut self, bytes: &[u8]) -> usize {
         let side = &self.sender.side;
         let len = side.at_most(bytes.len());
-        let [(to, first), (start, second)] = side.parts(len);
-        let (head, tail) = bytes.split_at(first);
-        // SAFETY: `parts` lie within the slab, and the bytes are available to
-        // the sender alone until it commits.
-        unsafe { M::Atomics::write(to, head) };
-        // SAFETY: as above.
-        unsafe { M::Atomics::write(start, &tail[..second]) };
-        first + second
+        // SAFETY: parts of the slab that are available to us alone.
+        unsafe { write::<M>(side.parts(len), bytes) };
+        len as usize
     }
 
     /// Sends the first `len` bytes of the free part, at most all of it.
@@ -213,6 +210,20 @@ impl<M: Memory, W: Wait<M::Atomics>> Space<'_, M, W> {
         let side = &mut self.sender.side;
         side.advance(side.at_most(len));
     }
+}
+
+/// Fills `parts` with the first of `bytes`, which are enough.
+///
+/// # Safety
+/// The parts lie within a slab, and nobody else accesses them meanwhile.
+#[inline]
+unsafe fn write<M: Memory>(parts: [(*const Byte<M>, usize); 2], bytes: &[u8]) {
+    let [(to, first), (start, second)] = parts;
+    let (head, tail) = bytes.split_at(first);
+    // SAFETY: by contract.
+    unsafe { M::Atomics::write(to, head) };
+    // SAFETY: by contract.
+    unsafe { M::Atomics::write(start, &tail[..second]) };
 }
 
 impl<M: Memory<Atomics: InPlace>, W: Wait<M::Atomics>> Space<'_, M, W> {

@@ -29,7 +29,7 @@
 //!
 //! ```text
 //! the waiting end                      the publishing end
-//!   want := n        (Announce)          index := new    (Publish…)
+//!   want := n        (Announce)          index := new    (Publish…), once or more
 //!   fence SeqCst     (AnnounceFence)     fence SeqCst    (PublishFence)
 //!   sleep if index = old                 look at want    (LoadWant)
 //!                                        wanted, and there: wake
@@ -42,6 +42,12 @@
 //! not sleep. If the publishing end's comes first, the comparison sees the new
 //! index. With SeqCst *accesses* in place of the fences this would not follow:
 //! they order nothing against the relaxed accesses around them.
+//!
+//! An end may publish several times before it looks at the announcement once
+//! ([`Side::notify`]): the argument holds for what was published last, and with it
+//! for all before. So a long copy is published piece by piece, for a peer that is
+//! awake to go on with, and pays for one fence, which takes as long as copying
+//! some hundred bytes. No public function returns or waits before it has looked.
 //!
 //! The word cannot go round and come back to the value that was seen: the
 //! sleeping end stands still, so the peer can move its index by at most one
@@ -150,6 +156,11 @@ impl Role for Receiving {
     }
 }
 
+/// What is copied is published after so many bytes, so that the peer can copy at
+/// the same time. Fewer cost more publications, more leave the peer waiting; from
+/// 128 to 512 the throughput of a ring of a page is the same.
+pub(crate) const PIECE: usize = 256;
+
 /// Wanted by an end that waits for its peer's end only: more than any capacity.
 pub(crate) const THE_END: u32 = u32::MAX;
 
@@ -200,6 +211,37 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
     /// that we moved over since.
     pub(crate) fn available(&self) -> u32 {
         self.available
+    }
+
+    /// Moves over up to `len` bytes piece by piece, each published as soon as
+    /// `copy` has copied it. `copy` gets a piece's place in the caller's bytes and
+    /// its two parts in the slab. Ends when nothing more is available, and returns
+    /// how many bytes that made. The caller has looked, if it had to.
+    #[inline]
+    pub(crate) fn stream(
+        &mut self,
+        len: usize,
+        mut copy: impl FnMut(usize, [(*const Byte<M>, usize); 2]),
+    ) -> usize {
+        let mut done = 0;
+        while done < len {
+            let wanted = (len - done).min(PIECE);
+            // What a look finds wrong now is for the next call to say.
+            if done > 0 && (self.available as usize) < wanted && self.look().is_err() {
+                break;
+            }
+            let piece = self.at_most(wanted);
+            if piece == 0 {
+                break;
+            }
+            copy(done, self.parts(piece));
+            self.advance_quietly(piece);
+            done += piece as usize;
+        }
+        if done > 0 {
+            self.notify();
+        }
+        done
     }
 
     /// `len`, or as much of it as is [`available`](Self::available).
@@ -263,14 +305,19 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         [(from, first as usize), (slab, second as usize)]
     }
 
-    /// Moves our index on by `by` bytes, at most [`available`](Self::available),
-    /// and publishes it.
+    /// Moves our index on by `by` bytes, at most [`available`](Self::available).
     #[inline]
     pub(crate) fn advance(&mut self, by: u32) {
-        debug_assert!(by <= self.available);
-        if by == 0 || self.state != State::Open {
-            return;
+        if by > 0 && self.state == State::Open {
+            self.advance_quietly(by);
+            self.notify();
         }
+    }
+
+    /// The same, and leaves it to the caller to [`notify`](Self::notify) the peer.
+    #[inline]
+    fn advance_quietly(&mut self, by: u32) {
+        debug_assert!(by <= self.available);
         self.index = self.capacity.advance(self.index, by);
         self.available -= by;
         self.publish();
@@ -281,6 +328,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         if self.state == State::Open {
             self.state = how;
             self.publish();
+            self.notify();
         }
     }
 
@@ -288,6 +336,11 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
     fn publish(&mut self) {
         let mine = R::mine(self.memory.header());
         M::Atomics::store::<R::Publish>(&mine.index, encode(self.index, self.state));
+    }
+
+    /// Wakes the peer if it sleeps and what it wants was published.
+    #[inline]
+    fn notify(&self) {
         if !W::SLEEPS {
             return;
         }
@@ -296,7 +349,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         let want = M::Atomics::load::<site::LoadWant>(&theirs.want);
         let there = self.capacity.bytes() - self.available;
         if want != 0 && (there >= want || self.state != State::Open) {
-            self.wait.wake(&mine.index);
+            self.wait.wake(&R::mine(self.memory.header()).index);
         }
     }
 

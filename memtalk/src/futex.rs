@@ -21,6 +21,10 @@ use crate::{steps, sys};
 const FEWEST: u32 = 500;
 const MOST: u32 = 4000;
 
+/// The fewest where this process is bound to one processor. The peer may be bound
+/// to another; if it is to the same, every look is in vain.
+const FEWEST_BOUND: u32 = 20;
+
 /// Waits with a futex, after looking for a while.
 #[derive(Clone, Debug)]
 pub(crate) struct Futex {
@@ -39,24 +43,35 @@ impl Futex {
     }
 }
 
-/// Whether a peer can make progress while we look.
-fn another_processor() -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| std::thread::available_parallelism().is_ok_and(|n| n.get() > 1))
+/// The fewest looks on this machine, for this process; `None` if there is no other
+/// processor on which a peer could make progress meanwhile.
+fn fewest() -> Option<u32> {
+    static ANSWER: OnceLock<Option<u32>> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let bound = std::thread::available_parallelism().is_ok_and(|n| n.get() == 1);
+        match (sys::processors(), bound) {
+            (..=1, _) => None,
+            (_, true) => Some(FEWEST_BOUND),
+            (_, false) => Some(FEWEST),
+        }
+    })
 }
 
 impl<A: InPlace> Wait<A> for Futex {
     const SLEEPS: bool = true;
 
     fn pause(&mut self, looks: u32) -> bool {
+        let Some(fewest) = fewest().filter(|_| !steps::COUNTED) else {
+            return false;
+        };
         if looks == 1 {
             self.patience = match self.slept {
-                true => (self.patience / 2).max(FEWEST),
+                true => (self.patience / 2).max(fewest),
                 false => (self.patience * 2).min(MOST),
             };
             self.slept = false;
         }
-        if looks < self.patience && another_processor() && !steps::COUNTED {
+        if looks < self.patience {
             std::hint::spin_loop();
             return true;
         }

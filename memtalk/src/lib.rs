@@ -80,6 +80,7 @@ mod object;
 #[cfg(feature = "cli")]
 mod pump;
 mod receiver;
+mod route;
 #[doc(hidden)]
 pub mod seat;
 mod sender;

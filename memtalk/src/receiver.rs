@@ -8,6 +8,7 @@ use memtalk_ring::PageRing;
 
 use crate::Error;
 use crate::futex::Futex;
+use crate::route::{Route, STAGE};
 use crate::sys::map::Mapping;
 use crate::sys::stdio;
 use crate::talk::Talk;
@@ -23,17 +24,24 @@ use crate::talk::Talk;
 #[derive(Debug)]
 pub struct Receiver {
     end: memtalk_ring::Receiver<PageRing<Mapping>, Futex>,
+    route: Route,
     buffer: Buffer,
     talk: Arc<Talk>,
 }
 
 /// What [`BufRead`] shows: private memory, since a reference into the page could
-/// change under its reader.
+/// change under its reader. And what was received and not yet written.
 #[derive(Debug, Default)]
 struct Buffer {
     bytes: Vec<u8>,
+    /// How many of them were received, and how many of these were used.
+    filled: usize,
     used: usize,
 }
+
+/// How often to look for more before what was received is written. Less than a
+/// microsecond, and enough for a sender that is copying.
+const LOOKS: u32 = 20;
 
 impl Receiver {
     pub(crate) fn new(
@@ -42,6 +50,7 @@ impl Receiver {
     ) -> Self {
         Self {
             end,
+            route: Route::default(),
             buffer: Buffer::default(),
             talk,
         }
@@ -53,9 +62,12 @@ impl Receiver {
         self.end.capacity()
     }
 
-    /// Waits for bytes and writes them once to a descriptor, straight from the
-    /// shared memory: one copy, made by the kernel. Returns the number of bytes
-    /// written; 0 at the end of the stream.
+    /// Waits for bytes and writes them once to a descriptor. Returns the number of
+    /// bytes written; 0 at the end of the stream.
+    ///
+    /// It writes straight from the shared memory: one copy, made by the kernel. To
+    /// a pipe or a socket from a ring of less than 64 KiB it receives first what
+    /// there is, up to 64 KiB.
     ///
     /// A non-blocking descriptor is waited for.
     ///
@@ -71,10 +83,46 @@ impl Receiver {
         if self.end.wait().map_err(|e| self.talk.error(e))? == 0 {
             return Ok(0);
         }
+        if self.route.is_staged(output.as_fd(), self.end.capacity()) {
+            self.gather()?;
+            let count = stdio::write(output.as_fd(), self.buffer.rest())?;
+            self.buffer.used += count;
+            return Ok(count);
+        }
         let filled = self.end.filled().map_err(|e| self.talk.error(e))?;
         let count = stdio::write_from(output.as_fd(), &filled).map_err(Error::transfer)?;
         filled.release(count);
         Ok(count)
+    }
+
+    /// Receives what there is, and what comes at once, into the empty buffer.
+    fn gather(&mut self) -> io::Result<()> {
+        let Buffer {
+            bytes,
+            filled,
+            used,
+        } = &mut self.buffer;
+        (*filled, *used) = (0, 0);
+        if bytes.len() < STAGE {
+            bytes.resize(STAGE, 0);
+        }
+        let mut looks = 0;
+        while *filled < bytes.len() && looks < LOOKS && !self.end.at_end() {
+            match self.end.receive(&mut bytes[*filled..]) {
+                Ok(0) => {
+                    looks += 1;
+                    std::hint::spin_loop();
+                }
+                Ok(count) => {
+                    *filled += count;
+                    looks = 0;
+                }
+                // What came before it comes first.
+                Err(_) if *filled > 0 => break,
+                Err(error) => return Err(self.talk.error(error).into()),
+            }
+        }
+        Ok(())
     }
 
     /// Confirms that the whole stream was received and is safe. The peer's
@@ -111,23 +159,27 @@ impl BufRead for Receiver {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.buffer.rest().is_empty() {
             let there = self.end.wait().map_err(|e| self.talk.error(e))?;
-            self.buffer.bytes.resize(there, 0);
-            self.buffer.used = 0;
-            let count = self.end.receive(&mut self.buffer.bytes);
-            self.buffer
-                .bytes
-                .truncate(count.map_err(|e| self.talk.error(e))?);
+            let Buffer {
+                bytes,
+                filled,
+                used,
+            } = &mut self.buffer;
+            (*filled, *used) = (0, 0);
+            if bytes.len() < there {
+                bytes.resize(there, 0);
+            }
+            *filled = self.end.receive(bytes).map_err(|e| self.talk.error(e))?;
         }
         Ok(self.buffer.rest())
     }
 
     fn consume(&mut self, count: usize) {
-        self.buffer.used = (self.buffer.used + count).min(self.buffer.bytes.len());
+        self.buffer.used = (self.buffer.used + count).min(self.buffer.filled);
     }
 }
 
 impl Buffer {
     fn rest(&self) -> &[u8] {
-        &self.bytes[self.used..]
+        &self.bytes[self.used..self.filled]
     }
 }

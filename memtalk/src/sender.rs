@@ -8,6 +8,7 @@ use memtalk_ring::PageRing;
 
 use crate::Error;
 use crate::futex::Futex;
+use crate::route::{Route, STAGE};
 use crate::sys::map::Mapping;
 use crate::sys::stdio;
 use crate::talk::Talk;
@@ -26,6 +27,9 @@ use crate::talk::Talk;
 pub struct Sender {
     // Dropped before the talk: its last word is said while we still sit.
     end: memtalk_ring::Sender<PageRing<Mapping>, Futex>,
+    route: Route,
+    /// What `read_from` has read and not yet sent is here, while it runs.
+    stage: Vec<u8>,
     talk: Arc<Talk>,
 }
 
@@ -34,7 +38,12 @@ impl Sender {
         end: memtalk_ring::Sender<PageRing<Mapping>, Futex>,
         talk: Arc<Talk>,
     ) -> Self {
-        Self { end, talk }
+        Self {
+            end,
+            route: Route::default(),
+            stage: Vec::new(),
+            talk,
+        }
     }
 
     /// The most bytes that are under way at any time.
@@ -43,9 +52,12 @@ impl Sender {
         self.end.capacity()
     }
 
-    /// Reads once from a descriptor straight into the shared memory, and sends
-    /// what came: one copy, made by the kernel. Waits for free space first.
-    /// Returns the number of bytes; 0 at the descriptor's end of file.
+    /// Reads once from a descriptor and sends what came. Returns the number of
+    /// bytes; 0 at the descriptor's end of file.
+    ///
+    /// This waits for free space and reads straight into the shared memory: one
+    /// copy, made by the kernel. From a pipe or a socket into a ring of less than
+    /// 64 KiB it reads up to 64 KiB first, and then sends them.
     ///
     /// A non-blocking descriptor is waited for.
     ///
@@ -53,8 +65,24 @@ impl Sender {
     /// Those of the descriptor, and those of [`write`](Write::write), which
     /// [`Error::from_io`] tells apart.
     pub fn read_from(&mut self, input: impl AsFd) -> io::Result<usize> {
-        let wanted = self.end.capacity() / 2;
-        self.end.wait(wanted).map_err(|e| self.talk.error(e))?;
+        let capacity = self.end.capacity();
+        if self.route.is_staged(input.as_fd(), capacity) {
+            self.stage.resize(STAGE, 0);
+            let count = stdio::read(input.as_fd(), &mut self.stage)?;
+            let mut rest = &self.stage[..count];
+            while !rest.is_empty() {
+                let sent = self.end.send(rest).map_err(|e| self.talk.error(e))?;
+                rest = &rest[sent..];
+                if sent == 0 {
+                    let wanted = rest.len().min(capacity / 8);
+                    self.end.wait(wanted).map_err(|e| self.talk.error(e))?;
+                }
+            }
+            return Ok(count);
+        }
+        self.end
+            .wait(capacity / 2)
+            .map_err(|e| self.talk.error(e))?;
         let mut space = self.end.space().map_err(|e| self.talk.error(e))?;
         let count = stdio::read_into(input.as_fd(), &mut space).map_err(Error::transfer)?;
         space.commit(count);

@@ -106,7 +106,8 @@ models! {
     an_empty_stream_is_confirmed: None, 145_246, || models::stream::<Loom>(1, 0, 1);
     a_stream_of_one_byte_is_confirmed: Some(4), 87_106, || models::stream::<Loom>(1, 1, 1);
     two_bytes_go_through_a_ring_of_one: Some(3), 57_639, || models::stream::<Loom>(1, 2, 1);
-    pieces_go_over_the_wrap: Some(3), 75_690, || models::stream::<Loom>(2, 3, 2);
+    pieces_are_published_before_one_look: Some(3), 102_206, || models::stream::<Loom>(1, 2, 2);
+    pieces_go_over_the_wrap: Some(3), 95_457, || models::stream::<Loom>(2, 3, 2);
     a_sender_gives_up: Some(5), 22_840, || models::sender_gives_up::<Loom>(1, 1);
     a_receiver_gives_up_on_a_waiting_sender: Some(3), 5_768, || models::receiver_gives_up::<Loom>(1, 1);
     a_peer_dies: None, 1_978, models::peer_dies::<Loom>;

@@ -42,6 +42,15 @@ where
     })
 }
 
+/// Reads once from `fd` to the start of `bytes`; 0 at end of file. Waits if the
+/// descriptor is non-blocking and nothing is there.
+pub(crate) fn read(fd: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<usize> {
+    transfer(fd, libc::POLLIN, |fd| {
+        // SAFETY: a valid buffer of that length.
+        unsafe { libc::read(fd, bytes.as_mut_ptr().cast(), bytes.len()) }
+    })
+}
+
 /// Writes once from `bytes` to `fd`. Waits if the descriptor is non-blocking and
 /// takes nothing.
 pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
@@ -92,6 +101,15 @@ fn poll(fd: RawFd, events: libc::c_short) -> io::Result<()> {
     };
     // SAFETY: one valid entry.
     super::retry(|| unsafe { libc::poll(&raw mut poll, 1, -1) }).map(drop)
+}
+
+/// Whether another process sits at the other end of `fd`, as far as can be told.
+pub(crate) fn is_pipe_or_socket(fd: BorrowedFd<'_>) -> bool {
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut data: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: `data` is valid for writes.
+    let result = super::retry(|| unsafe { libc::fstat(fd.as_raw_fd(), &raw mut data) });
+    result.is_ok() && matches!(data.st_mode & libc::S_IFMT, libc::S_IFIFO | libc::S_IFSOCK)
 }
 
 /// Closes standard output, so that its reader sees the end of file now, and a

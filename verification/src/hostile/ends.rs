@@ -64,14 +64,10 @@ fn use_sender<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, ring: &'a Ring, call:
     let peer = &*ring.peer;
     match call {
         0 => {
-            let bytes = bytes_from(peer.ours.get(), peer.script.len());
-            let blind = bytes.len() <= peer.available();
+            let before = peer.moment();
+            let bytes = bytes_from(before.ours, peer.script.len());
             let sent = sender.send(&bytes);
-            peer.check(sent, blind);
-            if let Ok(len) = sent {
-                assert_eq!(len, bytes.len().min(peer.available()));
-                peer.we_move(len);
-            }
+            peer.check_copy(&before, bytes.len(), sent);
         }
         1 => {
             let (part, commit) = (peer.script.len(), peer.script.any_len());
@@ -80,12 +76,13 @@ fn use_sender<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, ring: &'a Ring, call:
             if let Ok(mut space) = space {
                 let free = peer.available();
                 assert_eq!((space.len(), space.is_empty()), (free, free == 0));
+                let before = peer.ours.get();
                 for len in [part, free + 1] {
-                    let bytes = bytes_from(peer.ours.get(), len);
+                    let bytes = bytes_from(before, len);
                     assert_eq!(space.copy_from(&bytes), len.min(free));
                 }
                 space.commit(commit);
-                peer.we_move(commit.min(free));
+                assert_eq!(peer.ours.get() - before, commit.min(free));
             }
         }
         2 => {
@@ -123,14 +120,12 @@ fn use_receiver<'a>(receiver: &mut Receiver<&'a Ring, &'a Peer>, ring: &'a Ring,
     let at_end = |peer: &Peer| peer.state.get() == State::Closed && peer.available() == 0;
     match call {
         7 | 8 => {
+            let before = peer.moment();
             let mut bytes = vec![0; peer.script.len()];
-            let blind = bytes.len() <= peer.available();
             let received = receiver.receive(&mut bytes);
-            peer.check(received, blind);
+            peer.check_copy(&before, bytes.len(), received);
             if let Ok(len) = received {
-                assert_eq!(len, bytes.len().min(peer.available()));
-                ring.check_next(&bytes[..len]);
-                peer.we_move(len);
+                ring.check_slab(before.ours, &bytes[..len]);
             }
         }
         9 | 10 => {
@@ -140,11 +135,12 @@ fn use_receiver<'a>(receiver: &mut Receiver<&'a Ring, &'a Peer>, ring: &'a Ring,
             if let Ok(filled) = filled {
                 let used = peer.available();
                 assert_eq!((filled.len(), filled.is_empty()), (used, used == 0));
+                let before = peer.ours.get();
                 let len = filled.copy_to(&mut bytes);
                 assert_eq!(len, bytes.len().min(used));
-                ring.check_next(&bytes[..len]);
+                ring.check_slab(before, &bytes[..len]);
                 filled.release(release);
-                peer.we_move(release.min(used));
+                assert_eq!(peer.ours.get() - before, release.min(used));
             }
         }
         11 => {
@@ -208,7 +204,7 @@ struct Peer {
     /// Our role, not the peer's.
     role: Role,
     capacity: usize,
-    /// Bytes that our end has moved over, by what its calls returned.
+    /// Bytes that our end has moved over, by what it has published.
     ours: Cell<usize>,
     /// Whether our end is over, and how: never `Corrupt`.
     our_state: Cell<State>,
@@ -219,7 +215,22 @@ struct Peer {
     state: Cell<State>,
 }
 
+/// How things stood before a call.
+struct Moment {
+    ours: usize,
+    available: usize,
+    state: State,
+}
+
 impl Peer {
+    fn moment(&self) -> Moment {
+        Moment {
+            ours: self.ours.get(),
+            available: self.available(),
+            state: self.state.get(),
+        }
+    }
+
     /// How many bytes our end may move over: free ones for a sender, used ones
     /// for a receiver.
     fn available(&self) -> usize {
@@ -301,8 +312,11 @@ impl Peer {
         }
     }
 
-    /// Our end has moved on.
-    fn we_move(&self, by: usize) {
+    /// Our end has published this: it has moved on.
+    fn we_publish(&self, word: u32) {
+        let index = (word & !(CLOSED | FAILED)) as usize;
+        assert!(index < self.indices(), "{index} is no index");
+        let by = (index + self.indices() - self.ours.get() % self.indices()) % self.indices();
         assert!(by <= self.available(), "moved over more than was available");
         self.ours.set(self.ours.get() + by);
     }
@@ -314,7 +328,28 @@ impl Peer {
         }
     }
 
-    /// Compares what a call returned, before it moved on, with what was heard. A
+    /// Compares what a call that copies up to `len` bytes returned with what was
+    /// heard, and with what it has published since `before`.
+    fn check_copy(&self, before: &Moment, len: usize, result: Result<usize, Error>) {
+        let moved = self.ours.get() - before.ours;
+        if moved == 0 {
+            self.check(result, len <= before.available);
+            assert!(result.is_err() || len == 0 || self.available() == 0);
+            return;
+        }
+        // What it has heard meanwhile is for the next call to say.
+        assert_eq!(result, Ok(moved));
+        assert_eq!(self.our_state.get(), State::Open);
+        assert!(match before.state {
+            State::Open => true,
+            State::Corrupt => len <= before.available,
+            State::Closed | State::Failed => self.role == Role::Receives,
+        });
+        let stopped = self.available() == 0 || self.state.get() == State::Corrupt;
+        assert!(moved == len || moved < len && stopped);
+    }
+
+    /// Compares what a call that has moved nothing returned with what was heard. A
     /// call that can do without a look at the peer's word is `blind`: it need not
     /// report again that the peer is corrupt.
     fn check<T>(&self, result: Result<T, Error>, blind: bool) {
@@ -353,7 +388,8 @@ struct Word {
 /// Whose word it is. All of them are in memory that the peer can write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Ours,
+    OurIndex,
+    OurWant,
     TheirIndex,
     TheirWant,
 }
@@ -378,11 +414,13 @@ impl Atomics for Hostile {
     }
 
     fn store<S: Site>(word: &Word, value: u32) {
-        assert!(
-            word.kind == Kind::Ours || S::ROW.name == "MournStore",
-            "{} writes to the peer's cache line",
-            S::ROW.name
-        );
+        match word.kind {
+            Kind::OurIndex => word.peer.we_publish(value),
+            Kind::OurWant => {}
+            Kind::TheirIndex | Kind::TheirWant => {
+                assert_eq!(S::ROW.name, "MournStore", "writes to the peer's cache line")
+            }
+        }
         word.held.set(value);
     }
 
@@ -477,9 +515,12 @@ impl Ring {
             kind,
             peer: Rc::clone(&peer),
         };
-        let [ours, theirs] = [[Kind::Ours; 2], [Kind::TheirIndex, Kind::TheirWant]]
-            .map(|kinds| kinds.map(word))
-            .map(|[index, want]| Line { index, want });
+        let [ours, theirs] = [
+            [Kind::OurIndex, Kind::OurWant],
+            [Kind::TheirIndex, Kind::TheirWant],
+        ]
+        .map(|kinds| kinds.map(word))
+        .map(|[index, want]| Line { index, want });
         let (sender, receiver) = match role {
             Role::Sends => (ours, theirs),
             Role::Receives => (theirs, ours),
@@ -525,9 +566,9 @@ impl Ring {
         }
     }
 
-    /// These bytes come next in the slab.
-    fn check_next(&self, bytes: &[u8]) {
-        let slots = (self.peer.ours.get()..).map(|position| position % self.peer.capacity);
+    /// These bytes lie in the slab from `position` on.
+    fn check_slab(&self, position: usize, bytes: &[u8]) {
+        let slots = (position..).map(|position| position % self.peer.capacity);
         assert!(slots.map(byte).zip(bytes).all(|(slot, &byte)| slot == byte));
     }
 }
