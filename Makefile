@@ -85,9 +85,11 @@ lint:
 	$(CARGO) clippy --locked -p memtalk --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
-# One way, file to /dev/null, beside socat and nc -U: interleaved runs, medians.
+# Beside what people would use instead, with targets: memtalk/bench/README.md.
+# ONLY= some questions, QUICK=1 to see that it works; charts go to target/bench.
 bench: $(MEMTALK)
-	$(CARGO) bench --locked -p memtalk --bench one_way
+	MEMTALK=$(CURDIR)/$(MEMTALK) CHARTS=target/bench $(CARGO) run --release --locked \
+		--manifest-path memtalk/bench/Cargo.toml --target-dir target/bench-build
 
 # Load: BYTES each way through two processes, many pairs at once, TALKS talks in
 # one process.

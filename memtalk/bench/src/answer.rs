@@ -1,0 +1,169 @@
+//! What a question has found: numbers by contestant and cell, and whether the
+//! targets are met.
+
+use std::fmt::{self, Display};
+
+use crate::measure::{Samples, Spread};
+
+/// The answer to a question.
+pub(crate) struct Answer {
+    /// What was done, in one line.
+    pub(crate) title: String,
+    pub(crate) unit: Unit,
+    /// What was varied: message sizes, numbers of pairs. One, without a name, if
+    /// nothing was.
+    pub(crate) cells: Vec<String>,
+    /// What the cells are, if they are numbers to draw a line over.
+    pub(crate) over: Option<&'static str>,
+    /// The contestants, ours first.
+    pub(crate) rows: Vec<Row>,
+    pub(crate) verdicts: Vec<Verdict>,
+    /// What a reader has to know beside the numbers.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What the numbers are.
+#[derive(Clone, Copy)]
+pub(crate) struct Unit {
+    pub(crate) name: &'static str,
+    pub(crate) more_is_better: bool,
+}
+
+impl Unit {
+    pub(crate) const GB_PER_S: Self = Self::more("GB/s");
+    pub(crate) const NS: Self = Self::less("ns");
+    pub(crate) const US: Self = Self::less("µs");
+    pub(crate) const MS: Self = Self::less("ms");
+
+    const fn more(name: &'static str) -> Self {
+        Self {
+            name,
+            more_is_better: true,
+        }
+    }
+
+    pub(crate) const fn less(name: &'static str) -> Self {
+        Self {
+            name,
+            more_is_better: false,
+        }
+    }
+}
+
+/// A contestant's numbers, one for each cell.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) ours: bool,
+    pub(crate) samples: Vec<Samples>,
+}
+
+/// A target, and how far we got.
+pub(crate) struct Verdict {
+    /// Which of our numbers: a contestant, a cell; empty if there is only one.
+    pub(crate) what: String,
+    pub(crate) target: Target,
+    /// What the target is a multiple of, or counts.
+    pub(crate) of: String,
+    /// `None` if nobody was there to compare with.
+    pub(crate) measured: Option<Spread>,
+}
+
+/// What is asked of a number.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    AtLeast(f64),
+    AtMost(f64),
+    Under(f64),
+}
+
+impl Target {
+    fn is_met_by(self, number: f64) -> bool {
+        match self {
+            Self::AtLeast(bound) => number >= bound,
+            Self::AtMost(bound) => number <= bound,
+            Self::Under(bound) => number < bound,
+        }
+    }
+
+    pub(crate) fn bound(self) -> f64 {
+        let (Self::AtLeast(bound) | Self::AtMost(bound) | Self::Under(bound)) = self;
+        bound
+    }
+}
+
+impl Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(bound) => write!(f, "at least {bound}"),
+            Self::AtMost(bound) => write!(f, "at most {bound}"),
+            Self::Under(bound) => write!(f, "under {bound}"),
+        }
+    }
+}
+
+impl Verdict {
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self.measured {
+            Some(spread) if self.target.is_met_by(spread.median) => "met",
+            Some(_) => "missed",
+            None => "not measured",
+        }
+    }
+}
+
+impl Answer {
+    /// An answer about one cell, without verdicts yet.
+    pub(crate) fn new(title: String, unit: Unit, rows: Vec<Row>) -> Self {
+        Self {
+            title,
+            unit,
+            cells: vec![String::new()],
+            over: None,
+            rows,
+            verdicts: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// No answer, and the reason.
+    pub(crate) fn none(title: &str, reason: &str) -> Self {
+        let mut answer = Self::new(title.into(), Unit::NS, Vec::new());
+        answer.notes.push(format!("not measured: {reason}"));
+        answer
+    }
+
+    /// The best of the others in a cell.
+    pub(crate) fn best_other(&self, cell: usize) -> Option<&Row> {
+        let of = |row: &&Row| row.samples[cell].median();
+        let others = self.rows.iter().filter(|row| !row.ours);
+        match self.unit.more_is_better {
+            true => others.max_by(|a, b| of(a).total_cmp(&of(b))),
+            false => others.min_by(|a, b| of(a).total_cmp(&of(b))),
+        }
+    }
+
+    /// Compares our row `ours` in `cell` with the best other.
+    pub(crate) fn judge_best(&mut self, ours: usize, cell: usize, target: Target) {
+        let best = self.best_other(cell).map(|row| row.name.clone());
+        self.judge(ours, cell, best.as_deref(), target);
+    }
+
+    /// Compares our row `ours` in `cell` with the one of that name.
+    pub(crate) fn judge(&mut self, ours: usize, cell: usize, other: Option<&str>, target: Target) {
+        let theirs = other.and_then(|name| self.rows.iter().find(|row| row.name == name));
+        let row = &self.rows[ours];
+        let measured = theirs.map(|theirs| row.samples[cell].ratio_to(&theirs.samples[cell]));
+        let only_one = self.rows.iter().filter(|row| row.ours).count() == 1;
+        let what = match (only_one, self.cells[cell].as_str()) {
+            (true, cell) => cell.to_owned(),
+            (false, "") => row.name.clone(),
+            (false, cell) => format!("{}, {cell}", row.name),
+        };
+        self.verdicts.push(Verdict {
+            what,
+            target,
+            of: format!("times {}", other.unwrap_or("the others")),
+            measured,
+        });
+    }
+}

@@ -1,0 +1,62 @@
+//! A file carried from one process to another, or one each way: to be timed,
+//! or to be compared with what arrived.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::peers::{self, Ends, Traffic, Way};
+use crate::{Bench, Result, guard};
+
+/// Carries `input` to `/dev/null`, from the start of the second side to the end
+/// of both.
+pub(crate) fn timed(bench: &Bench, way: Way, traffic: Traffic, input: &Path) -> Result<Duration> {
+    run(bench, way, traffic, input, [Stdio::null(), Stdio::null()])
+}
+
+/// Carries a few megabytes and compares what arrives, before anything is timed:
+/// who loses bytes is no contestant.
+pub(crate) fn check(bench: &Bench, ways: &[Way], traffic: Traffic) -> Result {
+    let input = bench.scratch.file(5_000_000)?;
+    let expected = fs::read(input.path())?;
+    for &way in ways {
+        guard::begin(format!("a small file through {way}"));
+        let outputs = [bench.scratch.place(), bench.scratch.place()];
+        let [one, other] = [
+            File::create(outputs[0].path())?,
+            File::create(outputs[1].path())?,
+        ];
+        run(
+            bench,
+            way,
+            traffic,
+            input.path(),
+            [one.into(), other.into()],
+        )?;
+        let complete = |i: usize| Ok::<_, std::io::Error>(fs::read(outputs[i].path())? == expected);
+        if !complete(0)? || (traffic == Traffic::BothWays && !complete(1)?) {
+            return Err(format!("{way} does not deliver what it is given").into());
+        }
+    }
+    Ok(())
+}
+
+fn run(
+    bench: &Bench,
+    way: Way,
+    traffic: Traffic,
+    input: &Path,
+    [first_output, second_output]: [Stdio; 2],
+) -> Result<Duration> {
+    let first_input = match traffic {
+        Traffic::OneWay => Stdio::null(),
+        Traffic::BothWays => File::open(input)?.into(),
+    };
+    let first = way.first(bench, traffic, Ends::new(first_input, first_output))?;
+    peers::settle([&first]);
+    let second = Ends::new(File::open(input)?, second_output);
+    let began = Instant::now();
+    first.second(second)?.finish()?;
+    Ok(began.elapsed())
+}

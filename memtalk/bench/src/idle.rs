@@ -1,0 +1,96 @@
+//! What it costs to wait: context switches and processor time of two processes
+//! that have nothing to do, in all their threads, as the kernel counts them.
+
+use std::fs;
+use std::thread;
+
+use crate::answer::{Answer, Row, Target, Unit, Verdict};
+use crate::byte::Conversation;
+use crate::measure::{Samples, rounds};
+use crate::peers::Way;
+use crate::{Bench, Result};
+
+pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
+    let idle = bench.settings.idle;
+    let mut ticks = Vec::new();
+    let switches = rounds("idle", 1, &[Way::Memtalk { pages: 1 }], |way| {
+        let conversation = Conversation::start(bench, *way)?;
+        let ids: Vec<u32> = conversation.talk.processes.iter().map(|p| p.id()).collect();
+        // They look for a moment before they fall asleep.
+        thread::sleep(idle / 10);
+        let before = Cost::of(&ids)?;
+        thread::sleep(idle);
+        let after = Cost::of(&ids)?;
+        conversation.finish()?;
+        ticks.push((after.ticks - before.ticks) as f64);
+        Ok((after.switches - before.switches) as f64)
+    })?;
+    let ticks = Samples::from(ticks);
+
+    let seconds = idle.as_secs_f64();
+    let title = format!("both waiting for {seconds} s: what two processes cost");
+    let verdict = |what: &str, samples: &Samples| Verdict {
+        what: what.into(),
+        target: Target::AtMost(0.0),
+        of: format!("in {seconds} s"),
+        measured: Some(samples.spread()),
+    };
+    let verdicts = vec![
+        verdict("context switches", &switches[0]),
+        verdict("ticks of processor time", &ticks),
+    ];
+    let row = |name: &str, samples| Row {
+        name: name.into(),
+        ours: true,
+        samples,
+    };
+    let rows = vec![
+        row("context switches", switches),
+        row("processor time, ticks", vec![ticks]),
+    ];
+    let mut answer = Answer::new(title, Unit::less(""), rows);
+    answer.verdicts = verdicts;
+    Ok(answer)
+}
+
+/// What threads have cost so far.
+#[derive(Default)]
+struct Cost {
+    /// Voluntary and not.
+    switches: u64,
+    /// Of processor time, usually 10 ms each.
+    ticks: u64,
+}
+
+impl Cost {
+    fn of(processes: &[u32]) -> Result<Self> {
+        let mut cost = Self::default();
+        for id in processes {
+            for task in fs::read_dir(format!("/proc/{id}/task"))? {
+                let task = task?.path();
+                cost.add_switches(&fs::read_to_string(task.join("status"))?)?;
+                cost.add_ticks(&fs::read_to_string(task.join("stat"))?)?;
+            }
+        }
+        Ok(cost)
+    }
+
+    fn add_switches(&mut self, status: &str) -> Result {
+        for kind in ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"] {
+            let number = status.lines().find_map(|line| line.strip_prefix(kind));
+            let number = number.ok_or("an unknown status in /proc")?;
+            self.switches += number.trim().parse::<u64>()?;
+        }
+        Ok(())
+    }
+
+    fn add_ticks(&mut self, stat: &str) -> Result {
+        // The name, in parentheses, may hold anything; times are the 12th and
+        // 13th field after it.
+        let after = stat.rsplit_once(") ").ok_or("an unknown stat in /proc")?.1;
+        for field in after.split_whitespace().skip(11).take(2) {
+            self.ticks += field.parse::<u64>()?;
+        }
+        Ok(())
+    }
+}

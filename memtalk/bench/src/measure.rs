@@ -1,0 +1,102 @@
+//! Rounds and medians.
+
+use std::time::Duration;
+
+use crate::{Bench, Result, guard};
+
+/// What the runs of one contestant gave, one number for each round.
+#[derive(Clone, Debug)]
+pub(crate) struct Samples(Vec<f64>);
+
+/// The middle and the ends of some numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+impl From<Vec<f64>> for Samples {
+    fn from(numbers: Vec<f64>) -> Self {
+        Self(numbers)
+    }
+}
+
+impl Samples {
+    pub(crate) fn median(&self) -> f64 {
+        median(self.0.clone())
+    }
+
+    /// How often `other` goes into this, round by round: both were measured
+    /// under the same disturbances.
+    pub(crate) fn ratio_to(&self, other: &Self) -> Spread {
+        let ratios = self
+            .0
+            .iter()
+            .zip(&other.0)
+            .map(|(ours, theirs)| ours / theirs);
+        Self(ratios.collect()).spread()
+    }
+
+    pub(crate) fn spread(&self) -> Spread {
+        Spread {
+            median: self.median(),
+            low: self.0.iter().copied().fold(f64::INFINITY, f64::min),
+            high: self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+}
+
+/// The middle one, or the lower of the two in the middle.
+pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[(numbers.len() - 1) / 2]
+}
+
+/// Runs every contestant once in each round, in turn, and returns what they
+/// gave, in their order. Each round begins with another one.
+pub(crate) fn rounds<C>(
+    what: &str,
+    rounds: usize,
+    contestants: &[C],
+    mut run: impl FnMut(&C) -> Result<f64>,
+) -> Result<Vec<Samples>> {
+    let mut samples = vec![Samples(Vec::new()); contestants.len()];
+    for round in 0..rounds {
+        eprint!("\r{what}: round {} of {rounds} ", round + 1);
+        for turn in 0..contestants.len() {
+            let who = (round + turn) % contestants.len();
+            guard::begin(what.into());
+            samples[who].0.push(run(&contestants[who])?);
+        }
+    }
+    eprint!("\r{:60}\r", "");
+    Ok(samples)
+}
+
+impl Bench {
+    /// As many rounds as asked for.
+    pub(crate) fn rounds<C>(
+        &self,
+        what: &str,
+        contestants: &[C],
+        run: impl FnMut(&C) -> Result<f64>,
+    ) -> Result<Vec<Samples>> {
+        rounds(what, self.settings.rounds, contestants, run)
+    }
+
+    /// Fewer of them, for the questions that have many points.
+    pub(crate) fn some_rounds<C>(
+        &self,
+        what: &str,
+        contestants: &[C],
+        run: impl FnMut(&C) -> Result<f64>,
+    ) -> Result<Vec<Samples>> {
+        rounds(what, self.settings.rounds.min(5), contestants, run)
+    }
+}
+
+/// Bytes in a time as 10⁹ bytes in a second.
+pub(crate) fn gigabytes_per_second(bytes: usize, time: Duration) -> f64 {
+    bytes as f64 / time.as_secs_f64() / 1e9
+}

@@ -1,0 +1,262 @@
+//! The programs that people would use, and ours: each a way to connect two
+//! sides, which are one process each (two where a way has one direction only).
+//!
+//! The first side listens, the second comes to it. One way, the second side
+//! sends; the first has `/dev/null` to send, and the second gets nothing.
+
+use std::env;
+use std::fmt::{self, Display};
+use std::fs::File;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::answer::Row;
+use crate::measure::Samples;
+use crate::process::Process;
+use crate::scratch::Place;
+use crate::{Bench, Result, sys};
+
+/// A way to get bytes from one process to another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Memtalk { pages: usize },
+    Socat,
+    Netcat,
+    Fifo,
+}
+
+/// The others, each as it is used with its defaults.
+pub(crate) const OTHERS: [Way; 3] = [Way::Socat, Way::Netcat, Way::Fifo];
+
+/// Which sides send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Traffic {
+    OneWay,
+    BothWays,
+}
+
+/// What a side reads and writes.
+pub(crate) struct Ends {
+    pub(crate) stdin: Stdio,
+    pub(crate) stdout: Stdio,
+}
+
+impl Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memtalk { pages: 1 } => f.write_str("memtalk, 1 page"),
+            Self::Memtalk { pages } => write!(f, "memtalk, {pages} pages"),
+            Self::Socat => f.write_str("socat"),
+            Self::Netcat => f.write_str("nc -U"),
+            Self::Fifo => f.write_str("cat over a FIFO"),
+        }
+    }
+}
+
+/// A line for each program that is not there, with the package to install.
+pub(crate) fn missing() -> Vec<String> {
+    let absent = OTHERS.into_iter().filter(|way| !way.is_there());
+    absent
+        .map(|way| {
+            let package = match way {
+                Way::Netcat => "netcat-openbsd",
+                _ => "socat",
+            };
+            format!("{way} is missing, and its numbers with it: install the package {package}")
+        })
+        .collect()
+}
+
+/// Those of `ways` that are there.
+pub(crate) fn present(ways: impl IntoIterator<Item = Way>) -> Vec<Way> {
+    ways.into_iter().filter(|way| way.is_there()).collect()
+}
+
+/// What each way gave, where there is only one cell.
+pub(crate) fn rows(ways: &[Way], samples: Vec<Samples>) -> Vec<Row> {
+    let rows = ways.iter().zip(samples);
+    rows.map(|(way, samples)| Row {
+        name: way.to_string(),
+        ours: way.is_ours(),
+        samples: vec![samples],
+    })
+    .collect()
+}
+
+impl Way {
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Memtalk { .. })
+    }
+
+    fn is_there(self) -> bool {
+        match self {
+            // Other programs of this name have no Unix sockets.
+            Self::Netcat => Command::new("nc")
+                .arg("-h")
+                .output()
+                .is_ok_and(|output| String::from_utf8_lossy(&output.stderr).contains("OpenBSD")),
+            Self::Socat => {
+                let path = env::var_os("PATH").unwrap_or_default();
+                env::split_paths(&path).any(|directory| directory.join("socat").is_file())
+            }
+            Self::Memtalk { .. } | Self::Fifo => true,
+        }
+    }
+
+    /// Starts the first side.
+    pub(crate) fn first(self, bench: &Bench, traffic: Traffic, ends: Ends) -> Result<First<'_>> {
+        let place = bench.scratch.place();
+        let mut left_for_second = Vec::new();
+        let mut processes = Vec::new();
+        let mut start = |program: &str, arguments: &[&str], ends| -> Result {
+            processes.push(side(program, arguments, ends)?);
+            Ok(())
+        };
+        match (self, traffic) {
+            (Self::Memtalk { pages }, _) => {
+                let pages = pages.to_string();
+                start(
+                    &bench.settings.memtalk,
+                    &["-f", place.object(), "--pages", &pages],
+                    ends,
+                )?;
+            }
+            (Self::Socat, Traffic::OneWay) => {
+                start("socat", &["-u", &place.text("UNIX-LISTEN:"), "-"], ends)?;
+            }
+            // Without -t, what is under way half a second after the first end of
+            // file is lost.
+            (Self::Socat, Traffic::BothWays) => {
+                let listen = place.text("UNIX-LISTEN:");
+                start("socat", &["-t", "60", &listen, "-"], ends)?;
+            }
+            (Self::Netcat, Traffic::OneWay) => {
+                start("nc", &["-l", "-U", &place.text("")], ends)?;
+            }
+            (Self::Netcat, Traffic::BothWays) => {
+                start("nc", &["-N", "-l", "-U", &place.text("")], ends)?;
+            }
+            (Self::Fifo, _) => {
+                let (reader, writer) = sys::fifo(place.path())?;
+                left_for_second.push(writer);
+                start("cat", &[], Ends::new(reader, ends.stdout))?;
+                if traffic == Traffic::BothWays {
+                    let (reader, writer) = sys::fifo(&place.other_path())?;
+                    left_for_second.push(reader);
+                    start("cat", &[], Ends::new(ends.stdin, writer))?;
+                }
+            }
+        }
+        Ok(First {
+            bench,
+            way: self,
+            traffic,
+            place,
+            processes,
+            left_for_second,
+        })
+    }
+}
+
+impl Ends {
+    pub(crate) fn new(stdin: impl Into<Stdio>, stdout: impl Into<Stdio>) -> Self {
+        Self {
+            stdin: stdin.into(),
+            stdout: stdout.into(),
+        }
+    }
+}
+
+fn side(program: &str, arguments: &[&str], ends: Ends) -> Result<Process> {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(ends.stdin)
+        .stdout(ends.stdout);
+    Process::start(command)
+}
+
+/// The first side, running.
+pub(crate) struct First<'b> {
+    bench: &'b Bench,
+    way: Way,
+    traffic: Traffic,
+    place: Place,
+    processes: Vec<Process>,
+    /// A FIFO's other end, and the second FIFO's.
+    left_for_second: Vec<File>,
+}
+
+impl First<'_> {
+    /// Whether the socket, FIFO or object is there.
+    fn has_come(&self) -> bool {
+        match self.way {
+            Way::Memtalk { .. } => self.place.object_path().exists(),
+            Way::Socat | Way::Netcat | Way::Fifo => self.place.path().exists(),
+        }
+    }
+
+    /// Waits until the second side can come.
+    pub(crate) fn wait_until_there(&self, look_again: Duration) {
+        while !self.has_come() {
+            thread::sleep(look_again);
+        }
+    }
+
+    /// Starts the second side.
+    pub(crate) fn second(self, ends: Ends) -> Result<Talk> {
+        let (bench, place, mut processes) = (self.bench, self.place, self.processes);
+        let mut start = |program: &str, arguments: &[&str], ends| -> Result {
+            processes.push(side(program, arguments, ends)?);
+            Ok(())
+        };
+        match (self.way, self.traffic) {
+            (Way::Memtalk { .. }, _) => {
+                start(&bench.settings.memtalk, &["-f", place.object()], ends)?;
+            }
+            (Way::Socat, traffic) => {
+                // It may come between the socket's name and its readiness.
+                let connect = place.text("UNIX-CONNECT:") + ",retry=1000,interval=0.0005";
+                match traffic {
+                    Traffic::OneWay => start("socat", &["-u", "-", &connect], ends)?,
+                    Traffic::BothWays => start("socat", &["-t", "60", "-", &connect], ends)?,
+                }
+            }
+            (Way::Netcat, _) => start("nc", &["-N", "-U", &place.text("")], ends)?,
+            (Way::Fifo, _) => {
+                let mut left = self.left_for_second.into_iter();
+                let writer = left.next().ok_or("the FIFO is gone")?;
+                start("cat", &[], Ends::new(ends.stdin, writer))?;
+                if let Some(reader) = left.next() {
+                    start("cat", &[], Ends::new(reader, ends.stdout))?;
+                }
+            }
+        }
+        Ok(Talk { processes, place })
+    }
+}
+
+/// Waits until all second sides can come.
+pub(crate) fn settle<'f, 'b: 'f>(firsts: impl IntoIterator<Item = &'f First<'b>>) {
+    for first in firsts {
+        first.wait_until_there(Duration::from_millis(1));
+    }
+    // Between the name and the readiness to accept there is a moment.
+    thread::sleep(Duration::from_millis(20));
+}
+
+/// Both sides, running.
+pub(crate) struct Talk {
+    pub(crate) processes: Vec<Process>,
+    /// Removed with the talk.
+    #[expect(dead_code, reason = "is dropped")]
+    place: Place,
+}
+
+impl Talk {
+    /// Waits until all processes have ended, successfully.
+    pub(crate) fn finish(self) -> Result {
+        self.processes.into_iter().try_for_each(Process::finish)
+    }
+}

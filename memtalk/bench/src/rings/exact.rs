@@ -1,0 +1,75 @@
+//! Memory for memtalk's ring with exactly the capacity of the other rings: a
+//! page has room for a multiple of 64.
+
+#![allow(unsafe_code, reason = "Memory is an unsafe trait")]
+
+use std::cell::UnsafeCell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use memtalk_ring::layout::{Line, RingHeader};
+use memtalk_ring::{Capacity, Memory, Native, Receiver, Sender, Spin};
+
+use crate::Result;
+
+/// A ring on the heap.
+#[derive(Clone)]
+pub(super) struct Exact(Arc<Ring>);
+
+struct Ring {
+    header: RingHeader<Native>,
+    /// In cache lines, as in a page.
+    slab: Box<[Block]>,
+    capacity: Capacity,
+}
+
+#[repr(align(64))]
+struct Block(#[expect(dead_code, reason = "reached by pointer")] UnsafeCell<[u8; 64]>);
+
+// SAFETY: the bytes are accessed by the two ends only, which hand them over by
+// the atomics of the header.
+unsafe impl Sync for Block {}
+
+// SAFETY: the parts of a ring stay where they are and what they are while a
+// clone lives, the blocks lie one after the other and hold at least `capacity`
+// bytes, and nobody but the ends of `pair` reaches them.
+unsafe impl Memory for Exact {
+    type Atomics = Native;
+
+    #[inline]
+    fn header(&self) -> &RingHeader<Native> {
+        &self.0.header
+    }
+
+    #[inline]
+    fn slab(&self) -> *const UnsafeCell<u8> {
+        self.0.slab.as_ptr().cast()
+    }
+
+    #[inline]
+    fn capacity(&self) -> Capacity {
+        self.0.capacity
+    }
+}
+
+/// Both ends of a ring of that many bytes.
+pub(super) fn pair(bytes: usize) -> Result<(Sender<Exact>, Receiver<Exact>)> {
+    let line = || Line {
+        index: AtomicU32::new(0),
+        want: AtomicU32::new(0),
+    };
+    let blocks = (0..bytes.div_ceil(64)).map(|_| Block(UnsafeCell::new([0; 64])));
+    let ring = Exact(Arc::new(Ring {
+        header: RingHeader {
+            sender: line(),
+            receiver: line(),
+        },
+        slab: blocks.collect(),
+        capacity: Capacity::new(bytes.try_into()?).ok_or("no capacity for a ring")?,
+    }));
+    // SAFETY: the ring is new and gets no other sender.
+    let sender = unsafe { Sender::new(ring.clone(), Spin) };
+    // SAFETY: nor another receiver.
+    let receiver = unsafe { Receiver::new(ring, Spin) };
+    Ok((sender, receiver))
+}

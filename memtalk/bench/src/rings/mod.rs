@@ -1,0 +1,123 @@
+//! The ring alone: two threads on a processor each, messages of one size
+//! through a ring of one capacity, beside other rings for Rust.
+//!
+//! Each message is put in and taken out completely before the next, by copying
+//! (in parts where it does not fit at once), and carries its number in its first
+//! bytes. Whoever has to wait looks again.
+
+mod contestants;
+mod exact;
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::answer::{Answer, Row, Target, Unit};
+use crate::measure::gigabytes_per_second;
+use crate::{Bench, Result, sys};
+use contestants::{CONTESTANTS, Put, Take};
+
+/// A capacity and the size of the messages, in bytes.
+const CELLS: [(usize, usize); 8] = [
+    (1_792, 8),
+    (1_792, 64),
+    (1_792, 256),
+    (1_792, 1_024),
+    (65_536, 8),
+    (65_536, 64),
+    (65_536, 4_096),
+    (1_048_576, 65_536),
+];
+
+/// What a run moves, on which processors.
+pub(crate) struct Race {
+    message: usize,
+    count: usize,
+    cpus: [usize; 2],
+}
+
+pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
+    let title = "two pinned threads, messages of one size through a ring of one capacity";
+    let Some(cpus) = bench.settings.cpus else {
+        return Ok(Answer::none(title, "this takes two processors"));
+    };
+    let bytes = bench.settings.bytes;
+    let mut runs = Vec::new();
+    for contestant in CONTESTANTS {
+        runs.extend(CELLS.map(|cell| (contestant, cell)));
+    }
+    let samples = bench.rounds("rings", &runs, |(contestant, (capacity, message))| {
+        let race = Race {
+            message: *message,
+            count: (bytes / 4 / message).min(bytes / 512),
+            cpus,
+        };
+        let time = (contestant.run)(bench, *capacity, &race)?;
+        Ok(gigabytes_per_second(race.message * race.count, time))
+    })?;
+
+    let rows = CONTESTANTS.iter().zip(samples.chunks(CELLS.len()));
+    let rows = rows.map(|(contestant, samples)| Row {
+        name: contestant.name.into(),
+        ours: contestant.ours,
+        samples: samples.to_vec(),
+    });
+    let mut answer = Answer::new(title.into(), Unit::GB_PER_S, rows.collect());
+    answer.cells = CELLS
+        .map(|(capacity, message)| format!("{} B in {}", size(message), size(capacity)))
+        .into();
+    for cell in 0..CELLS.len() {
+        answer.judge_best(0, cell, Target::AtLeast(1.2));
+    }
+    answer
+        .notes
+        .push("shmring's capacity is a power of two: it has 2,048 bytes instead of 1,792".into());
+    Ok(answer)
+}
+
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1_024 => bytes.to_string(),
+        1_024..10_000 => format!("{},{:03}", bytes / 1_000, bytes % 1_000),
+        10_000..1_048_576 => format!("{}Ki", bytes >> 10),
+        _ => format!("{}Mi", bytes >> 20),
+    }
+}
+
+impl Race {
+    /// From the first message to the last.
+    fn run(&self, mut put: impl Put, mut take: impl Take) -> Result<Duration> {
+        let barrier = Barrier::new(2);
+        thread::scope(|scope| {
+            let putting = scope.spawn(|| -> std::io::Result<()> {
+                let pinned = sys::pin(self.cpus[0]);
+                let mut message = vec![b'x'; self.message];
+                barrier.wait();
+                for number in 0..self.count {
+                    message[..8].copy_from_slice(&number.to_ne_bytes());
+                    put.put(&message);
+                }
+                pinned
+            });
+            let taking = scope.spawn(|| -> std::result::Result<Duration, String> {
+                let pinned = sys::pin(self.cpus[1]);
+                let mut message = vec![0; self.message];
+                let mut wrong = 0;
+                barrier.wait();
+                let began = Instant::now();
+                for number in 0..self.count {
+                    take.take(&mut message);
+                    wrong += usize::from(message[..8] != number.to_ne_bytes());
+                }
+                let time = began.elapsed();
+                match (wrong, pinned) {
+                    (0, Ok(())) => Ok(time),
+                    (0, Err(error)) => Err(error.to_string()),
+                    _ => Err(format!("{wrong} messages are wrong")),
+                }
+            });
+            putting.join().map_err(|_| "a sending thread panicked")??;
+            Ok(taking.join().map_err(|_| "a receiving thread panicked")??)
+        })
+    }
+}

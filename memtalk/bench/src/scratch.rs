@@ -1,0 +1,118 @@
+//! Where the bench puts what it makes: a directory in shared memory for files,
+//! sockets and FIFOs, and names of shared memory objects beside it. All carry
+//! the process id, and all are removed at the end, or by [`sweep`].
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use crate::Result;
+
+/// Where POSIX shared memory objects are, and where files cost no disk.
+const SHM: &str = "/dev/shm";
+
+fn prefix() -> String {
+    format!("memtalk-bench-{}", process::id())
+}
+
+/// The directory, removed with all that is in it.
+pub(crate) struct Scratch {
+    directory: PathBuf,
+    next: Cell<usize>,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Result<Self> {
+        let directory = Path::new(SHM).join(prefix());
+        fs::create_dir(&directory)?;
+        Ok(Self {
+            directory,
+            next: Cell::new(0),
+        })
+    }
+
+    /// A place that nobody has used.
+    pub(crate) fn place(&self) -> Place {
+        let number = self.next.replace(self.next.get() + 1);
+        Place {
+            path: self.directory.join(number.to_string()),
+            object: format!("/{}-{number}", prefix()),
+        }
+    }
+
+    /// A file of that many bytes.
+    pub(crate) fn file(&self, bytes: usize) -> Result<Place> {
+        let place = self.place();
+        let mut file = File::create(&place.path)?;
+        // Long enough, and odd enough, for a block that is lost to show.
+        let block: Vec<u8> = (0..1_000_003_u32)
+            .map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()[3])
+            .collect();
+        let mut rest = bytes;
+        while rest > 0 {
+            let part = rest.min(block.len());
+            file.write_all(&block[..part])?;
+            rest -= part;
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        sweep();
+    }
+}
+
+/// A path in the directory and the name of a shared memory object, neither made
+/// yet, both removed at the end.
+pub(crate) struct Place {
+    path: PathBuf,
+    object: String,
+}
+
+impl Place {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A second path.
+    pub(crate) fn other_path(&self) -> PathBuf {
+        self.path.with_extension("other")
+    }
+
+    /// The path as text, after `before`.
+    pub(crate) fn text(&self, before: &str) -> String {
+        format!("{before}{}", self.path.display())
+    }
+
+    /// The name of the object, with its slash.
+    pub(crate) fn object(&self) -> &str {
+        &self.object
+    }
+
+    /// The object as a file.
+    pub(crate) fn object_path(&self) -> PathBuf {
+        Path::new(SHM).join(&self.object[1..])
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for path in [self.path.clone(), self.other_path(), self.object_path()] {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Removes all that this process has made.
+pub(crate) fn sweep() {
+    let _ = fs::remove_dir_all(Path::new(SHM).join(prefix()));
+    let objects = format!("{}-", prefix());
+    let entries = fs::read_dir(SHM).into_iter().flatten().flatten();
+    for entry in entries.filter(|e| e.file_name().to_string_lossy().starts_with(&objects)) {
+        let _ = fs::remove_file(entry.path());
+    }
+}
