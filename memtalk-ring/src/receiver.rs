@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::atomics::{Atomics, InPlace};
 use crate::memory::{Byte, Memory};
-use crate::side::{PIECE, Receiving, Side};
+use crate::side::{Receiving, Side};
 use crate::wait::{Spin, Wait};
 use crate::word::State;
 
@@ -54,7 +54,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// [`Error::Ended`] after [`close`](Self::close) or [`fail`](Self::fail).
     #[inline]
     pub fn receive(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
-        self.filled_for(bytes.len().min(PIECE))?;
+        self.filled_for(self.side.piece(bytes.len()))?;
         Ok(self.side.stream(bytes.len(), |at, parts| {
             // SAFETY: parts of the slab that are available to us alone.
             unsafe { read::<M>(parts, &mut bytes[at..]) };

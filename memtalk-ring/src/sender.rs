@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::atomics::{Atomics, InPlace};
 use crate::memory::{Byte, Memory};
-use crate::side::{PIECE, Sending, Side, THE_END};
+use crate::side::{Sending, Side, THE_END};
 use crate::wait::{Spin, Wait};
 use crate::word::State;
 
@@ -53,7 +53,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     /// the page makes no sense, [`Error::Ended`] after [`end`](Self::end).
     #[inline]
     pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        self.space_for(bytes.len().min(PIECE))?;
+        self.space_for(self.side.piece(bytes.len()))?;
         Ok(self.side.stream(bytes.len(), |at, parts| {
             // SAFETY: parts of the slab that are available to us alone.
             unsafe { write::<M>(parts, &bytes[at..]) };
