@@ -57,7 +57,7 @@ impl Sender {
     ///
     /// This waits for free space and reads straight into the shared memory: one
     /// copy, made by the kernel. From a pipe or a socket into a ring of less than
-    /// 64 KiB it reads up to 64 KiB first, and then sends them.
+    /// 64 KiB it reads up to 64 KiB at once, and then sends them.
     ///
     /// A non-blocking descriptor is waited for.
     ///
@@ -67,6 +67,9 @@ impl Sender {
     pub fn read_from(&mut self, input: impl AsFd) -> io::Result<usize> {
         let capacity = self.end.capacity();
         if self.route.is_staged(input.as_fd(), capacity) {
+            // A look at the peer each time, even if we know of free space: what
+            // is wrong is told before more is read.
+            self.end.wait(1).map_err(|e| self.talk.error(e))?;
             self.stage.resize(STAGE, 0);
             let count = stdio::read(input.as_fd(), &mut self.stage)?;
             let mut rest = &self.stage[..count];
