@@ -54,7 +54,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// [`Error::Ended`] after [`close`](Self::close) or [`fail`](Self::fail).
     #[inline]
     pub fn receive(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
-        self.filled_for(self.side.piece(bytes.len()))?;
+        self.check(self.side.piece(bytes.len()))?;
         Ok(self.side.stream(bytes.len(), |at, parts| {
             // SAFETY: parts of the slab that are available to us alone.
             unsafe { read::<M>(parts, &mut bytes[at..]) };
@@ -68,19 +68,19 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// As for [`receive`](Self::receive).
     #[inline]
     pub fn filled(&mut self) -> Result<Filled<'_, M, W>, Error> {
-        self.filled_for(usize::MAX)
+        self.check(usize::MAX)?;
+        Ok(Filled { receiver: self })
     }
 
-    /// The filled part; where `enough` is known to be there, without a look at
-    /// the peer's cache line.
+    /// Whether receiving may go on; where `enough` is known to be there, without a
+    /// look at the peer's cache line.
     #[inline]
-    fn filled_for(&mut self, enough: usize) -> Result<Filled<'_, M, W>, Error> {
+    fn check(&mut self, enough: usize) -> Result<(), Error> {
         self.check_open()?;
         if (self.side.available() as usize) < enough {
             self.side.look()?;
         }
-        self.check_peer()?;
-        Ok(Filled { receiver: self })
+        self.check_peer()
     }
 
     /// Waits until at least one byte is there and returns how many are; 0 means

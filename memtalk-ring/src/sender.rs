@@ -53,7 +53,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     /// the page makes no sense, [`Error::Ended`] after [`end`](Self::end).
     #[inline]
     pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        self.space_for(self.side.piece(bytes.len()))?;
+        self.check(self.side.piece(bytes.len()))?;
         Ok(self.side.stream(bytes.len(), |at, parts| {
             // SAFETY: parts of the slab that are available to us alone.
             unsafe { write::<M>(parts, &bytes[at..]) };
@@ -67,19 +67,19 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     /// As for [`send`](Self::send).
     #[inline]
     pub fn space(&mut self) -> Result<Space<'_, M, W>, Error> {
-        self.space_for(usize::MAX)
+        self.check(usize::MAX)?;
+        Ok(Space { sender: self })
     }
 
-    /// The free part; where `enough` is known to be free, without a look at the
-    /// peer's cache line.
+    /// Whether sending may go on; where `enough` is known to be free, without a
+    /// look at the peer's cache line.
     #[inline]
-    fn space_for(&mut self, enough: usize) -> Result<Space<'_, M, W>, Error> {
+    fn check(&mut self, enough: usize) -> Result<(), Error> {
         self.check_open()?;
         if (self.side.available() as usize) < enough {
             self.side.look()?;
         }
-        self.check_peer()?;
-        Ok(Space { sender: self })
+        self.check_peer()
     }
 
     /// Waits until at least `want` bytes are free, and returns how many are.

@@ -43,13 +43,15 @@ impl Futex {
     }
 }
 
-/// The fewest looks on this machine, for this process; `None` if there is no other
-/// processor on which a peer could make progress meanwhile.
+/// The fewest looks on this machine, for this process; `None` if none are to be
+/// made: there is no other processor on which a peer could make progress
+/// meanwhile, or steps are counted.
 fn fewest() -> Option<u32> {
     static ANSWER: OnceLock<Option<u32>> = OnceLock::new();
     *ANSWER.get_or_init(|| {
         let bound = std::thread::available_parallelism().is_ok_and(|n| n.get() == 1);
         match (sys::processors(), bound) {
+            _ if steps::COUNTED => None,
             (..=1, _) => None,
             (_, true) => Some(FEWEST_BOUND),
             (_, false) => Some(FEWEST),
@@ -61,7 +63,7 @@ impl<A: InPlace> Wait<A> for Futex {
     const SLEEPS: bool = true;
 
     fn pause(&mut self, looks: u32) -> bool {
-        let Some(fewest) = fewest().filter(|_| !steps::COUNTED) else {
+        let Some(fewest) = fewest() else {
             return false;
         };
         if looks == 1 {

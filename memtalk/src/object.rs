@@ -233,9 +233,7 @@ impl Os for Place {
                 );
             }
         };
-        let data = file
-            .metadata()
-            .map_err(Error::system("examine the object"))?;
+        let data = metadata(&file)?;
         if !data.is_file() {
             return Err(Error::NotAnObject);
         }
@@ -266,10 +264,9 @@ impl Os for Place {
         let Some(found) = self.open()? else {
             return Ok(false);
         };
-        let identity = |file: &File| file.metadata().map(|data| (data.dev(), data.ino()));
-        let found = identity(&found.file).map_err(Error::system("examine the object"))?;
-        let ours = identity(&object.file).map_err(Error::system("examine the object"))?;
-        Ok(found == ours)
+        let identity =
+            |object: &Object| metadata(&object.file).map(|data| (data.dev(), data.ino()));
+        Ok(identity(&found)? == identity(object)?)
     }
 
     fn try_door(&mut self, object: &Object) -> Result<bool, Error> {
@@ -322,7 +319,7 @@ impl Os for Place {
 
     fn resize(&mut self, object: &Object) -> Result<(), Error> {
         // What a dead creator left may have other permissions than we want.
-        let data = metadata(object)?;
+        let data = metadata(&object.file)?;
         if data.uid() == shm::user() {
             let mode = Permissions::from_mode(self.mode.unwrap_or(0o600));
             let set = object.file.set_permissions(mode);
@@ -373,13 +370,13 @@ fn map(object: &Object, size: usize) -> Result<Mapping, Error> {
     Mapping::new(&object.file, size).map_err(Error::system("map the object"))
 }
 
-fn metadata(object: &Object) -> Result<Metadata, Error> {
-    let data = object.file.metadata();
+fn metadata(file: &File) -> Result<Metadata, Error> {
+    let data = file.metadata();
     data.map_err(Error::system("examine the object"))
 }
 
 fn size_of_object(object: &Object) -> Result<usize, Error> {
-    let data = metadata(object)?;
+    let data = metadata(&object.file)?;
     // More than an address space can hold is no page either.
     Ok(usize::try_from(data.len()).unwrap_or(usize::MAX))
 }

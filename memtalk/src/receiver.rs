@@ -97,15 +97,7 @@ impl Receiver {
 
     /// Receives what there is, and what comes at once, into the empty buffer.
     fn gather(&mut self) -> io::Result<()> {
-        let Buffer {
-            bytes,
-            filled,
-            used,
-        } = &mut self.buffer;
-        (*filled, *used) = (0, 0);
-        if bytes.len() < STAGE {
-            bytes.resize(STAGE, 0);
-        }
+        let (bytes, filled) = self.buffer.clear(STAGE);
         let mut looks = 0;
         while *filled < bytes.len() && looks < LOOKS && !self.end.at_end() {
             match self.end.receive(&mut bytes[*filled..]) {
@@ -159,15 +151,7 @@ impl BufRead for Receiver {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.buffer.rest().is_empty() {
             let there = self.end.wait().map_err(|e| self.talk.error(e))?;
-            let Buffer {
-                bytes,
-                filled,
-                used,
-            } = &mut self.buffer;
-            (*filled, *used) = (0, 0);
-            if bytes.len() < there {
-                bytes.resize(there, 0);
-            }
+            let (bytes, filled) = self.buffer.clear(there);
             *filled = self.end.receive(bytes).map_err(|e| self.talk.error(e))?;
         }
         Ok(self.buffer.rest())
@@ -179,6 +163,16 @@ impl BufRead for Receiver {
 }
 
 impl Buffer {
+    /// Forgets everything, and returns room for at least `len` bytes, and where to
+    /// note how many were received.
+    fn clear(&mut self, len: usize) -> (&mut [u8], &mut usize) {
+        if self.bytes.len() < len {
+            self.bytes.resize(len, 0);
+        }
+        (self.filled, self.used) = (0, 0);
+        (&mut self.bytes, &mut self.filled)
+    }
+
     fn rest(&self) -> &[u8] {
         &self.bytes[self.used..self.filled]
     }

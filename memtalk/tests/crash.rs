@@ -11,7 +11,7 @@ mod support;
 
 use std::process::Stdio;
 
-use support::{Object, Side, aftermath, eventually, noise};
+use support::{Object, Side, aftermath, eventually, noise, setting};
 
 /// More than a ring holds, so that senders have to wait.
 const STREAM: usize = 6000;
@@ -78,10 +78,9 @@ fn a_death_at_any_step_and_at_pairs_of_steps() {
     let [first, second] = steps;
     println!("died at each of {first} steps of the first, {second} of the second");
 
-    let pairs = std::env::var("PAIRS").ok();
-    let pairs: u32 = pairs.map_or(200, |pairs| pairs.parse().expect("PAIRS is a number"));
+    let pairs = setting("PAIRS", 200);
     let mut both = 0;
-    for pair in noise(8 * pairs as usize, 0).chunks_exact(8) {
+    for pair in noise(8 * pairs, 0).chunks_exact(8) {
         let (one, other) = pair.split_at(4);
         let step = |bytes: &[u8], steps| {
             1 + u32::from_le_bytes(bytes.try_into().expect("four bytes")) % steps

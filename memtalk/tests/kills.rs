@@ -6,10 +6,9 @@
 
 mod support;
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use support::{BOUND, Object, Side, aftermath, noise};
+use support::{BOUND, Object, aftermath, noise, setting};
 
 /// Takes some milliseconds to pass, about as long as starting does.
 const STREAM: usize = 1_000_000;
@@ -22,11 +21,7 @@ const SPAN: Duration = Duration::from_millis(12);
 fn talk(streams: &[Vec<u8>], victims: [bool; 2], delay: Duration) -> Option<Duration> {
     let _tried = aftermath::Tried((victims, delay));
     let object = Object::new();
-    let start = |number: usize| {
-        let mut side = Side::start(object.memtalk().stdin(Stdio::piped()));
-        side.write_in_background(streams[number].clone());
-        side
-    };
+    let start = |number: usize| object.side(&streams[number]);
     let began = Instant::now();
     let mut sides = vec![start(0), start(1)];
     while began.elapsed() < delay {
@@ -54,8 +49,7 @@ fn talk(streams: &[Vec<u8>], victims: [bool; 2], delay: Duration) -> Option<Dura
 
 #[test]
 fn kills_at_random_moments() {
-    let talks = std::env::var("KILLS").ok();
-    let talks: usize = talks.map_or(100, |talks| talks.parse().expect("KILLS is a number"));
+    let talks = setting("KILLS", 100);
     let streams: Vec<_> = (0..aftermath::MOST as u64)
         .map(|number| noise(STREAM, number))
         .collect();

@@ -32,15 +32,21 @@ fn contained(object: &Object) -> Side {
     Side::start(command.stdin(Stdio::piped()))
 }
 
+/// Two of them whose inputs stay open, of which one has said something.
+fn talking_apart(object: &Object) -> (Side, Side) {
+    let (mut one, mut other) = (contained(object), contained(object));
+    one.say(b"hello");
+    other.expect(b"hello");
+    (one, other)
+}
+
 #[test]
 fn a_talk_between_two_pid_namespaces() {
     if !may_unshare("--pid") {
         return;
     }
     let object = Object::new();
-    let (mut one, mut other) = (contained(&object), contained(&object));
-    one.say(b"hello");
-    other.expect(b"hello");
+    let (mut one, other) = talking_apart(&object);
     Side::start(object.memtalk().stdin(Stdio::null()))
         .finish()
         .assert_failed(5, "two processes already talk");
@@ -56,9 +62,7 @@ fn a_death_in_another_pid_namespace() {
         return;
     }
     let object = Object::new();
-    let (mut one, mut other) = (contained(&object), contained(&object));
-    one.say(b"hello");
-    other.expect(b"hello");
+    let (mut one, other) = talking_apart(&object);
     one.kill();
     other
         .finish_with_open_input()

@@ -14,15 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use memtalk::{Name, Options};
-use support::{BOUND, Object, Side, eventually, noise};
-
-/// A number from the environment.
-fn setting(name: &str, default: usize) -> usize {
-    match std::env::var(name) {
-        Ok(text) => text.parse().expect("a number"),
-        Err(_) => default,
-    }
-}
+use support::{BOUND, Object, Side, eventually, noise, setting};
 
 /// Bytes that the soak moves each way, all rounds together.
 fn bytes() -> usize {

@@ -5,15 +5,12 @@ use std::io;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use super::retry;
+use super::{retry, timespec};
 use crate::steps;
 
 /// Sleeps while `word` holds `seen`, until a wake-up, a signal, or for `timeout`.
 pub(crate) fn wait(word: &AtomicU32, seen: u32, timeout: Option<Duration>) {
-    let timeout = timeout.map(|timeout| libc::timespec {
-        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: timeout.subsec_nanos().into(),
-    });
+    let timeout = timeout.map(timespec);
     let timeout = timeout
         .as_ref()
         .map_or(std::ptr::null(), std::ptr::from_ref);

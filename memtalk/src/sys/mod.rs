@@ -33,6 +33,14 @@ fn retry<T: PartialEq + From<i8>>(mut call: impl FnMut() -> T) -> io::Result<T> 
     }
 }
 
+/// A time as the kernel takes it.
+fn timespec(time: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    }
+}
+
 /// The number of processors that are running, at least 1.
 pub(crate) fn processors() -> usize {
     // SAFETY: no pointers are involved.
@@ -46,10 +54,7 @@ pub(crate) fn processors() -> usize {
 /// includes the slack of the timer, so signals in a quick succession make it
 /// last for ever.
 pub(crate) fn nap(time: Duration) {
-    let time = libc::timespec {
-        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: time.subsec_nanos().into(),
-    };
+    let time = timespec(time);
     // SAFETY: a valid time, and no wish to know what was left of it.
     unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
 }

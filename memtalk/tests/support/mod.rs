@@ -128,6 +128,12 @@ fn remove_those_of_dead_tests() {
     }
 }
 
+/// A number from the environment, for tests that can also run at length.
+pub fn setting(name: &str, default: usize) -> usize {
+    let number = std::env::var(name).ok();
+    number.map_or(default, |number| number.parse().expect("a number"))
+}
+
 /// The binary.
 pub fn memtalk() -> Command {
     Command::new(env!("CARGO_BIN_EXE_memtalk"))
