@@ -2,8 +2,8 @@
 
 use crate::Error;
 use crate::atomics::{Atomics, InPlace};
-use crate::memory::{Byte, Memory};
-use crate::side::{Receiving, Side};
+use crate::memory::Memory;
+use crate::side::{Parts, Receiving, Side};
 use crate::wait::{Spin, Wait};
 use crate::word::State;
 
@@ -54,11 +54,26 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// [`Error::Ended`] after [`close`](Self::close) or [`fail`](Self::fail).
     #[inline]
     pub fn receive(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
-        self.check(self.side.piece(bytes.len()))?;
-        Ok(self.side.stream(bytes.len(), |at, parts| {
-            // SAFETY: parts of the slab that are available to us alone.
+        let len = bytes.len();
+        let mut copy = |at: usize, parts| {
+            // SAFETY: parts of the slab that are available to us alone, and no
+            // longer than what is left of `bytes`.
             unsafe { read::<M>(parts, &mut bytes[at..]) };
-        }))
+        };
+        if self.side.move_at_once(len, &mut copy) {
+            return Ok(len);
+        }
+        self.receive_in_pieces(len, copy)
+    }
+
+    #[inline(never)]
+    fn receive_in_pieces(
+        &mut self,
+        len: usize,
+        copy: impl FnMut(usize, Parts<M>),
+    ) -> Result<usize, Error> {
+        self.check(self.side.piece(len))?;
+        Ok(self.side.stream(len, copy))
     }
 
     /// The filled part of the slab, to be used in place and released. It is
@@ -195,15 +210,21 @@ impl<M: Memory, W: Wait<M::Atomics>> Filled<'_, M, W> {
 /// Copies all of `parts` to the start of `bytes`, which has room for it.
 ///
 /// # Safety
-/// The parts lie within a slab, and nobody else accesses them meanwhile.
+/// The parts lie within a slab, nobody else accesses them meanwhile, and `bytes`
+/// is as long as both together or longer.
 #[inline]
-unsafe fn read<M: Memory>(parts: [(*const Byte<M>, usize); 2], bytes: &mut [u8]) {
+unsafe fn read<M: Memory>(parts: Parts<M>, bytes: &mut [u8]) {
     let [(from, first), (start, second)] = parts;
-    let (head, tail) = bytes.split_at_mut(first);
+    // SAFETY: by contract.
+    let (head, tail) = unsafe { bytes.split_at_mut_unchecked(first) };
     // SAFETY: by contract.
     unsafe { M::Atomics::read(from, head) };
-    // SAFETY: by contract.
-    unsafe { M::Atomics::read(start, &mut tail[..second]) };
+    if second > 0 {
+        // SAFETY: by contract.
+        let tail = unsafe { tail.get_unchecked_mut(..second) };
+        // SAFETY: by contract.
+        unsafe { M::Atomics::read(start, tail) };
+    }
 }
 
 impl<M: Memory<Atomics: InPlace>, W: Wait<M::Atomics>> Filled<'_, M, W> {

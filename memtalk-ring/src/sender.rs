@@ -2,8 +2,8 @@
 
 use crate::Error;
 use crate::atomics::{Atomics, InPlace};
-use crate::memory::{Byte, Memory};
-use crate::side::{Sending, Side, THE_END};
+use crate::memory::Memory;
+use crate::side::{Parts, Sending, Side, THE_END};
 use crate::wait::{Spin, Wait};
 use crate::word::State;
 
@@ -53,11 +53,25 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     /// the page makes no sense, [`Error::Ended`] after [`end`](Self::end).
     #[inline]
     pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        self.check(self.side.piece(bytes.len()))?;
-        Ok(self.side.stream(bytes.len(), |at, parts| {
-            // SAFETY: parts of the slab that are available to us alone.
+        let copy = |at, parts| {
+            // SAFETY: parts of the slab that are available to us alone, and no
+            // longer than what is left of `bytes`.
             unsafe { write::<M>(parts, &bytes[at..]) };
-        }))
+        };
+        if self.side.move_at_once(bytes.len(), copy) {
+            return Ok(bytes.len());
+        }
+        self.send_in_pieces(bytes.len(), copy)
+    }
+
+    #[inline(never)]
+    fn send_in_pieces(
+        &mut self,
+        len: usize,
+        copy: impl FnMut(usize, Parts<M>),
+    ) -> Result<usize, Error> {
+        self.check(self.side.piece(len))?;
+        Ok(self.side.stream(len, copy))
     }
 
     /// The free part of the slab, to be filled in place and committed. It is
@@ -215,15 +229,21 @@ impl<M: Memory, W: Wait<M::Atomics>> Space<'_, M, W> {
 /// Fills `parts` with the first of `bytes`, which are enough.
 ///
 /// # Safety
-/// The parts lie within a slab, and nobody else accesses them meanwhile.
+/// The parts lie within a slab, nobody else accesses them meanwhile, and `bytes`
+/// is as long as both together or longer.
 #[inline]
-unsafe fn write<M: Memory>(parts: [(*const Byte<M>, usize); 2], bytes: &[u8]) {
+unsafe fn write<M: Memory>(parts: Parts<M>, bytes: &[u8]) {
     let [(to, first), (start, second)] = parts;
-    let (head, tail) = bytes.split_at(first);
+    // SAFETY: by contract.
+    let (head, tail) = unsafe { bytes.split_at_unchecked(first) };
     // SAFETY: by contract.
     unsafe { M::Atomics::write(to, head) };
-    // SAFETY: by contract.
-    unsafe { M::Atomics::write(start, &tail[..second]) };
+    if second > 0 {
+        // SAFETY: by contract.
+        let tail = unsafe { tail.get_unchecked(..second) };
+        // SAFETY: by contract.
+        unsafe { M::Atomics::write(start, tail) };
+    }
 }
 
 impl<M: Memory<Atomics: InPlace>, W: Wait<M::Atomics>> Space<'_, M, W> {

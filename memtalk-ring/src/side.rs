@@ -160,16 +160,22 @@ impl Role for Receiving {
 /// can copy at the same time, but not before so many bytes: fewer cost more
 /// publications than they save waiting. From 128 to 512 the throughput of a ring of
 /// a page is the same; a ring of 64 KiB moves half with pieces of 256 bytes.
-const SMALLEST_PIECE: usize = 256;
+const SMALLEST_PIECE: u32 = 256;
 
 /// Wanted by an end that waits for its peer's end only: more than any capacity.
 pub(crate) const THE_END: u32 = u32::MAX;
+
+/// Consecutive bytes of a ring in its slab, each part as its start and its length:
+/// up to the end of the slab, and on from its start.
+pub(crate) type Parts<M> = [(*const Byte<M>, usize); 2];
 
 /// One end of a ring: its own index, and what it knows of the peer.
 pub(crate) struct Side<R: Role, M: Memory, W> {
     memory: M,
     wait: W,
     capacity: Capacity,
+    /// The most bytes that are copied before they are published.
+    piece: u32,
     /// Our index, as last published.
     index: u32,
     /// Our own state, as last published.
@@ -193,6 +199,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
             memory,
             wait,
             capacity,
+            piece: SMALLEST_PIECE.max(capacity.bytes() / 8),
             index: 0,
             state: State::Open,
             // No index of 0 is refused, so the default is never used.
@@ -217,7 +224,23 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
     /// How much of `len` bytes is copied before it is published.
     #[inline]
     pub(crate) fn piece(&self, len: usize) -> usize {
-        len.min(SMALLEST_PIECE.max(self.capacity.bytes() as usize / 8))
+        len.min(self.piece as usize)
+    }
+
+    /// Moves over exactly `len` bytes, with `copy` as for [`stream`](Self::stream).
+    /// Does nothing and returns `false` if that takes more than one piece or a look
+    /// at the peer. Most small messages go this way, in few instructions.
+    #[inline]
+    pub(crate) fn move_at_once(&mut self, len: usize, copy: impl FnOnce(usize, Parts<M>)) -> bool {
+        let open = self.state == State::Open && self.peer == State::Open;
+        let len = match u32::try_from(len) {
+            Ok(len @ 1..) if open && len <= self.available.min(self.piece) => len,
+            _ => return false,
+        };
+        copy(0, self.parts(len));
+        self.advance_quietly(len);
+        self.notify();
+        true
     }
 
     /// Moves over up to `len` bytes piece by piece, each published as soon as
@@ -225,11 +248,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
     /// its two parts in the slab. Ends when nothing more is available, and returns
     /// how many bytes that made. The caller has looked, if it had to.
     #[inline]
-    pub(crate) fn stream(
-        &mut self,
-        len: usize,
-        mut copy: impl FnMut(usize, [(*const Byte<M>, usize); 2]),
-    ) -> usize {
+    pub(crate) fn stream(&mut self, len: usize, mut copy: impl FnMut(usize, Parts<M>)) -> usize {
         let mut done = 0;
         while done < len {
             let wanted = self.piece(len - done);
@@ -303,7 +322,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
     /// Where the first `len` available bytes lie: up to the end of the slab, and
     /// on from its start. `len` is at most [`available`](Self::available).
     #[inline]
-    pub(crate) fn parts(&self, len: u32) -> [(*const Byte<M>, usize); 2] {
+    pub(crate) fn parts(&self, len: u32) -> Parts<M> {
         let (first, second) = self.capacity.split(self.index, len);
         let slab = self.memory.slab();
         let slot = self.capacity.slot(self.index) as usize;
@@ -327,22 +346,22 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         debug_assert!(by <= self.available);
         self.index = self.capacity.advance(self.index, by);
         self.available -= by;
-        self.publish();
+        self.publish(State::Open);
     }
 
     /// Publishes that this end is over. Only the first end counts.
     pub(crate) fn end(&mut self, how: State) {
         if self.state == State::Open {
             self.state = how;
-            self.publish();
+            self.publish(how);
             self.notify();
         }
     }
 
     #[inline]
-    fn publish(&mut self) {
+    fn publish(&self, state: State) {
         let mine = R::mine(self.memory.header());
-        M::Atomics::store::<R::Publish>(&mine.index, encode(self.index, self.state));
+        M::Atomics::store::<R::Publish>(&mine.index, encode(self.index, state));
     }
 
     /// Wakes the peer if it sleeps and what it wants was published.

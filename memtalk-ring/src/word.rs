@@ -20,37 +20,30 @@ pub const CLOSED: u32 = 1 << 31;
 
 /// Whether an end still goes on, and how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub(crate) enum State {
     /// More may follow.
-    Open,
+    Open = 0,
     /// A sender's end of stream, or a receiver's confirmation of it.
-    Closed,
+    Closed = CLOSED,
     /// Gave up before the stream was complete.
-    Failed,
-}
-
-impl State {
-    const fn bits(self) -> u32 {
-        match self {
-            Self::Open => 0,
-            Self::Closed => CLOSED,
-            Self::Failed => FAILED,
-        }
-    }
+    Failed = FAILED,
 }
 
 /// Packs an index and a state into an index word.
 pub(crate) const fn encode(index: u32, state: State) -> u32 {
     debug_assert!(index & (CLOSED | FAILED) == 0);
-    index | state.bits()
+    index | state as u32
 }
 
 /// Takes an index word apart; `None` if it carries both flags, which no end
 /// ever writes. The index is not checked here: that takes the other index.
 pub(crate) const fn decode(word: u32) -> Option<(u32, State)> {
+    if word < FAILED {
+        return Some((word, State::Open));
+    }
     let index = word & !(CLOSED | FAILED);
     match word & (CLOSED | FAILED) {
-        0 => Some((index, State::Open)),
         CLOSED => Some((index, State::Closed)),
         FAILED => Some((index, State::Failed)),
         _ => None,
