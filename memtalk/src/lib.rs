@@ -77,6 +77,7 @@ mod error;
 mod futex;
 mod name;
 mod object;
+mod patience;
 #[cfg(feature = "cli")]
 mod pump;
 mod receiver;

@@ -41,13 +41,6 @@ fn timespec(time: Duration) -> libc::timespec {
     }
 }
 
-/// The number of processors that are running, at least 1.
-pub(crate) fn processors() -> usize {
-    // SAFETY: no pointers are involved.
-    let number = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
-    usize::try_from(number).unwrap_or(1)
-}
-
 /// Sleeps for at most `time`: a signal ends it early.
 ///
 /// The standard library's sleep goes on for what the kernel says is left. That
