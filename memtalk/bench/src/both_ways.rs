@@ -9,7 +9,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     let bytes = bench.settings.bytes / 2;
     let ours = [1, 16].map(|pages| Way::Memtalk { pages });
     let ways = peers::present(ours.into_iter().chain(peers::OTHERS));
-    carry::check(bench, &ways, Traffic::BothWays)?;
+    let (ways, notes) = carry::check(bench, ways, Traffic::BothWays)?;
     let input = bench.scratch.file(bytes)?;
     let samples = bench.rounds("both-ways", &ways, |way| {
         let time = carry::timed(bench, *way, Traffic::BothWays, input.path())?;
@@ -23,5 +23,6 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     let mut answer = Answer::new(title, Unit::GB_PER_S, peers::rows(&ways, samples));
     answer.judge_best(0, 0, Target::AtLeast(1.0));
     answer.judge_best(1, 0, Target::AtLeast(2.0));
+    answer.notes = notes;
     Ok(answer)
 }

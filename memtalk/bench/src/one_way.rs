@@ -32,7 +32,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     let bytes = bench.settings.bytes;
     let ours = [1, 16, 256].map(|pages| Way::Memtalk { pages });
     let ways = peers::present(ours.into_iter().chain(peers::OTHERS));
-    carry::check(bench, &ways, Traffic::OneWay)?;
+    let (ways, notes) = carry::check(bench, ways, Traffic::OneWay)?;
     let input = bench.scratch.file(bytes)?;
     let mut contestants: Vec<_> = ways.into_iter().map(Contestant::Through).collect();
     contestants.push(Contestant::OneCopy);
@@ -57,6 +57,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     answer.judge_best(1, 0, Target::AtLeast(4.0));
     answer.rows.extend(limit);
     answer.judge(2, 0, Some(LIMIT), Target::AtLeast(0.85));
+    answer.notes = notes;
     Ok(answer)
 }
 
