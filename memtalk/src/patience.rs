@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 /// Looks before giving way. A look takes some 40 ns, most of it the processor's
 /// pause instruction; all of these as long as a peer is busy with one piece.
-const LOOKS: u32 = 50;
+const LOOKS: u32 = 25;
 
 /// Fewest and most times to give way before sleeping.
 const FEWEST: u32 = 20;

@@ -65,9 +65,9 @@ impl Receiver {
     /// Waits for bytes and writes them once to a descriptor. Returns the number of
     /// bytes written; 0 at the end of the stream.
     ///
-    /// It writes straight from the shared memory: one copy, made by the kernel. To
-    /// a pipe or a socket from a ring of less than 64 KiB it receives first what
-    /// there is, up to 64 KiB.
+    /// From a ring of 12 KiB or more it writes straight from the shared memory: one
+    /// copy, made by the kernel. From a smaller one, and to a pipe or a socket from
+    /// one of less than 64 KiB, it receives first what there is, up to 64 KiB.
     ///
     /// A non-blocking descriptor is waited for.
     ///

@@ -55,9 +55,10 @@ impl Sender {
     /// Reads once from a descriptor and sends what came. Returns the number of
     /// bytes; 0 at the descriptor's end of file.
     ///
-    /// This waits for free space and reads straight into the shared memory: one
-    /// copy, made by the kernel. From a pipe or a socket into a ring of less than
-    /// 64 KiB it reads up to 64 KiB at once, and then sends them.
+    /// Through a ring of 12 KiB or more it reads straight into the shared memory,
+    /// once there is space: one copy, made by the kernel. Through a smaller one, and
+    /// from a pipe or a socket through one of less than 64 KiB, it reads up to 64 KiB
+    /// at once, and then sends them.
     ///
     /// A non-blocking descriptor is waited for.
     ///
