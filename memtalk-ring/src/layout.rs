@@ -1,6 +1,6 @@
 //! The page: which byte means what.
 //!
-//! Version 1. All words are 32 bits in the byte order of the machine, at the
+//! Version 2. All words are 32 bits in the byte order of the machine, at the
 //! same offsets on 32- and 64-bit machines. With `capacity` for the bytes in
 //! one slab:
 //!
@@ -11,12 +11,13 @@
 //! | 8 | 4 | layout version [`VERSION`] |
 //! | 12 | 4 | size of the page in bytes, a multiple of 64 |
 //! | 16 | 4 | `capacity`, in bytes: [`capacity_of`] the size |
-//! | 20 | 44 | zero |
-//! | 64 | 4 | seat of the first instance: 0 free, [`SEATED`] taken |
-//! | 68 | 4 | seat of the second instance |
-//! | 72 | 56 | zero |
-//! | 128 | 128 | ring struct of the first ring: the first instance sends |
-//! | 256 | `capacity` | slab of the first ring |
+//! | 20 | 12 | zero |
+//! | 32 | 4 | seat of the first instance: 0 free, [`SEATED`] taken |
+//! | 36 | 4 | seat of the second instance |
+//! | 40 | 24 | zero |
+//! | 64 | 128 | ring struct of the first ring: the first instance sends |
+//! | 192 | `capacity` | slab of the first ring |
+//! | 192 + `capacity` | 64 | zero |
 //! | 256 + `capacity` | 128 | ring struct of the second ring: the second instance sends |
 //! | 384 + `capacity` | `capacity` | slab of the second ring |
 //!
@@ -32,6 +33,12 @@
 //! The tail is the index of the next byte to be sent, the head that of the next
 //! byte to be received. Both start at 0, count to `2 * capacity - 1` and start
 //! over; index `i` is byte `i mod capacity` of the slab.
+//!
+//! Many processors fetch cache lines in pairs, 128 bytes at a multiple of 128. If
+//! both lines of a ring struct were one pair, each end would take the other's line
+//! along with its own: small messages through a ring of a page then take up to
+//! twice as long. So ring structs lie across two pairs. In a page whose size is a
+//! multiple of 4,096 both do, which is what the 64 bytes before the second are for.
 
 use core::mem::{align_of, offset_of, size_of};
 
@@ -47,7 +54,7 @@ pub const MAGIC: u32 = 0x7461_6C6B;
 pub const CLAIM: u32 = !MAGIC;
 
 /// The version of the layout and of the protocol.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A seat word: somebody sits here.
 pub const SEATED: u32 = 1;
@@ -75,7 +82,7 @@ pub struct RingHeader<A: Atomics> {
 }
 
 /// What never changes once the page is initialised.
-#[repr(C, align(64))]
+#[repr(C, align(32))]
 pub struct Identity<A: Atomics> {
     /// [`MAGIC`], written last.
     pub magic: A::Word,
@@ -90,14 +97,14 @@ pub struct Identity<A: Atomics> {
 }
 
 /// Who sits where.
-#[repr(C, align(64))]
+#[repr(C, align(32))]
 pub struct Seats<A: Atomics> {
     /// The first instance's seat and the second's: 0 or [`SEATED`].
     pub taken: [A::Word; 2],
 }
 
 /// The head of the page, before the first ring struct.
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Header<A: Atomics> {
     /// What the page is.
     pub identity: Identity<A>,
@@ -105,8 +112,11 @@ pub struct Header<A: Atomics> {
     pub seats: Seats<A>,
 }
 
+/// Unused bytes before the second ring struct.
+const GAP: usize = LINE;
+
 /// Bytes that a page needs beside its two slabs.
-pub const OVERHEAD: usize = size_of::<Header<Native>>() + 2 * size_of::<RingHeader<Native>>();
+pub const OVERHEAD: usize = size_of::<Header<Native>>() + 2 * size_of::<RingHeader<Native>>() + GAP;
 
 /// The smallest page: one cache line of slab each way.
 pub const MIN_SIZE: usize = OVERHEAD + 2 * LINE;
@@ -131,7 +141,8 @@ pub const fn capacity_of(size: usize) -> Option<u32> {
 
 /// Offset in bytes of the ring struct of ring `which` (0 or 1).
 pub(crate) const fn ring_offset(which: usize, capacity: u32) -> usize {
-    size_of::<Header<Native>>() + which * (size_of::<RingHeader<Native>>() + capacity as usize)
+    let first = size_of::<Header<Native>>();
+    first + which * (size_of::<RingHeader<Native>>() + capacity as usize + GAP)
 }
 
 /// Offset in bytes of the slab of ring `which` (0 or 1).
@@ -147,9 +158,9 @@ const _: () = {
     assert!(offset_of!(Identity<Native>, version) == 8);
     assert!(offset_of!(Identity<Native>, size) == 12);
     assert!(offset_of!(Identity<Native>, capacity) == 16);
-    assert!(offset_of!(Header<Native>, seats) == 64);
+    assert!(offset_of!(Header<Native>, seats) == 32);
     assert!(offset_of!(Seats<Native>, taken) == 0);
-    assert!(size_of::<Header<Native>>() == 128);
+    assert!(size_of::<Header<Native>>() == 64);
     assert!(offset_of!(RingHeader<Native>, sender) == 0);
     assert!(offset_of!(RingHeader<Native>, receiver) == 64);
     assert!(offset_of!(Line<Native>, index) == 0);
@@ -159,6 +170,8 @@ const _: () = {
     assert!(align_of::<RingHeader<Native>>() == LINE);
     assert!(OVERHEAD == 384);
     assert!(matches!(capacity_of(4096), Some(1856)));
+    assert!(ring_offset(0, 1856) == 64 && slab_offset(0, 1856) == 192);
+    assert!(ring_offset(1, 1856) == 256 + 1856 && slab_offset(1, 1856) == 384 + 1856);
     assert!(slab_offset(1, 1856) + 1856 == 4096);
     assert!(MAGIC != MAGIC.swap_bytes() && CLAIM != 0);
     // Everything fits, and stays aligned, at both ends of the range.
@@ -176,6 +189,10 @@ const _: () = {
             Some(capacity) => {
                 assert!(capacity <= crate::Capacity::MAX);
                 assert!(ring_offset(1, capacity).is_multiple_of(LINE));
+                assert!(
+                    !size.is_multiple_of(4096)
+                        || ring_offset(1, capacity) % (2 * LINE) == ring_offset(0, capacity)
+                );
                 assert!(slab_offset(1, capacity) + capacity as usize <= *size);
             }
             None => panic!(),

@@ -70,7 +70,7 @@ fn pages_of_another_layout_are_not_touched() {
     };
     let longer = [&page[..], &page[..]].concat();
     for (what, contents) in [
-        ("layout version 2", change(8, 2)),
+        ("layout version 1", change(8, 1)),
         (
             "the other byte order",
             change(0, 0x7461_6C6B_u32.swap_bytes()),

@@ -9,8 +9,8 @@ use support::{Object, noise};
 
 /// Words of a page of 4,096 bytes that mean something.
 const WORDS: [u64; 15] = [
-    0, 4, 8, 12, 16, 64, 68, // identity and seats
-    128, 132, 192, 196, // first ring
+    0, 4, 8, 12, 16, 32, 36, // identity and seats
+    64, 68, 128, 132, // first ring
     2112, 2116, 2176, 2180, // second ring
 ];
 

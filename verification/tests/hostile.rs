@@ -62,9 +62,9 @@ impl Drop for Fenced {
     }
 }
 
-/// Offsets by the layout of version 1.
-const FIRST_TAIL: usize = 128;
-const FIRST_HEAD: usize = 192;
+/// Offsets by the layout of version 2.
+const FIRST_TAIL: usize = 64;
+const FIRST_HEAD: usize = 128;
 
 fn word() -> impl Strategy<Value = u32> {
     let near = |at: u32| at.saturating_sub(3)..at + 3;

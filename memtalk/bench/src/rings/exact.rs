@@ -16,7 +16,10 @@ use crate::Result;
 #[derive(Clone)]
 pub(super) struct Exact(Arc<Ring>);
 
+/// As in a page of 4,096 bytes, the header lies across two pairs of cache lines.
+#[repr(C, align(128))]
 struct Ring {
+    before: [u8; 64],
     header: RingHeader<Native>,
     /// In cache lines, as in a page.
     slab: Box<[Block]>,
@@ -60,6 +63,7 @@ pub(super) fn pair(bytes: usize) -> Result<(Sender<Exact>, Receiver<Exact>)> {
     };
     let blocks = (0..bytes.div_ceil(64)).map(|_| Block(UnsafeCell::new([0; 64])));
     let ring = Exact(Arc::new(Ring {
+        before: [0; 64],
         header: RingHeader {
             sender: line(),
             receiver: line(),
