@@ -18,19 +18,23 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     let inputs = PAIRS.map(|pairs| bench.scratch.file(bytes / pairs));
     let inputs = inputs.into_iter().collect::<Result<Vec<_>>>()?;
     let mut contestants = Vec::new();
-    for &way in &ways {
-        contestants.extend((0..PAIRS.len()).map(|cell| (way, cell)));
+    for cell in 0..PAIRS.len() {
+        contestants.extend(ways.iter().map(|&way| (way, cell)));
     }
     let samples = bench.some_rounds("pairs", &contestants, |&(way, cell)| {
         let time = run(bench, way, PAIRS[cell], inputs[cell].path())?;
         Ok(gigabytes_per_second(bytes, time))
     })?;
 
-    let rows = ways.iter().zip(samples.chunks(PAIRS.len()));
-    let rows = rows.map(|(way, samples)| Row {
+    let rows = ways.iter().enumerate().map(|(which, way)| Row {
         name: way.to_string(),
         ours: way.is_ours(),
-        samples: samples.to_vec(),
+        samples: samples
+            .iter()
+            .skip(which)
+            .step_by(ways.len())
+            .cloned()
+            .collect(),
     });
     let title = format!(
         "N pairs at once, files to /dev/null, {} MiB in all",

@@ -42,9 +42,10 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
         return Ok(Answer::none(title, "this takes two processors"));
     };
     let bytes = bench.settings.bytes;
+    // The contestants of a cell right after each other: the machine changes meanwhile.
     let mut runs = Vec::new();
-    for contestant in CONTESTANTS {
-        runs.extend(CELLS.map(|cell| (contestant, cell)));
+    for cell in CELLS {
+        runs.extend(CONTESTANTS.iter().map(|contestant| (contestant, cell)));
     }
     let samples = bench.rounds("rings", &runs, |(contestant, (capacity, message))| {
         let race = Race {
@@ -56,12 +57,19 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
         Ok(gigabytes_per_second(race.message * race.count, time))
     })?;
 
-    let rows = CONTESTANTS.iter().zip(samples.chunks(CELLS.len()));
-    let rows = rows.map(|(contestant, samples)| Row {
-        name: contestant.name.into(),
-        ours: contestant.ours,
-        samples: samples.to_vec(),
-    });
+    let rows = CONTESTANTS
+        .iter()
+        .enumerate()
+        .map(|(which, contestant)| Row {
+            name: contestant.name.into(),
+            ours: contestant.ours,
+            samples: samples
+                .iter()
+                .skip(which)
+                .step_by(CONTESTANTS.len())
+                .cloned()
+                .collect(),
+        });
     let mut answer = Answer::new(title.into(), Unit::GB_PER_S, rows.collect());
     answer.cells = CELLS
         .map(|(capacity, message)| format!("{} B in {}", size(message), size(capacity)))
