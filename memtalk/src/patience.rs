@@ -31,12 +31,12 @@ const MOST: u32 = 400;
 /// Looks before sleeping, where giving way takes too long.
 const LOOKS_ONLY: u32 = 500;
 
-/// What waits may take on average: more than with thirty other talks in the way,
-/// less than a time slice.
-const TOO_LONG: Duration = Duration::from_micros(800);
+/// What waits may take on average, in nanoseconds: more than with thirty other
+/// talks in the way, less than a time slice.
+const TOO_LONG: u64 = 800_000;
 
 /// The average is over about as many waits as this.
-const WAITS: u32 = 64;
+const WAITS: u64 = 64;
 
 /// After so much time, giving way is tried again.
 const RESPITE: Duration = Duration::from_secs(1);
@@ -57,10 +57,10 @@ pub(crate) struct Patience {
     most: u32,
     /// Whether the last wait went to sleep.
     slept: bool,
-    /// What a wait takes on average, once it gives way.
-    average: Duration,
-    /// What this wait has taken so far, from when it began to give way.
-    took: Duration,
+    /// What a wait takes on average, once it gives way, in nanoseconds.
+    average: u64,
+    /// What this wait has taken so far, from when it began to give way, likewise.
+    took: u64,
     /// When this wait gave way last, or began to.
     last: Option<Instant>,
     /// Until when it does not give way at all.
@@ -72,8 +72,8 @@ impl Patience {
         Self {
             most: MOST,
             slept: false,
-            average: Duration::ZERO,
-            took: Duration::ZERO,
+            average: 0,
+            took: 0,
             last: None,
             respite: None,
         }
@@ -101,7 +101,8 @@ impl Patience {
     }
 
     pub(crate) fn gave_way(&mut self, now: Instant) {
-        self.took += now.duration_since(self.last.unwrap_or(now));
+        let turn = now.duration_since(self.last.unwrap_or(now));
+        self.took += u64::try_from(turn.as_nanos()).unwrap_or(TOO_LONG);
         self.last = Some(now);
     }
 
@@ -112,7 +113,7 @@ impl Patience {
             false => (self.most * 2).min(MOST),
         };
         self.average = self.average - self.average / WAITS + self.took / WAITS;
-        (self.slept, self.took, self.last) = (false, Duration::ZERO, None);
+        (self.slept, self.took, self.last) = (false, 0, None);
     }
 
     /// Looking again at once was not enough in this wait.
@@ -120,7 +121,7 @@ impl Patience {
         self.last = Some(now);
         if self.average > TOO_LONG {
             self.respite = Some(now + RESPITE);
-            self.average = Duration::ZERO;
+            self.average = 0;
         }
         self.respite = self.respite.filter(|until| now < *until);
     }
