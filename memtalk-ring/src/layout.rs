@@ -12,7 +12,7 @@
 //! | 12 | 4 | size of the page in bytes, a multiple of 64 |
 //! | 16 | 4 | `capacity`, in bytes: [`capacity_of`] the size |
 //! | 20 | 12 | zero |
-//! | 32 | 4 | seat of the first instance: 0 free, [`SEATED`] taken |
+//! | 32 | 4 | seat of the first instance: 0 free, [`SEATED`] taken, with [`OUTSIDE`] and [`SILENT`] where they apply |
 //! | 36 | 4 | seat of the second instance |
 //! | 40 | 24 | zero |
 //! | 64 | 128 | ring struct of the first ring: the first instance sends |
@@ -56,8 +56,16 @@ pub const CLAIM: u32 = !MAGIC;
 /// The version of the layout and of the protocol.
 pub const VERSION: u32 = 2;
 
-/// A seat word: somebody sits here.
+/// Bit 0 of a seat word: somebody sits here.
 pub const SEATED: u32 = 1;
+
+/// Bit 1 of a seat word: who sits here is outside the operating system that the
+/// other side runs on, a guest or a device. It holds none of that system's locks.
+pub const OUTSIDE: u32 = 2;
+
+/// Bit 2 of a seat word: who sits here wakes nobody. Whoever waits for it looks
+/// again after a while. It may set and clear this bit during the talk.
+pub const SILENT: u32 = 4;
 
 /// The alignment that a page needs, and the size of the cache lines that the
 /// two ends are kept apart by, in bytes.
@@ -99,7 +107,7 @@ pub struct Identity<A: Atomics> {
 /// Who sits where.
 #[repr(C, align(32))]
 pub struct Seats<A: Atomics> {
-    /// The first instance's seat and the second's: 0 or [`SEATED`].
+    /// The first instance's seat and the second's: 0, or [`SEATED`] and more.
     pub taken: [A::Word; 2],
 }
 

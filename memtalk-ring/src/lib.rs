@@ -109,7 +109,7 @@ pub use cursor::Capacity;
 pub use error::Error;
 pub use identity::PageError;
 pub use memory::Memory;
-pub use page::{Page, PageRing, Seat};
+pub use page::{Page, PageRing, Presence, Seat};
 pub use receiver::{Filled, Receiver};
 pub use region::{RawRegion, Region};
 pub use sender::{Sender, Space};

@@ -8,7 +8,9 @@ use core::sync::atomic::AtomicU32;
 use crate::atomics::Atomics;
 use crate::cursor::Capacity;
 use crate::identity::{PageError, Snapshot, write_words};
-use crate::layout::{Header, LINE, RingHeader, SEATED, capacity_of, ring_offset, slab_offset};
+use crate::layout::{
+    Header, LINE, OUTSIDE, RingHeader, SEATED, SILENT, capacity_of, ring_offset, slab_offset,
+};
 use crate::memory::Memory;
 use crate::order::site;
 use crate::region::Region;
@@ -42,6 +44,51 @@ impl Seat {
             Self::First => 0,
             Self::Second => 1,
         }
+    }
+}
+
+/// Who sits at a seat, as the page says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Presence {
+    /// It is outside the operating system that the other side runs on, and holds
+    /// none of its locks ([`OUTSIDE`]).
+    pub outside: bool,
+    /// It wakes nobody, for now ([`SILENT`]).
+    pub silent: bool,
+}
+
+impl Presence {
+    /// A process that sleeps, wakes, and holds its seat's lock.
+    pub const PROCESS: Self = Self {
+        outside: false,
+        silent: false,
+    };
+
+    /// A guest or a device that has nothing but the memory.
+    pub const DEVICE: Self = Self {
+        outside: true,
+        silent: true,
+    };
+
+    /// As a seat word.
+    #[must_use]
+    pub const fn word(self) -> u32 {
+        let outside = if self.outside { OUTSIDE } else { 0 };
+        let silent = if self.silent { SILENT } else { 0 };
+        SEATED | outside | silent
+    }
+
+    /// From a seat word; `None` if the seat is free, which is any word without
+    /// [`SEATED`].
+    #[must_use]
+    pub const fn from_word(word: u32) -> Option<Self> {
+        if word & SEATED == 0 {
+            return None;
+        }
+        Some(Self {
+            outside: word & OUTSIDE != 0,
+            silent: word & SILENT != 0,
+        })
     }
 }
 
@@ -106,15 +153,17 @@ impl<R: Region> Page<R> {
         &self.header().seats.taken[seat.index()]
     }
 
-    /// Marks a seat as taken.
-    pub fn take_seat(&self, seat: Seat) {
-        R::Atomics::store::<site::TakeSeat>(self.seat_word(seat), SEATED);
+    /// Marks a seat as taken. Again, with another presence: says what has changed
+    /// since.
+    pub fn take_seat(&self, seat: Seat, presence: Presence) {
+        R::Atomics::store::<site::TakeSeat>(self.seat_word(seat), presence.word());
     }
 
-    /// Whether a seat is taken, or was: the word outlives whoever sat there.
+    /// Who sits at a seat, or did: the word outlives whoever sat there. `None`
+    /// while it is free.
     #[must_use]
-    pub fn is_taken(&self, seat: Seat) -> bool {
-        R::Atomics::load::<site::LookAtSeat>(self.seat_word(seat)) != 0
+    pub fn presence(&self, seat: Seat) -> Option<Presence> {
+        Presence::from_word(R::Atomics::load::<site::LookAtSeat>(self.seat_word(seat)))
     }
 
     /// The ends of whoever sits at `seat`.

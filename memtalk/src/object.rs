@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use memtalk_ring::identity::Snapshot;
 use memtalk_ring::layout::{CLAIM, Header, MAX_SIZE, SEATED};
-use memtalk_ring::{Native, Page, PageError, Seat};
+use memtalk_ring::{Native, Page, PageError, Presence, Seat};
 
 use crate::seat::{Content, Os, Refusal, RemoveName, SitDown, Step};
 use crate::sys::lock::{self, Kind};
@@ -166,7 +166,7 @@ impl Seated {
     /// Waits until a peer sits at the other seat.
     pub(crate) fn wait_for_peer(&self, timeout: Option<Duration>) -> Result<(), Error> {
         let began = Instant::now();
-        while !self.page.is_taken(Seat::Second) {
+        while self.page.presence(Seat::Second).is_none() {
             let left = match timeout {
                 None => None,
                 Some(timeout) => match timeout.checked_sub(began.elapsed()) {
@@ -338,7 +338,7 @@ impl Os for Place {
     fn initialise(&mut self, object: &mut Object) -> Result<(), Error> {
         let mapping = map(object, self.size())?;
         let page = Page::initialise(mapping).map_err(Error::Foreign)?;
-        page.take_seat(Seat::First);
+        page.take_seat(Seat::First, Presence::PROCESS);
         object.page = Some(page);
         Ok(())
     }
