@@ -56,9 +56,11 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     pub fn receive(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
         let len = bytes.len();
         let mut copy = |at: usize, parts| {
+            // SAFETY: a place in `bytes`, at most its length.
+            let rest = unsafe { bytes.get_unchecked_mut(at..) };
             // SAFETY: parts of the slab that are available to us alone, and no
-            // longer than what is left of `bytes`.
-            unsafe { read::<M>(parts, &mut bytes[at..]) };
+            // longer than what is left.
+            unsafe { read::<M>(parts, rest) };
         };
         if self.side.move_at_once(len, &mut copy) {
             return Ok(len);

@@ -54,9 +54,11 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     #[inline]
     pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let copy = |at, parts| {
+            // SAFETY: a place in `bytes`, at most its length.
+            let rest = unsafe { bytes.get_unchecked(at..) };
             // SAFETY: parts of the slab that are available to us alone, and no
-            // longer than what is left of `bytes`.
-            unsafe { write::<M>(parts, &bytes[at..]) };
+            // longer than what is left.
+            unsafe { write::<M>(parts, rest) };
         };
         if self.side.move_at_once(bytes.len(), copy) {
             return Ok(bytes.len());
@@ -108,7 +110,8 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     pub fn wait(&mut self, want: usize) -> Result<usize, Error> {
         self.check_open()?;
         let capacity = self.side.capacity();
-        let want = u32::try_from(want).map_or(capacity, |want| want.clamp(1, capacity));
+        // Not `clamp`, which would panic if the capacity were 0.
+        let want = u32::try_from(want).map_or(capacity, |want| want.max(1).min(capacity));
         self.side.wait(want)?;
         self.check_peer()?;
         Ok(self.side.available() as usize)
