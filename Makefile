@@ -84,6 +84,7 @@ lint:
 	$(CARGO) clippy --locked --workspace --all-targets --features loom,shuttle,memtalk/crash-points -- -D warnings
 	$(CARGO) clippy --locked -p memtalk --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	sh verification/mutants.sh --dry-run
 
 # Beside what people would use instead, with targets: memtalk/bench/README.md.
 # ONLY= some questions, QUICK=1 to see that it works; charts go to target/bench.

@@ -2,6 +2,8 @@
 # Seeds one bug after another into a copy of the sources, and demands that a
 # test finds each. `make mutants`. Prints which test found it.
 #
+# With --dry-run it only shows that each still fits the sources (`make lint`).
+#
 # A mutant is a name, a file, and a sed script that changes it. The changed
 # sources must compile: a bug that the compiler finds proves nothing here.
 set -eu
@@ -11,6 +13,7 @@ copy=$root/target/mutants/src
 export CARGO_TARGET_DIR="$root/target/mutants/build"
 export RUST_BACKTRACE=0
 survivors=0
+dry_run=${1:-}
 
 # Runs the tests of a package; fails if one does, or if they hang.
 check() {
@@ -19,15 +22,18 @@ check() {
 
 mutant() {
     name=$1 file=$2 script=$3
+    if sed "$script" "$root/$file" | cmp -s - "$root/$file"; then
+        echo "$name: $file does not look as this script expects" >&2
+        exit 1
+    fi
+    if [ "$dry_run" ]; then
+        return
+    fi
     rm -rf "$copy"
     mkdir -p "$copy"
     (cd "$root" && cp -r Cargo.toml Cargo.lock memtalk memtalk-ring verification "$copy")
     cd "$copy"
     sed -i "$script" "$file"
-    if cmp -s "$file" "$root/$file"; then
-        echo "$name: $file does not look as this script expects" >&2
-        exit 1
-    fi
     if ! cargo test -q --locked --no-run --features loom --workspace >log 2>&1; then
         cat log >&2
         echo "$name: does not compile" >&2
@@ -54,7 +60,9 @@ side=memtalk-ring/src/side.rs
 mutant "capacity off by one" $side \
     's/Some(capacity.bytes() - used)/Some(capacity.bytes() + 1 - used)/'
 mutant "missing wake-up" $side \
-    's/^            self.wait.wake(&mine.index);/            let _ = \&mine.index;/'
+    's/^            self.wait.wake(.*);/            let _ = \&self.wait;/'
+mutant "no wake-up after a copy at once" $side \
+    '/^        self.notify();$/{N;s/.*\n        true$/        true/}'
 mutant "no wake-up after a copy in pieces" $side \
     's/^        if done > 0 {/        if done > 1 {/'
 mutant "wake-up only for more than was wanted" $side \
