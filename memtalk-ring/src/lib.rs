@@ -14,7 +14,8 @@
 //!   can of course send garbage, and it can stay silent for ever.
 //! - **No operating system.** No allocation, no `std`, no dependency; loads,
 //!   stores and fences of 32-bit words only, no read-modify-write. Sleeping and
-//!   waking are a trait, [`Wait`].
+//!   waking are a trait, [`Wait`]; ready-made are [`Spin`], [`Idle`], [`Event`] and
+//!   [`Doorbell`].
 //! - **Checked.** The protocol and its proof stand in one module, `side`; every
 //!   memory access and its reason in one table, [`order`]. The code is generic
 //!   over [`Atomics`], so that model checkers run exactly this code.
@@ -114,5 +115,7 @@ pub use receiver::{Filled, Receiver};
 pub use region::{RawRegion, Region};
 pub use sender::{Sender, Space};
 pub use side::Departure;
-pub use wait::{Spin, Wait};
+#[cfg(any(target_arch = "arm", target_arch = "aarch64", doc))]
+pub use wait::Event;
+pub use wait::{Doorbell, Idle, Spin, Wait};
 pub use word::{CLOSED, FAILED};

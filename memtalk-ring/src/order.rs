@@ -81,6 +81,8 @@ sites! {
         "\"I want this many\": ordered before the look that follows by AnnounceFence.";
     AnnounceFence: Fence SeqCst,
         "Half of the store-buffering pair: either the comparison before sleeping sees what the peer published, or the peer sees the announcement.";
+    Compare: Load Relaxed,
+        "Read after AnnounceFence, which orders it. Where the system compares (a futex), it does this.";
     Retract: Store Relaxed,
         "\"I am awake\": a peer that sees it late wakes once too often, which costs a system call and harms nothing.";
     PublishFence: Fence SeqCst,

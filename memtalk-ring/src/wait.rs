@@ -3,13 +3,35 @@
 //! The protocol is [`side`](crate::side)'s; this is the part that depends on
 //! where the ring runs: a futex in a process, a spin loop or an event
 //! instruction on bare metal, a modelled futex in a checker.
+//!
+//! Ready-made, and without an operating system:
+//!
+//! | | waits by | wakes by |
+//! |---|---|---|
+//! | [`Spin`] | looking again | nothing: nobody sleeps |
+//! | [`Idle`] | calling a closure, and looking again | nothing: nobody sleeps |
+//! | [`Event`] (Arm) | `wfe` | `sev` |
+//! | [`Doorbell`] | a closure, `wfi` for example | writing a device register |
+
+mod barrier;
+mod doorbell;
+#[cfg(any(target_arch = "arm", target_arch = "aarch64", doc))]
+mod event;
+mod idle;
+
+pub use doorbell::Doorbell;
+#[cfg(any(target_arch = "arm", target_arch = "aarch64", doc))]
+pub use event::Event;
+pub use idle::Idle;
 
 use crate::atomics::Atomics;
 
 /// A way to wait for a word to change.
 ///
-/// Both ends of a ring must agree: if one end sleeps, its peer must be able to
-/// wake it ([`SLEEPS`](Self::SLEEPS) on both).
+/// Both ends of a ring must agree: either neither sleeps, or what one does to
+/// wake ends the other's sleep ([`SLEEPS`](Self::SLEEPS) is the same on both). So
+/// [`Spin`] and [`Idle`] go with each other, [`Event`] goes with `Event`, and
+/// [`Doorbell`] with a `Doorbell` that raises the interrupt the other waits for.
 pub trait Wait<A: Atomics> {
     /// Whether ends that use this sleep, and wake sleepers. Where it is `false`,
     /// publishing costs no fence and no look at the peer's announcement.

@@ -1,0 +1,101 @@
+//! Waking by an interrupt, through a device register.
+//!
+//! # No wake-up is lost
+//! To sleep, an end compares the word, and calls the closure if it has not
+//! changed. To wake, its peer writes to the register after the new word is visible.
+//! So if the comparison found the old word, the doorbell rings after the
+//! comparison: while the closure waits, or before it has begun to. The second is
+//! why an interrupt that is pending must end the closure's wait at once, and why
+//! nobody may take it away in between.
+
+use core::ptr::NonNull;
+
+use super::{Wait, barrier};
+use crate::atomics::Atomics;
+use crate::order::site;
+
+/// Wakes by writing a value to a device register (a mailbox, a software interrupt,
+/// the doorbell of a virtual machine), and sleeps by calling a closure, usually a
+/// wait for the interrupt that the peer's doorbell raises.
+///
+/// What the closure must keep to:
+/// - A doorbell that has rung since the closure last returned ends its wait at
+///   once, even if it rang before this call. With `wfi` this means: the interrupt
+///   is enabled, so that it wakes the core, but masked, so that it stays pending.
+///   A handler that takes it must leave a mark, and the closure looks at the mark
+///   and waits with interrupts masked in between.
+/// - It takes the interrupt (or the mark) away after it has waited, never before.
+/// - It may return early. The end looks again, and calls it again.
+///
+/// Ends that wait for the same interrupt do so one at a time, in one thread of
+/// execution: they would take it away from each other. The two ends of a seat, used
+/// in turn by one main loop, are fine.
+///
+/// ```no_run
+/// use core::ptr::{NonNull, with_exposed_provenance_mut};
+/// use memtalk_ring::{Doorbell, Page, RawRegion, Seat};
+///
+/// # fn wait_for_interrupt() {}
+/// # fn clear_pending() {}
+/// # fn talk(page: &Page<RawRegion>) -> Option<()> {
+/// let peers_mailbox = NonNull::new(with_exposed_provenance_mut(0x4005_0000))?;
+/// let sleep = || {
+///     wait_for_interrupt();
+///     clear_pending();
+/// };
+/// // SAFETY: the manual says that writing 1 there interrupts the other core.
+/// let wait = unsafe { Doorbell::new(peers_mailbox, 1, sleep) };
+/// // SAFETY: the page is fresh, and this core is alone at its seat.
+/// let (sender, receiver) = unsafe { page.ends(Seat::First, wait) };
+/// # Some(())
+/// # }
+/// ```
+#[derive(Clone, Copy)]
+pub struct Doorbell<S> {
+    register: NonNull<u32>,
+    value: u32,
+    sleep: S,
+}
+
+impl<S: FnMut()> Doorbell<S> {
+    /// Wakes by writing `value` to `register`, and sleeps by calling `sleep`.
+    ///
+    /// # Safety
+    /// As long as the value (or a clone of it) is in use, `register` may be written
+    /// to with a volatile access, at any time and from any thread of execution that
+    /// uses an end.
+    #[must_use]
+    pub const unsafe fn new(register: NonNull<u32>, value: u32, sleep: S) -> Self {
+        Self {
+            register,
+            value,
+            sleep,
+        }
+    }
+}
+
+impl<A: Atomics, S: FnMut()> Wait<A> for Doorbell<S> {
+    const SLEEPS: bool = true;
+
+    #[inline]
+    fn pause(&mut self, _looks: u32) -> bool {
+        false
+    }
+
+    #[inline]
+    fn sleep(&mut self, word: &A::Word, seen: u32) {
+        if A::load::<site::Compare>(word) == seen {
+            (self.sleep)();
+        }
+    }
+
+    #[inline]
+    fn wake(&self, _word: &A::Word) {
+        barrier::before_signal();
+        // SAFETY: whoever called `new` has promised it.
+        unsafe { self.register.write_volatile(self.value) };
+    }
+}
+
+// SAFETY: whoever called `new` has promised that any thread may write there.
+unsafe impl<S: Send> Send for Doorbell<S> {}
