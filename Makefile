@@ -19,6 +19,7 @@ demo: $(MEMTALK)
 # All tests that need nothing but a Rust toolchain.
 test:
 	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked -p memtalk-ring --all-features
 	$(CRASH)
 
 # Deaths before every step of either process, and before many pairs of steps.
@@ -83,7 +84,9 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets --features loom,shuttle,memtalk/crash-points -- -D warnings
 	$(CARGO) clippy --locked -p memtalk --no-default-features -- -D warnings
+	$(CARGO) clippy --locked -p memtalk-ring --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk-ring --no-deps --all-features
 	sh verification/mutants.sh --dry-run
 
 # Beside what people would use instead, with targets: memtalk/bench/README.md.

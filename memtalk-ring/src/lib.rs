@@ -12,10 +12,10 @@
 //! - **The peer is not trusted.** Whatever it writes into the shared memory, an
 //!   end returns bytes or an [`Error`]: no panic, no access out of bounds. It
 //!   can of course send garbage, and it can stay silent for ever.
-//! - **No operating system.** No allocation, no `std`, no dependency; loads,
-//!   stores and fences of 32-bit words only, no read-modify-write. Sleeping and
-//!   waking are a trait, [`Wait`]; ready-made are [`Spin`], [`Idle`], [`Event`] and
-//!   [`Doorbell`].
+//! - **No operating system.** No allocation, no `std`, and no dependency unless a
+//!   feature asks for it; loads, stores and fences of 32-bit words only, no
+//!   read-modify-write. Sleeping and waking are a trait, [`Wait`]; ready-made are
+//!   [`Spin`], [`Idle`], [`Event`] and [`Doorbell`].
 //! - **Checked.** The protocol and its proof stand in one module, `side`; every
 //!   memory access and its reason in one table, [`order`]. The code is generic
 //!   over [`Atomics`], so that model checkers run exactly this code.
@@ -86,6 +86,11 @@
 //! assert_eq!(&bytes, b"xxx");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Features
+//! Off by default:
+//! - `embedded-io`: the blocking traits of embedded-io 0.7 for both ends, and
+//!   `Buffered`, a receiver with a private buffer, which is a `BufRead`.
 
 #![no_std]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -94,6 +99,8 @@ pub mod atomics;
 mod cursor;
 mod error;
 pub mod identity;
+#[cfg(feature = "embedded-io")]
+mod io;
 pub mod layout;
 mod memory;
 pub mod order;
@@ -109,6 +116,8 @@ pub use atomics::{Atomics, InPlace, Native};
 pub use cursor::Capacity;
 pub use error::Error;
 pub use identity::PageError;
+#[cfg(feature = "embedded-io")]
+pub use io::Buffered;
 pub use memory::Memory;
 pub use page::{Page, PageRing, Presence, Seat};
 pub use receiver::{Filled, Receiver};

@@ -13,12 +13,16 @@ use memtalk_ring::{Native, Page, RawRegion, Receiver, Seat, Sender, Wait};
 #[repr(align(64))]
 struct Memory([u8; 4096]);
 
-/// A page that lives for ever.
-pub(crate) fn fresh_page() -> Page<RawRegion> {
+/// Memory that lives for ever.
+pub(crate) fn fresh_memory() -> RawRegion {
     let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096]))));
     // SAFETY: it lives for ever, and nobody else knows of it.
-    let region = unsafe { RawRegion::new(memory.cast(), 4096) };
-    Page::initialise(region).unwrap()
+    unsafe { RawRegion::new(memory.cast(), 4096) }
+}
+
+/// A page that lives for ever.
+pub(crate) fn fresh_page() -> Page<RawRegion> {
+    Page::initialise(fresh_memory()).unwrap()
 }
 
 /// Runs `test` in a thread of its own; fails if it panics or takes a minute.

@@ -1,0 +1,88 @@
+//! The blocking traits of embedded-io for the two ends.
+//!
+//! # Contract
+//! - `read` and `write` wait, in the way of the end's [`Wait`], until at least one
+//!   byte can be moved, and then move what can be without waiting again.
+//! - `read` returns 0 at the end of the stream and for an empty buffer; `write`
+//!   for an empty buffer only.
+//! - `read_ready` and `write_ready` are true if the next call returns at once: with
+//!   bytes, the end of the stream, or an error. They report no error themselves.
+//! - `flush` has nothing to wait for: the peer can see all that `write` returned
+//!   for. That it has arrived is for [`Sender::wait_delivered`] to say.
+//! - A dropped end has given up, here as well: a stream is complete only after
+//!   [`Sender::end`], and confirmed only by [`Receiver::close`].
+
+mod buffered;
+
+pub use buffered::Buffered;
+
+use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write, WriteReady};
+
+use crate::memory::Memory;
+use crate::wait::Wait;
+use crate::{Error, Receiver, Sender};
+
+impl embedded_io::Error for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::PeerFailed => ErrorKind::ConnectionReset,
+            Self::Corrupt => ErrorKind::InvalidData,
+            Self::Ended => ErrorKind::BrokenPipe,
+            // No trait's function returns it.
+            Self::NotAtEnd => ErrorKind::Other,
+        }
+    }
+}
+
+impl<M: Memory, W: Wait<M::Atomics>> ErrorType for Receiver<M, W> {
+    type Error = Error;
+}
+
+impl<M: Memory, W: Wait<M::Atomics>> Read for Receiver<M, W> {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let there = self.receive(buf)?;
+        if there > 0 || self.wait()? == 0 {
+            return Ok(there);
+        }
+        self.receive(buf)
+    }
+}
+
+impl<M: Memory, W: Wait<M::Atomics>> ReadReady for Receiver<M, W> {
+    fn read_ready(&mut self) -> Result<bool, Error> {
+        let waits = self.filled().is_ok_and(|filled| filled.is_empty());
+        Ok(!waits || self.at_end())
+    }
+}
+
+impl<M: Memory, W: Wait<M::Atomics>> ErrorType for Sender<M, W> {
+    type Error = Error;
+}
+
+impl<M: Memory, W: Wait<M::Atomics>> Write for Sender<M, W> {
+    fn write(&mut self, buf: &[u8]) -> Result<usize, Error> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let sent = self.send(buf)?;
+        if sent > 0 {
+            return Ok(sent);
+        }
+        self.wait(1)?;
+        self.send(buf)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl<M: Memory, W: Wait<M::Atomics>> WriteReady for Sender<M, W> {
+    fn write_ready(&mut self) -> Result<bool, Error> {
+        let waits = self.space().is_ok_and(|space| space.is_empty());
+        Ok(!waits)
+    }
+}

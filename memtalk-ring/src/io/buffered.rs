@@ -1,0 +1,130 @@
+//! A receiver with a private buffer.
+
+use embedded_io::{BufRead, ErrorType, Read, ReadReady};
+
+use crate::memory::Memory;
+use crate::wait::{Spin, Wait};
+use crate::{Error, Receiver};
+
+/// A [`Receiver`] with a private buffer, which it can lend as a slice.
+///
+/// A `BufRead` lends its bytes as a `&[u8]`. A receiver must not lend the ring's
+/// own: a peer that keeps to no protocol may write there at any time, and bytes
+/// behind a reference must not change. So the bytes are copied out of reach first.
+///
+/// Bytes in the buffer are received but not read, and dropping this gives up on
+/// them. [`close`](Self::close) confirms the stream when all were read.
+///
+/// ```
+/// # use core::ptr::NonNull;
+/// # use memtalk_ring::{Buffered, Page, RawRegion, Seat, Spin};
+/// use embedded_io::{BufRead, Write};
+/// # #[repr(align(64))]
+/// # struct Memory([u8; 4096]);
+/// # let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096])))).cast();
+/// # let region = unsafe { RawRegion::new(memory, 4096) };
+/// # let page = Page::initialise(region)?;
+/// # let (mut sender, _) = unsafe { page.ends(Seat::First, Spin) };
+/// # let (_, receiver) = unsafe { page.ends(Seat::Second, Spin) };
+///
+/// sender.write_all(b"GET /")?;
+/// sender.end();
+///
+/// let mut buffer = [0; 64];
+/// let mut buffered = Buffered::new(receiver, &mut buffer);
+/// assert_eq!(buffered.fill_buf()?, b"GET /");
+/// buffered.consume(5);
+/// assert_eq!(buffered.fill_buf()?, b"", "the end of the stream");
+/// buffered.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Buffered<'b, M: Memory, W: Wait<M::Atomics> = Spin> {
+    receiver: Receiver<M, W>,
+    /// Not empty.
+    buffer: &'b mut [u8],
+    /// What was received and not read: from `start` up to `end`, at most the length
+    /// of `buffer`.
+    start: usize,
+    end: usize,
+}
+
+impl<'b, M: Memory, W: Wait<M::Atomics>> Buffered<'b, M, W> {
+    /// Reads from `receiver` through `buffer`. A buffer of no bytes does not compile:
+    /// it could not tell a byte that is there from the end of the stream.
+    #[must_use]
+    pub fn new<const N: usize>(receiver: Receiver<M, W>, buffer: &'b mut [u8; N]) -> Self {
+        const { assert!(N > 0, "the buffer must hold a byte") };
+        Self {
+            receiver,
+            buffer,
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// Confirms the stream, as [`Receiver::close`] does.
+    ///
+    /// # Errors
+    /// [`Error::NotAtEnd`] if bytes in the buffer are not read; otherwise as for
+    /// [`Receiver::close`].
+    pub fn close(&mut self) -> Result<(), Error> {
+        if !self.unread().is_empty() {
+            return Err(Error::NotAtEnd);
+        }
+        self.receiver.close()
+    }
+
+    /// The receiver, and the bytes that were received and not read.
+    pub fn into_parts(self) -> (Receiver<M, W>, &'b [u8]) {
+        let unread = self.buffer.get(self.start..self.end);
+        (self.receiver, unread.unwrap_or_default())
+    }
+
+    fn unread(&self) -> &[u8] {
+        let unread = self.buffer.get(self.start..self.end);
+        unread.unwrap_or_default()
+    }
+}
+
+impl<M: Memory, W: Wait<M::Atomics>> ErrorType for Buffered<'_, M, W> {
+    type Error = Error;
+}
+
+impl<M: Memory, W: Wait<M::Atomics>> Read for Buffered<'_, M, W> {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        if self.unread().is_empty() && buf.len() >= self.buffer.len() {
+            return self.receiver.read(buf);
+        }
+        let mut read = 0;
+        for (to, from) in buf.iter_mut().zip(self.fill_buf()?) {
+            *to = *from;
+            read += 1;
+        }
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl<M: Memory, W: Wait<M::Atomics>> ReadReady for Buffered<'_, M, W> {
+    fn read_ready(&mut self) -> Result<bool, Error> {
+        Ok(!self.unread().is_empty() || self.receiver.read_ready()?)
+    }
+}
+
+impl<M: Memory, W: Wait<M::Atomics>> BufRead for Buffered<'_, M, W> {
+    fn fill_buf(&mut self) -> Result<&[u8], Error> {
+        if self.unread().is_empty() {
+            let received = self.receiver.read(self.buffer)?;
+            (self.start, self.end) = (0, received);
+        }
+        Ok(self.unread())
+    }
+
+    /// Consumes all that was lent if that is less than `amt`.
+    fn consume(&mut self, amt: usize) {
+        self.start = self.start.saturating_add(amt).min(self.end);
+    }
+}
