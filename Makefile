@@ -19,7 +19,7 @@ demo: $(MEMTALK)
 # All tests that need nothing but a Rust toolchain.
 test:
 	$(CARGO) test --locked --workspace
-	$(CARGO) test --locked -p memtalk-ring --all-features
+	$(CARGO) test --locked -p memtalk-ring --features embedded-io
 	$(CRASH)
 
 # Deaths before every step of either process, and before many pairs of steps.

@@ -2,6 +2,7 @@
 
 /// Why an end of a ring cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Error {
     /// The peer gave up or died: the stream is incomplete. A receiver has

@@ -13,6 +13,7 @@ use crate::order::site;
 
 /// Why memory is not a page that we can talk through. Nothing was written to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PageError {
     /// Its size is not a multiple of 64 in the range of a page, or its address

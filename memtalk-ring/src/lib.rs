@@ -91,6 +91,8 @@
 //! Off by default:
 //! - `embedded-io`: the blocking traits of embedded-io 0.7 for both ends, and
 //!   `Buffered`, a receiver with a private buffer, which is a `BufRead`.
+//! - `defmt`: `defmt::Format` for [`Error`], [`PageError`], [`Seat`], [`Presence`]
+//!   and [`Departure`].
 
 #![no_std]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

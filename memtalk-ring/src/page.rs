@@ -20,6 +20,7 @@ use crate::{Receiver, Sender};
 
 /// One of the two places in a talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Seat {
     /// The instance that created the page; it sends on the first ring.
     First,
@@ -49,6 +50,7 @@ impl Seat {
 
 /// Who sits at a seat, as the page says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Presence {
     /// It is outside the operating system that the other side runs on, and holds
     /// none of its locks ([`OUTSIDE`]).

@@ -435,6 +435,7 @@ fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -> Optio
 
 /// How a peer went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Departure {
     /// It closed both its ends: both streams are complete.
     Complete,
