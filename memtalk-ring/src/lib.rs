@@ -87,6 +87,70 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A page in a `static`, between a main loop and an interrupt handler:
+//!
+//! ```
+//! use core::cell::UnsafeCell;
+//! use core::ptr::NonNull;
+//! use memtalk_ring::{Page, PageRing, RawRegion, Receiver, Seat, Sender, Spin};
+//!
+//! type Ring = PageRing<RawRegion>;
+//! type Ends = (Sender<Ring>, Receiver<Ring>);
+//!
+//! #[repr(C, align(64))]
+//! struct Memory(UnsafeCell<[u8; 1024]>);
+//! // SAFETY: it is used through one page only, and that takes care of it.
+//! unsafe impl Sync for Memory {}
+//!
+//! static MEMORY: Memory = Memory(UnsafeCell::new([0; 1024]));
+//!
+//! /// The handler's ends: `main`'s until the interrupt is enabled, then the handler's.
+//! struct Handed(UnsafeCell<Option<Ends>>);
+//! // SAFETY: so it is never used by two at once.
+//! unsafe impl Sync for Handed {}
+//!
+//! static HANDED: Handed = Handed(UnsafeCell::new(None));
+//!
+//! /// A byte has come in, and one can go out.
+//! fn uart_interrupt() {
+//!     // SAFETY: it is ours now, and this handler does not interrupt itself.
+//!     let handed = unsafe { &mut *HANDED.0.get() };
+//!     let Some((sender, receiver)) = handed else { return };
+//!     // A handler never waits: if the ring is full, the byte is lost.
+//!     let _ = sender.send(&[read_register()]);
+//!     let mut byte = [0];
+//!     if receiver.receive(&mut byte) == Ok(1) {
+//!         write_register(byte[0]);
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn core::error::Error>> {
+//!     // SAFETY: it lives for ever, and nobody else uses it.
+//!     let region = unsafe { RawRegion::new(NonNull::from(&MEMORY).cast(), 1024) };
+//!     let page = Page::initialise(region)?;
+//!     // SAFETY: the page is fresh, and each seat is taken once.
+//!     let (mut sender, mut receiver) = unsafe { page.ends(Seat::First, Spin) };
+//!     // SAFETY: as above.
+//!     let ends = unsafe { page.ends(Seat::Second, Spin) };
+//!     // SAFETY: the interrupt is not enabled yet.
+//!     unsafe { *HANDED.0.get() = Some(ends) };
+//!     enable_interrupt();
+//!
+//!     assert_eq!(sender.send(b"hello")?, 5);
+//!     # uart_interrupt();
+//!     let mut byte = [0];
+//!     receiver.wait()?;
+//!     assert_eq!(receiver.receive(&mut byte)?, 1);
+//!     Ok(())
+//! }
+//! # fn enable_interrupt() {}
+//! # fn read_register() -> u8 { b'x' }
+//! # fn write_register(byte: u8) { assert_eq!(byte, b'h') }
+//! ```
+//!
+//! On Arm, with [`Event`] in place of `Spin` at both seats, the main loop sleeps
+//! while it waits.
+//!
 //! # Features
 //! Off by default:
 //! - `embedded-io`: the blocking traits of embedded-io 0.7 for both ends, and
