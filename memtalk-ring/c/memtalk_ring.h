@@ -1,0 +1,304 @@
+/*
+ * memtalk's ring for C: a byte stream each way between two parties that share
+ * memory. Both ends, without a heap and without an operating system.
+ *
+ * Generated from the sources of memtalk-ring-c: change them, then run
+ * BLESS=1 cargo test -p memtalk-ring-c --test header
+ *
+ * A page holds two rings. One party initialises it, the other attaches to it; each
+ * takes its seat and opens the two ends of that seat:
+ *
+ *     static memtalk_page page;
+ *     static memtalk_sender sender;
+ *     static memtalk_receiver receiver;
+ *
+ *     while (memtalk_page_attach(&page, memory, size) != 0)
+ *         ; // until the other side has initialised it
+ *     memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);
+ *     memtalk_page_take_seat(&page, MEMTALK_SECOND, MEMTALK_OUTSIDE | MEMTALK_SILENT);
+ *
+ * Results. Functions return a number that is 0 or more, or an error: a negative
+ * number of memtalk_error. After an error from an end, other than
+ * MEMTALK_ERROR_BAD_ARGUMENT and MEMTALK_ERROR_NOT_AT_END, that end will not work
+ * again.
+ *
+ * Waiting. No function waits: each returns at once, and wakes nobody. Look again
+ * when it suits you: in the main loop, on a timer, when the other side interrupts.
+ *
+ * The other side may write anything into the page at any time. An end returns bytes
+ * or an error then, and never touches memory but its page's and yours. (That side
+ * can of course send garbage, or stay silent for ever.)
+ *
+ * Up to you, since no function can check it:
+ * - `memory` is readable and writable as long as the page and its ends are in use,
+ *   coherent with what the other side sees, and you touch it only through them.
+ * - A pointer to a memtalk_page, memtalk_sender or memtalk_receiver is NULL or
+ *   points to one of those. Let it be zero before it is opened (static, or
+ *   `= {0}`): then its use is an error instead of undefined. Do not copy an open
+ *   one.
+ * - `bytes` points to `len` bytes, none of them in the page.
+ * - One call at a time for each page and each end. The two ends of a seat may be
+ *   used by different threads or cores, or by an interrupt handler and the program
+ *   that it interrupts.
+ */
+
+
+#ifndef MEMTALK_RING_H
+#define MEMTALK_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// The alignment in bytes that a page needs.
+#define MEMTALK_ALIGNMENT 64
+
+// The size in bytes of the smallest page.
+#define MEMTALK_MIN_SIZE 512
+
+// The size in bytes of the largest page.
+#define MEMTALK_MAX_SIZE 1073741824
+
+// The seat of who initialises the page.
+#define MEMTALK_FIRST 0
+
+// The seat of who joins.
+#define MEMTALK_SECOND 1
+
+// In a seat word: somebody sits here. Always part of it, unless the seat is free.
+#define MEMTALK_SEATED 1
+
+// In a seat word: who sits here is outside the operating system that the other
+// side runs on, or holds none of its locks: a device, a guest, or a program that
+// does not use memtalk's own library.
+#define MEMTALK_OUTSIDE 2
+
+// In a seat word: who sits here wakes nobody, so that the other side looks again
+// by itself. Always so for who uses this interface.
+#define MEMTALK_SILENT 4
+
+// Why a call did not do what it should. Functions return these as negative
+// numbers; 0 and more mean success.
+enum memtalk_error
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // A pointer is NULL or not aligned, a number out of its range, or a flag
+  // missing or unknown. Nothing was done.
+  MEMTALK_ERROR_BAD_ARGUMENT = -1,
+  // The page or the end was never opened, or not successfully. Nothing was done.
+  MEMTALK_ERROR_NOT_OPEN = -2,
+  // The ends of this seat were opened through this page before.
+  MEMTALK_ERROR_ALREADY_OPEN = -3,
+  // The memory cannot hold a page: its size is not a multiple of 64 from
+  // MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE, or its address not one of 64.
+  MEMTALK_ERROR_BAD_MEMORY = -10,
+  // Somebody began to initialise the page and has not finished, or died over
+  // it: try again for a while.
+  MEMTALK_ERROR_UNFINISHED = -11,
+  // The page is from a machine of the other byte order.
+  MEMTALK_ERROR_BYTE_ORDER = -12,
+  // The memory does not carry the magic number. If it is all zero, nobody has
+  // begun to initialise it yet; otherwise it is somebody else's.
+  MEMTALK_ERROR_NOT_A_PAGE = -13,
+  // The page has another version of the layout.
+  MEMTALK_ERROR_VERSION = -14,
+  // The page says that it has another size than was passed.
+  MEMTALK_ERROR_SIZE = -15,
+  // The other side gave up or died: the stream is incomplete. A receiver has
+  // received all that was sent before.
+  MEMTALK_ERROR_PEER_FAILED = -20,
+  // The shared memory was overwritten: the other side's words cannot be. The
+  // stream is incomplete, and what was received last may be garbage.
+  MEMTALK_ERROR_CORRUPT = -21,
+  // This end is over: it was ended, closed or failed before.
+  MEMTALK_ERROR_ENDED = -22,
+  // The stream cannot be confirmed: its end was not reached.
+  MEMTALK_ERROR_NOT_AT_END = -23,
+  // A cause that this version of the interface has no number for.
+  MEMTALK_ERROR_OTHER = -30,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum memtalk_error memtalk_error;
+#else
+typedef int32_t memtalk_error;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// A page that was initialised or attached to. Yours to allocate, not to look into.
+typedef struct memtalk_page {
+  uint64_t opaque[6];
+} memtalk_page;
+
+// The end that sends. Yours to allocate, not to look into.
+typedef struct memtalk_sender {
+  uint64_t opaque[10];
+} memtalk_sender;
+
+// The end that receives. Yours to allocate, not to look into.
+typedef struct memtalk_receiver {
+  uint64_t opaque[10];
+} memtalk_receiver;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// What an error says in English, in a few words and without a full stop.
+//
+// Returns a constant string for any number, never NULL.
+const char *memtalk_error_text(int32_t error);
+
+// Makes a page of `size` bytes at `memory`, whatever they held before, and both
+// seats free. Nobody else may be using the memory.
+//
+// `memory` is a multiple of MEMTALK_ALIGNMENT, `size` a multiple of 64 from
+// MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE. Each ring holds half of what remains of
+// `size` after 384 bytes, rounded down to a multiple of 64. The other side may
+// attach as soon as this returns; take your seat before, if it expects you there.
+//
+// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_BAD_MEMORY: then nothing
+// was written to `memory`, and `page` is not open.
+int32_t memtalk_page_initialise(struct memtalk_page *page,
+                                void *memory,
+                                size_t size);
+
+// Attaches to the page of `size` bytes at `memory`, which the other side has
+// initialised or is about to.
+//
+// The size of the page is read once; what the other side makes of it later
+// changes nothing.
+//
+// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_BAD_MEMORY,
+// MEMTALK_ERROR_UNFINISHED, MEMTALK_ERROR_BYTE_ORDER, MEMTALK_ERROR_NOT_A_PAGE,
+// MEMTALK_ERROR_VERSION, MEMTALK_ERROR_SIZE: then `page` is not open. Nothing is
+// written to `memory`, so it does no harm to try again until the page is there.
+int32_t memtalk_page_attach(struct memtalk_page *page, void *memory, size_t size);
+
+// Who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND), or sat there: nobody
+// clears the word. The other side may take its seat at any time.
+//
+// Returns 0 while the seat is free, otherwise MEMTALK_SEATED with MEMTALK_OUTSIDE
+// and MEMTALK_SILENT where they apply; or MEMTALK_ERROR_BAD_ARGUMENT,
+// MEMTALK_ERROR_NOT_OPEN.
+int32_t memtalk_page_seat(struct memtalk_page *page, uint32_t seat);
+
+// Takes `seat` (MEMTALK_FIRST or MEMTALK_SECOND): the other side sees that you are
+// there, and may send at once.
+//
+// `flags` is MEMTALK_SILENT, since nothing here wakes a sleeper, and
+// MEMTALK_OUTSIDE unless you hold the lock of the seat as memtalk's own library
+// does. MEMTALK_SEATED may be part of it.
+//
+// It is for you and the other side to agree on who takes which seat; this does not
+// look whether it is free.
+//
+// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
+int32_t memtalk_page_take_seat(struct memtalk_page *page,
+                               uint32_t seat,
+                               uint32_t flags);
+
+// Opens the ends of who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND): `sender`
+// sends to the other side, `receiver` receives from it. Both streams are at their
+// start.
+//
+// Only once for each seat of a page that was initialised: not again through
+// another `memtalk_page` on the same memory, nor after a restart, which is not
+// detected. An end that was opened before through another page is overwritten, and
+// its other side not told.
+//
+// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN,
+// MEMTALK_ERROR_ALREADY_OPEN: then no end was touched.
+int32_t memtalk_page_open(struct memtalk_page *page,
+                          uint32_t seat,
+                          struct memtalk_sender *sender,
+                          struct memtalk_receiver *receiver);
+
+// How many bytes the ring holds when it is full, at most 536,870,912.
+//
+// Returns the number, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
+int32_t memtalk_sender_capacity(struct memtalk_sender *sender);
+
+// Sends as many of the `len` bytes at `bytes` as fit into the ring. The other side
+// may receive the first of them before this returns.
+//
+// `bytes` may be NULL if `len` is 0; `len` is at most PTRDIFF_MAX.
+//
+// Returns how many bytes were sent, from 0 (the ring is full) to `len`; or
+// MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN, MEMTALK_ERROR_PEER_FAILED if
+// the receiver has stopped, MEMTALK_ERROR_CORRUPT, or MEMTALK_ERROR_ENDED after
+// memtalk_sender_end and memtalk_sender_fail.
+int32_t memtalk_sender_send(struct memtalk_sender *sender,
+                            const void *bytes,
+                            size_t len);
+
+// Marks the end of the stream: no byte follows. The other side still receives what
+// was sent, and then sees the end. Receiving goes on as before.
+//
+// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN, or
+// MEMTALK_ERROR_ENDED if it was ended or failed before.
+int32_t memtalk_sender_end(struct memtalk_sender *sender);
+
+// Gives up: the other side receives what was sent, and then
+// MEMTALK_ERROR_PEER_FAILED instead of the end of the stream. Does nothing if the
+// stream was ended or failed before.
+//
+// Call this on every way out without memtalk_sender_end, or the other side waits
+// for ever.
+//
+// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
+int32_t memtalk_sender_fail(struct memtalk_sender *sender);
+
+// Whether the other side has confirmed the whole stream, up to and including its
+// end. It does so at a time of its own choice after memtalk_sender_end.
+//
+// Returns 1 if so, 0 if not yet; or MEMTALK_ERROR_BAD_ARGUMENT,
+// MEMTALK_ERROR_NOT_OPEN, MEMTALK_ERROR_PEER_FAILED if the receiver stopped before
+// that, MEMTALK_ERROR_CORRUPT, or MEMTALK_ERROR_ENDED after memtalk_sender_fail.
+int32_t memtalk_sender_delivered(struct memtalk_sender *sender);
+
+// Receives as many bytes as are there, at most `len`, into the memory at `bytes`.
+// The other side may send more while this runs, and fill again what it has freed.
+//
+// `bytes` may be NULL if `len` is 0; `len` is at most PTRDIFF_MAX.
+//
+// Returns how many bytes were received, from 0 (nothing is there now, or for good:
+// memtalk_receiver_at_end tells) to `len`; or MEMTALK_ERROR_BAD_ARGUMENT,
+// MEMTALK_ERROR_NOT_OPEN, MEMTALK_ERROR_PEER_FAILED if the sender gave up and all
+// that it sent was received, MEMTALK_ERROR_CORRUPT, or MEMTALK_ERROR_ENDED after
+// memtalk_receiver_close and memtalk_receiver_fail.
+int32_t memtalk_receiver_receive(struct memtalk_receiver *receiver,
+                                 void *bytes,
+                                 size_t len);
+
+// Whether the stream has ended and all of it was received, as far as the last
+// memtalk_receiver_receive has seen: so look after one that returned 0.
+//
+// Returns 1 if so, otherwise 0; or MEMTALK_ERROR_BAD_ARGUMENT,
+// MEMTALK_ERROR_NOT_OPEN.
+int32_t memtalk_receiver_at_end(struct memtalk_receiver *receiver);
+
+// Confirms the stream at its end: the other side knows then that all of it arrived.
+// So call this when the bytes are where they should be, not when they are merely
+// received.
+//
+// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN,
+// MEMTALK_ERROR_NOT_AT_END if memtalk_receiver_at_end is not so (nothing is
+// confirmed), or MEMTALK_ERROR_ENDED if it was closed or failed before.
+int32_t memtalk_receiver_close(struct memtalk_receiver *receiver);
+
+// Gives up: the other side gets MEMTALK_ERROR_PEER_FAILED, and no confirmation.
+// Does nothing if the stream was closed or failed before.
+//
+// Call this on every way out without memtalk_receiver_close, or the other side
+// waits for ever.
+//
+// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
+int32_t memtalk_receiver_fail(struct memtalk_receiver *receiver);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MEMTALK_RING_H */

@@ -1,0 +1,136 @@
+//! What can go wrong, as numbers.
+
+use core::ffi::{CStr, c_char};
+
+use memtalk_ring::{Error, PageError};
+
+/// Why a call did not do what it should. Functions return these as negative
+/// numbers; 0 and more mean success.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum memtalk_error {
+    /// A pointer is NULL or not aligned, a number out of its range, or a flag
+    /// missing or unknown. Nothing was done.
+    BadArgument = -1,
+    /// The page or the end was never opened, or not successfully. Nothing was done.
+    NotOpen = -2,
+    /// The ends of this seat were opened through this page before.
+    AlreadyOpen = -3,
+    /// The memory cannot hold a page: its size is not a multiple of 64 from
+    /// MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE, or its address not one of 64.
+    BadMemory = -10,
+    /// Somebody began to initialise the page and has not finished, or died over
+    /// it: try again for a while.
+    Unfinished = -11,
+    /// The page is from a machine of the other byte order.
+    ByteOrder = -12,
+    /// The memory does not carry the magic number. If it is all zero, nobody has
+    /// begun to initialise it yet; otherwise it is somebody else's.
+    NotAPage = -13,
+    /// The page has another version of the layout.
+    Version = -14,
+    /// The page says that it has another size than was passed.
+    Size = -15,
+    /// The other side gave up or died: the stream is incomplete. A receiver has
+    /// received all that was sent before.
+    PeerFailed = -20,
+    /// The shared memory was overwritten: the other side's words cannot be. The
+    /// stream is incomplete, and what was received last may be garbage.
+    Corrupt = -21,
+    /// This end is over: it was ended, closed or failed before.
+    Ended = -22,
+    /// The stream cannot be confirmed: its end was not reached.
+    NotAtEnd = -23,
+    /// A cause that this version of the interface has no number for.
+    Other = -30,
+}
+
+/// What an error says in English, in a few words and without a full stop.
+///
+/// Returns a constant string for any number, never NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn memtalk_error_text(error: i32) -> *const c_char {
+    ALL.iter()
+        .find(|(known, _)| *known as i32 == error)
+        .map_or(
+            if error < 0 {
+                c"unknown error"
+            } else {
+                c"success"
+            },
+            |(_, text)| *text,
+        )
+        .as_ptr()
+}
+
+const ALL: [(memtalk_error, &CStr); 14] = {
+    use memtalk_error::*;
+    [
+        (BadArgument, c"an argument is out of range"),
+        (NotOpen, c"the page or the end was never opened"),
+        (AlreadyOpen, c"the ends of this seat are open already"),
+        (BadMemory, c"the memory cannot hold a page"),
+        (Unfinished, c"the page was never fully initialised"),
+        (
+            ByteOrder,
+            c"the page is from a machine of the other byte order",
+        ),
+        (
+            NotAPage,
+            c"the memory does not carry memtalk's magic number",
+        ),
+        (Version, c"the page has another layout version"),
+        (Size, c"the page says that it has another size"),
+        (
+            PeerFailed,
+            c"the peer gave up before the stream was complete",
+        ),
+        (
+            Corrupt,
+            c"the shared memory was overwritten: its indices cannot be",
+        ),
+        (Ended, c"this end of the stream is over"),
+        (NotAtEnd, c"the end of the stream was not reached"),
+        (Other, c"unknown error"),
+    ]
+};
+
+impl From<Error> for memtalk_error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::PeerFailed => Self::PeerFailed,
+            Error::Corrupt => Self::Corrupt,
+            Error::Ended => Self::Ended,
+            Error::NotAtEnd => Self::NotAtEnd,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl From<PageError> for memtalk_error {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::BadMemory(_) => Self::BadMemory,
+            PageError::Unfinished => Self::Unfinished,
+            PageError::ByteOrder => Self::ByteOrder,
+            PageError::NotAPage => Self::NotAPage,
+            PageError::Version(_) => Self::Version,
+            PageError::Size(_) => Self::Size,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What a function returns in C: `run`'s number, or its error.
+pub(crate) fn code(run: impl FnOnce() -> Result<u32, memtalk_error>) -> i32 {
+    match run() {
+        // At most 2²⁹: a capacity, a flag, a word of flags.
+        Ok(number) => number.try_into().unwrap_or(i32::MAX),
+        Err(error) => error as i32,
+    }
+}
+
+/// A number of bytes that went through a ring, which is at most 2²⁹ at once.
+pub(crate) fn count(bytes: usize) -> u32 {
+    bytes.try_into().unwrap_or(u32::MAX)
+}

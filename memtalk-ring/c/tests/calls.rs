@@ -1,0 +1,352 @@
+//! The functions as C calls them: what is wrong is an error, never more.
+
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "each call is one, on the same pointers"
+)]
+
+use core::ffi::CStr;
+use core::ptr::{null, null_mut};
+
+use memtalk_ring_c::*;
+
+const SIZE: usize = 4096;
+
+#[repr(align(64))]
+struct Memory([u8; SIZE]);
+
+/// As C's static variables are.
+fn zeroed<T>() -> T {
+    // SAFETY: used for integers and arrays of integers only.
+    unsafe { core::mem::zeroed() }
+}
+
+/// A talk with both ends of both seats.
+struct Talk {
+    memory: Box<Memory>,
+    page: memtalk_page,
+    ends: [(memtalk_sender, memtalk_receiver); 2],
+}
+
+impl Talk {
+    fn new() -> Box<Self> {
+        let mut talk = Box::new(Self {
+            memory: Box::new(Memory([0xA5; SIZE])),
+            page: zeroed(),
+            ends: zeroed(),
+        });
+        let memory = talk.memory.0.as_mut_ptr().cast();
+        // SAFETY: fresh memory that lives as long as the talk.
+        let made = unsafe { memtalk_page_initialise(&mut talk.page, memory, SIZE) };
+        assert_eq!(made, 0);
+        for seat in [MEMTALK_FIRST, MEMTALK_SECOND] {
+            let (sender, receiver) = &mut talk.ends[seat as usize];
+            // SAFETY: once for each seat.
+            let opened = unsafe { memtalk_page_open(&mut talk.page, seat, sender, receiver) };
+            assert_eq!(opened, 0);
+        }
+        talk
+    }
+
+    /// The first seat's sender and the second's receiver.
+    fn there(&mut self) -> (*mut memtalk_sender, *mut memtalk_receiver) {
+        let [first, second] = &mut self.ends;
+        (&raw mut first.0, &raw mut second.1)
+    }
+}
+
+fn is(error: memtalk_error, result: i32) {
+    assert_eq!(result, error as i32);
+}
+
+#[test]
+fn a_stream_is_sent_ended_and_confirmed() {
+    let mut talk = Talk::new();
+    let (sender, receiver) = talk.there();
+    let mut bytes = [0_u8; 2000];
+    // SAFETY: pointers to what lives longer.
+    unsafe {
+        assert_eq!(memtalk_sender_capacity(sender), 1856);
+        assert_eq!(
+            memtalk_sender_send(sender, bytes.as_ptr().cast(), 2000),
+            1856
+        );
+        assert_eq!(memtalk_sender_send(sender, bytes.as_ptr().cast(), 2000), 0);
+        assert_eq!(
+            memtalk_receiver_receive(receiver, bytes.as_mut_ptr().cast(), 1),
+            1
+        );
+        assert_eq!(memtalk_sender_send(sender, c"x".as_ptr().cast(), 1), 1);
+        assert_eq!(
+            memtalk_receiver_receive(receiver, bytes.as_mut_ptr().cast(), 2000),
+            1856
+        );
+        assert_eq!(bytes[1855], b'x');
+        is(memtalk_error::NotAtEnd, memtalk_receiver_close(receiver));
+        assert_eq!(memtalk_sender_end(sender), 0);
+        assert_eq!(memtalk_sender_delivered(sender), 0);
+        assert_eq!(memtalk_receiver_at_end(receiver), 0);
+        assert_eq!(memtalk_receiver_receive(receiver, null_mut(), 0), 0);
+        assert_eq!(
+            memtalk_receiver_receive(receiver, bytes.as_mut_ptr().cast(), 1),
+            0
+        );
+        assert_eq!(memtalk_receiver_at_end(receiver), 1);
+        assert_eq!(memtalk_receiver_close(receiver), 0);
+        assert_eq!(memtalk_sender_delivered(sender), 1);
+    }
+}
+
+#[test]
+fn an_end_that_is_over_says_so() {
+    let mut talk = Talk::new();
+    let (sender, receiver) = talk.there();
+    let mut byte = 0_u8;
+    // SAFETY: pointers to what lives longer.
+    unsafe {
+        assert_eq!(memtalk_sender_end(sender), 0);
+        is(memtalk_error::Ended, memtalk_sender_end(sender));
+        is(
+            memtalk_error::Ended,
+            memtalk_sender_send(sender, c"x".as_ptr().cast(), 1),
+        );
+        assert_eq!(memtalk_sender_fail(sender), 0, "too late to fail");
+        assert_eq!(
+            memtalk_receiver_receive(receiver, (&raw mut byte).cast(), 1),
+            0
+        );
+        assert_eq!(memtalk_receiver_close(receiver), 0);
+        is(memtalk_error::Ended, memtalk_receiver_close(receiver));
+        is(
+            memtalk_error::Ended,
+            memtalk_receiver_receive(receiver, (&raw mut byte).cast(), 1),
+        );
+        assert_eq!(memtalk_receiver_fail(receiver), 0, "too late to fail");
+        assert_eq!(memtalk_sender_delivered(sender), 1);
+    }
+}
+
+#[test]
+fn giving_up_is_told() {
+    let mut talk = Talk::new();
+    let (sender, receiver) = talk.there();
+    let mut byte = 0_u8;
+    // SAFETY: pointers to what lives longer.
+    unsafe {
+        assert_eq!(memtalk_sender_send(sender, c"x".as_ptr().cast(), 1), 1);
+        assert_eq!(memtalk_sender_fail(sender), 0);
+        assert_eq!(
+            memtalk_receiver_receive(receiver, (&raw mut byte).cast(), 1),
+            1
+        );
+        is(
+            memtalk_error::PeerFailed,
+            memtalk_receiver_receive(receiver, (&raw mut byte).cast(), 1),
+        );
+    }
+
+    let mut talk = Talk::new();
+    let (sender, receiver) = talk.there();
+    // SAFETY: pointers to what lives longer.
+    unsafe {
+        assert_eq!(memtalk_receiver_fail(receiver), 0);
+        // Where there is room for the byte, sending does not look at the other side.
+        memtalk_sender_send(sender, c"x".as_ptr().cast(), 1);
+        is(memtalk_error::PeerFailed, memtalk_sender_delivered(sender));
+        is(
+            memtalk_error::PeerFailed,
+            memtalk_sender_send(sender, c"x".as_ptr().cast(), 1),
+        );
+    }
+}
+
+#[test]
+fn an_overwritten_page_is_an_error() {
+    let mut talk = Talk::new();
+    let (sender, receiver) = talk.there();
+    let mut byte = 0_u8;
+    talk.memory.0[64..192].fill(0x77);
+    // SAFETY: pointers to what lives longer.
+    unsafe {
+        is(
+            memtalk_error::Corrupt,
+            memtalk_receiver_receive(receiver, (&raw mut byte).cast(), 1),
+        );
+        is(memtalk_error::Corrupt, memtalk_sender_delivered(sender));
+    }
+}
+
+#[test]
+fn bad_arguments_are_errors() {
+    use memtalk_error::BadArgument;
+    let mut talk = Talk::new();
+    let page = &raw mut talk.page;
+    let memory = talk.memory.0.as_mut_ptr();
+    let (sender, receiver) = talk.there();
+    let mut byte = 0_u8;
+    let byte = (&raw mut byte).cast();
+    // SAFETY: what is checked is never followed.
+    unsafe {
+        is(
+            BadArgument,
+            memtalk_page_attach(null_mut(), memory.cast(), SIZE),
+        );
+        is(
+            BadArgument,
+            memtalk_page_attach(page.byte_add(1), memory.cast(), SIZE),
+        );
+        is(
+            BadArgument,
+            memtalk_page_open(null_mut(), 0, sender, receiver),
+        );
+        is(BadArgument, memtalk_page_open(page, 2, sender, receiver));
+        is(
+            BadArgument,
+            memtalk_page_open(page, 0, null_mut(), receiver),
+        );
+        is(BadArgument, memtalk_page_open(page, 0, sender, null_mut()));
+        is(
+            BadArgument,
+            memtalk_page_open(page, 0, sender, receiver.byte_add(2)),
+        );
+        is(BadArgument, memtalk_page_seat(page, u32::MAX));
+        is(BadArgument, memtalk_page_take_seat(page, 2, MEMTALK_SILENT));
+        is(
+            BadArgument,
+            memtalk_page_take_seat(page, 0, MEMTALK_OUTSIDE),
+        );
+        is(
+            BadArgument,
+            memtalk_page_take_seat(page, 0, MEMTALK_SILENT | 8),
+        );
+        assert_eq!(memtalk_page_seat(page, 0), 0, "nothing was done");
+        is(BadArgument, memtalk_sender_send(null_mut(), byte, 1));
+        is(BadArgument, memtalk_sender_send(sender, null(), 1));
+        is(BadArgument, memtalk_sender_send(sender, byte, usize::MAX));
+        is(BadArgument, memtalk_receiver_receive(null_mut(), byte, 1));
+        is(
+            BadArgument,
+            memtalk_receiver_receive(receiver, null_mut(), 1),
+        );
+        is(
+            BadArgument,
+            memtalk_receiver_receive(receiver, byte, usize::MAX),
+        );
+        is(BadArgument, memtalk_sender_end(null_mut()));
+        is(BadArgument, memtalk_sender_fail(null_mut()));
+        is(BadArgument, memtalk_sender_delivered(null_mut()));
+        is(BadArgument, memtalk_sender_capacity(null_mut()));
+        is(BadArgument, memtalk_receiver_at_end(null_mut()));
+        is(BadArgument, memtalk_receiver_close(null_mut()));
+        is(BadArgument, memtalk_receiver_fail(null_mut()));
+        assert_eq!(memtalk_sender_send(sender, byte, 1), 1, "it still works");
+        is(BadArgument, memtalk_page_attach(page, null_mut(), SIZE));
+        is(memtalk_error::NotOpen, memtalk_page_seat(page, 0));
+    }
+}
+
+#[test]
+fn what_was_never_opened_is_an_error() {
+    use memtalk_error::NotOpen;
+    let (mut page, mut sender, mut receiver) = zeroed();
+    let mut byte = 0_u8;
+    let byte = (&raw mut byte).cast();
+    // SAFETY: zero, as they may be.
+    unsafe {
+        is(
+            NotOpen,
+            memtalk_page_open(&mut page, 0, &mut sender, &mut receiver),
+        );
+        is(NotOpen, memtalk_page_seat(&mut page, 0));
+        is(
+            NotOpen,
+            memtalk_page_take_seat(&mut page, 0, MEMTALK_SILENT),
+        );
+        is(NotOpen, memtalk_sender_send(&mut sender, byte, 1));
+        is(NotOpen, memtalk_sender_end(&mut sender));
+        is(NotOpen, memtalk_sender_fail(&mut sender));
+        is(NotOpen, memtalk_sender_delivered(&mut sender));
+        is(NotOpen, memtalk_sender_capacity(&mut sender));
+        is(NotOpen, memtalk_receiver_receive(&mut receiver, byte, 1));
+        is(NotOpen, memtalk_receiver_at_end(&mut receiver));
+        is(NotOpen, memtalk_receiver_close(&mut receiver));
+        is(NotOpen, memtalk_receiver_fail(&mut receiver));
+    }
+}
+
+#[test]
+fn the_ends_of_a_seat_are_opened_once() {
+    let mut talk = Talk::new();
+    let page = &raw mut talk.page;
+    let (sender, receiver) = talk.there();
+    // SAFETY: refused.
+    let again = unsafe { memtalk_page_open(page, MEMTALK_FIRST, sender, receiver) };
+    is(memtalk_error::AlreadyOpen, again);
+    // SAFETY: the end from before.
+    assert_eq!(unsafe { memtalk_sender_capacity(sender) }, 1856);
+}
+
+#[test]
+fn seats_are_taken_and_seen() {
+    let mut talk = Talk::new();
+    let page = &raw mut talk.page;
+    let flags = MEMTALK_OUTSIDE | MEMTALK_SILENT;
+    // SAFETY: the page lives longer.
+    unsafe {
+        assert_eq!(memtalk_page_seat(page, MEMTALK_SECOND), 0);
+        assert_eq!(memtalk_page_take_seat(page, MEMTALK_SECOND, flags), 0);
+        assert_eq!(memtalk_page_seat(page, MEMTALK_SECOND), 7);
+        assert_eq!(memtalk_page_seat(page, MEMTALK_FIRST), 0);
+    }
+}
+
+#[test]
+fn memory_that_is_no_page_is_told_apart() {
+    use memtalk_error::*;
+    let mut memory = Box::new(Memory([0; SIZE]));
+    let mut page = zeroed();
+    let base = memory.0.as_mut_ptr();
+    let mut attach = |offset: usize, size: usize| {
+        // SAFETY: within the memory.
+        unsafe { memtalk_page_attach(&mut page, base.add(offset).cast(), size) }
+    };
+    let word = |at: usize, to: u32| {
+        // SAFETY: within the memory.
+        unsafe { base.add(at).cast::<u32>().write(to) }
+    };
+    is(BadMemory, attach(0, 448));
+    is(BadMemory, attach(0, 4095));
+    is(BadMemory, attach(32, 1024));
+    is(BadMemory, attach(0, MEMTALK_MAX_SIZE + 64));
+    is(NotAPage, attach(0, SIZE));
+    word(4, memtalk_ring::layout::CLAIM);
+    is(Unfinished, attach(0, SIZE));
+    word(0, memtalk_ring::layout::MAGIC.swap_bytes());
+    is(ByteOrder, attach(0, SIZE));
+    word(0, memtalk_ring::layout::MAGIC);
+    is(Version, attach(0, SIZE));
+    word(8, memtalk_ring::layout::VERSION);
+    is(Size, attach(0, SIZE));
+    word(12, 4096);
+    word(16, 1856);
+    assert_eq!(attach(0, SIZE), 0);
+    is(Size, attach(0, 2048));
+}
+
+#[test]
+fn every_number_has_a_text() {
+    let text = |error| {
+        // SAFETY: a constant string.
+        unsafe { CStr::from_ptr(memtalk_error_text(error)) }
+            .to_str()
+            .unwrap()
+    };
+    assert_eq!(text(0), "success");
+    assert_eq!(
+        text(memtalk_error::Corrupt as i32),
+        memtalk_ring::Error::Corrupt.to_string()
+    );
+    assert_eq!(text(i32::MIN), text(memtalk_error::Other as i32));
+    let known: std::collections::BTreeSet<_> = (-30..0).map(text).collect();
+    assert_eq!(known.len(), 14);
+}

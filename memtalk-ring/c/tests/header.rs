@@ -1,0 +1,121 @@
+//! `memtalk_ring.h` is what the sources say, and C and C++ compilers take it
+//! without a warning. `BLESS=1` writes a new one.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cbindgen::{Builder, DocumentationStyle, Language, RenameRule, Style};
+
+/// What the header says before its declarations.
+const CONTRACT: &str = "\
+/*
+ * memtalk's ring for C: a byte stream each way between two parties that share
+ * memory. Both ends, without a heap and without an operating system.
+ *
+ * Generated from the sources of memtalk-ring-c: change them, then run
+ * BLESS=1 cargo test -p memtalk-ring-c --test header
+ *
+ * A page holds two rings. One party initialises it, the other attaches to it; each
+ * takes its seat and opens the two ends of that seat:
+ *
+ *     static memtalk_page page;
+ *     static memtalk_sender sender;
+ *     static memtalk_receiver receiver;
+ *
+ *     while (memtalk_page_attach(&page, memory, size) != 0)
+ *         ; // until the other side has initialised it
+ *     memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);
+ *     memtalk_page_take_seat(&page, MEMTALK_SECOND, MEMTALK_OUTSIDE | MEMTALK_SILENT);
+ *
+ * Results. Functions return a number that is 0 or more, or an error: a negative
+ * number of memtalk_error. After an error from an end, other than
+ * MEMTALK_ERROR_BAD_ARGUMENT and MEMTALK_ERROR_NOT_AT_END, that end will not work
+ * again.
+ *
+ * Waiting. No function waits: each returns at once, and wakes nobody. Look again
+ * when it suits you: in the main loop, on a timer, when the other side interrupts.
+ *
+ * The other side may write anything into the page at any time. An end returns bytes
+ * or an error then, and never touches memory but its page's and yours. (That side
+ * can of course send garbage, or stay silent for ever.)
+ *
+ * Up to you, since no function can check it:
+ * - `memory` is readable and writable as long as the page and its ends are in use,
+ *   coherent with what the other side sees, and you touch it only through them.
+ * - A pointer to a memtalk_page, memtalk_sender or memtalk_receiver is NULL or
+ *   points to one of those. Let it be zero before it is opened (static, or
+ *   `= {0}`): then its use is an error instead of undefined. Do not copy an open
+ *   one.
+ * - `bytes` points to `len` bytes, none of them in the page.
+ * - One call at a time for each page and each end. The two ends of a seat may be
+ *   used by different threads or cores, or by an interrupt handler and the program
+ *   that it interrupts.
+ */
+";
+
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn generated() -> String {
+    let mut config = cbindgen::Config {
+        language: Language::C,
+        cpp_compat: true,
+        style: Style::Both,
+        documentation_style: DocumentationStyle::C99,
+        header: Some(CONTRACT.into()),
+        include_guard: Some("MEMTALK_RING_H".into()),
+        no_includes: true,
+        sys_includes: vec!["stddef.h".into(), "stdint.h".into()],
+        usize_is_size_t: true,
+        line_length: 84,
+        ..Default::default()
+    };
+    config.enumeration.rename_variants = RenameRule::QualifiedScreamingSnakeCase;
+    config.export.include = vec!["memtalk_error".into()];
+    ["error", "page", "sender", "receiver"]
+        .iter()
+        .fold(Builder::new().with_config(config), |builder, module| {
+            builder.with_src(here(&format!("src/{module}.rs")))
+        })
+        .generate()
+        .map(|bindings| {
+            let mut header = Vec::new();
+            bindings.write(&mut header);
+            String::from_utf8(header).expect("generated as UTF-8")
+        })
+        .expect("the sources parse")
+}
+
+#[test]
+fn the_header_is_what_the_sources_say() {
+    let path = here("memtalk_ring.h");
+    let generated = generated();
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &generated).expect("the header is writable");
+    }
+    let committed = std::fs::read_to_string(&path).expect("the header is there");
+    assert!(
+        committed == generated,
+        "memtalk_ring.h is not up to date: \
+         BLESS=1 cargo test -p memtalk-ring-c --test header"
+    );
+}
+
+#[test]
+fn c_and_cpp_compilers_take_it_without_a_warning() {
+    for language in [["-xc", "-std=c99"], ["-xc++", "-std=c++11"]] {
+        let compiled = Command::new("cc")
+            .args(language)
+            .args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"])
+            .arg(here("memtalk_ring.h"))
+            .output()
+            .expect("cc starts");
+        let said = String::from_utf8_lossy(&compiled.stderr);
+        if said.contains("cc1plus") {
+            eprintln!("no C++ compiler here: not tried");
+            continue;
+        }
+        assert!(compiled.status.success(), "{language:?}: {said}");
+    }
+}
