@@ -1,0 +1,299 @@
+//! The C program in `examples` at one side of a talk, this test at the other.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use memtalk_ring::{Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Spin, layout};
+
+const SIZE: usize = 4096;
+
+/// For everything that should take a moment.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn run(command: &mut Command) -> String {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("the command starts");
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "{command:?}: {stderr}");
+    String::from_utf8_lossy(&stdout).into_owned()
+}
+
+/// The program, built as its first lines say.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c");
+        run(Command::new(env!("CARGO"))
+            .args(["build", "--release", "--offline", "--locked"])
+            .args(["-p", "memtalk-ring-c", "--target-dir"])
+            .arg(&target)
+            .current_dir(here)
+            // What this test is built with (a sanitizer perhaps), the C compiler lacks.
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env_remove("CARGO_BUILD_TARGET"));
+        let program = target.join("echo");
+        run(Command::new("cc")
+            .args([
+                "-std=c99",
+                "-Wall",
+                "-Wextra",
+                "-pedantic",
+                "-Werror",
+                "-O2",
+            ])
+            .arg("-I")
+            .arg(here)
+            .arg(here.join("examples/echo.c"))
+            .arg(target.join("release/libmemtalk_ring_c.a"))
+            .args(["-Wl,--gc-sections", "-lrt", "-lpthread", "-ldl", "-o"])
+            .arg(&program));
+        program
+    })
+}
+
+/// A POSIX shared memory object that goes with this value.
+struct Object {
+    name: String,
+    file: File,
+}
+
+impl Object {
+    fn new(test: &str, size: usize) -> Self {
+        let name = format!("/memtalk-c-{test}-{}", std::process::id());
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(format!("/dev/shm{name}"))
+            .expect("the object is new");
+        let object = Self { name, file };
+        object.file.set_len(size as u64).expect("there is room");
+        object
+    }
+
+    /// Mapped for as long as this process lives.
+    fn map(&self) -> RawRegion {
+        use std::os::fd::AsRawFd;
+        // SAFETY: a new mapping replaces no other.
+        let memory = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                SIZE,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                self.file.as_raw_fd(),
+                0,
+            )
+        };
+        assert_ne!(memory, libc::MAP_FAILED);
+        let memory = NonNull::new(memory.cast()).expect("no mapping at 0");
+        // SAFETY: never unmapped, and used through this region only.
+        unsafe { RawRegion::new(memory, SIZE) }
+    }
+
+    /// What has to be done even if this process is killed later.
+    fn unlink(&self) {
+        let _ = std::fs::remove_file(format!("/dev/shm{}", self.name));
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.unlink();
+    }
+}
+
+/// A process that does not outlive this value.
+struct Echo(Child);
+
+impl Echo {
+    fn start(name: &str, seconds: u32) -> Self {
+        let child = Command::new(program())
+            .arg(name)
+            .arg(seconds.to_string())
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        Self(child)
+    }
+
+    /// Its status, and what it said.
+    fn finish(mut self) -> (Option<i32>, String) {
+        let status = until("the program ends", || self.0.try_wait().expect("a child"));
+        let said = self.0.stderr.take().expect("a pipe");
+        let said = std::io::read_to_string(said).expect("UTF-8");
+        (status.code(), said)
+    }
+
+    fn fails_with(self, status: i32, because: &str) {
+        let (ended, said) = self.finish();
+        assert_eq!(ended, Some(status), "{said}");
+        assert!(said.contains(because), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Looks until there is something, or the test fails.
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "timed out: {what}");
+        std::thread::sleep(Duration::from_micros(100));
+    }
+}
+
+type Ends = (
+    Sender<PageRing<RawRegion>, Spin>,
+    Receiver<PageRing<RawRegion>, Spin>,
+);
+
+/// The program at the second seat, and our ends.
+fn talk(test: &str, seconds: u32) -> (Echo, Object, Ends) {
+    let object = Object::new(test, SIZE);
+    let echo = Echo::start(&object.name, seconds);
+    let page = Page::initialise(object.map()).expect("it is large enough");
+    // SAFETY: a fresh page, and nobody else sits at this seat.
+    let ends = unsafe { page.ends(Seat::First, Spin) };
+    let presence = until("the program sits down", || page.presence(Seat::Second));
+    assert_eq!(presence, Presence::DEVICE);
+    object.unlink();
+    (echo, object, ends)
+}
+
+#[test]
+fn a_megabyte_comes_back_whole_and_both_streams_are_confirmed() {
+    let (echo, _object, (mut sender, mut receiver)) = talk("megabyte", 10);
+    let bytes: Vec<u8> = (0..1_u32 << 20)
+        .map(|i| i.wrapping_mul(0x9E37_79B9).to_be_bytes()[0])
+        .collect();
+    let (mut sent, mut back) = (0, Vec::new());
+    let mut buffer = [0; 3000];
+    while back.len() < bytes.len() {
+        until("bytes move", || {
+            let there = sender.send(&bytes[sent..]).expect("it receives");
+            sent += there;
+            let got = receiver.receive(&mut buffer).expect("it sends");
+            back.extend_from_slice(&buffer[..got]);
+            (there + got > 0).then_some(())
+        });
+    }
+    assert!(back == bytes, "what came back differs");
+    assert!(!receiver.at_end(), "our stream is not at its end");
+
+    // The half-close, and then the last words of the other half.
+    sender.end();
+    until("its stream ends", || {
+        assert_eq!(receiver.receive(&mut buffer), Ok(0));
+        receiver.at_end().then_some(())
+    });
+    until("our stream is confirmed", || {
+        sender.delivered().expect("it received all").then_some(())
+    });
+    receiver.close().expect("it is at its end");
+    let (status, said) = echo.finish();
+    assert_eq!((status, said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn each_byte_comes_back_at_once() {
+    let (echo, _object, (mut sender, mut receiver)) = talk("byte", 10);
+    for byte in 0..=255_u8 {
+        assert_eq!(sender.send(&[byte]), Ok(1));
+        let mut back = [0];
+        until("it comes back", || {
+            (receiver.receive(&mut back) == Ok(1)).then_some(())
+        });
+        assert_eq!(back, [byte]);
+    }
+    sender.fail();
+    until("it gives up as well", || receiver.receive(&mut [0]).err());
+    echo.fails_with(7, "the peer gave up before the stream was complete");
+}
+
+#[test]
+fn a_receiver_that_stops_is_a_failure() {
+    let (echo, _object, (mut sender, mut receiver)) = talk("stops", 10);
+    receiver.fail();
+    sender.end();
+    echo.fails_with(7, "ending: the peer gave up");
+}
+
+#[test]
+fn an_overwritten_page_is_a_failure() {
+    let (echo, object, _ends) = talk("overwritten", 10);
+    use std::os::unix::fs::FileExt;
+    object
+        .file
+        .write_all_at(&[0x77; 4], 64)
+        .expect("the tail of our ring");
+    echo.fails_with(7, "overwritten");
+}
+
+#[test]
+fn silence_has_a_bound() {
+    let (echo, _object, _ends) = talk("silence", 1);
+    echo.fails_with(8, "nothing came");
+}
+
+#[test]
+fn no_object_is_a_failure() {
+    Echo::start(&format!("/memtalk-c-none-{}", std::process::id()), 1).fails_with(3, "No such");
+}
+
+#[test]
+fn an_object_without_a_page_is_a_failure() {
+    let object = Object::new("zero", SIZE);
+    Echo::start(&object.name, 1).fails_with(5, "magic number");
+}
+
+#[test]
+fn an_object_too_small_for_a_page_is_a_failure() {
+    let object = Object::new("small", 448);
+    Echo::start(&object.name, 1).fails_with(4, "cannot hold a page");
+    let object = Object::new("empty", 0);
+    Echo::start(&object.name, 1).fails_with(4, "cannot hold a page");
+}
+
+#[test]
+fn a_page_of_another_version_is_a_failure() {
+    use std::os::unix::fs::FileExt;
+    let object = Object::new("version", SIZE);
+    Page::initialise(object.map()).expect("it is large enough");
+    let version = (layout::VERSION + 1).to_ne_bytes();
+    object.file.write_all_at(&version, 8).expect("written");
+    Echo::start(&object.name, 1).fails_with(6, "another layout version");
+}
+
+#[test]
+fn wrong_arguments_are_a_failure() {
+    let output = Command::new(program()).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+/// Firmware that links the library must not carry the formatting of a panic.
+#[test]
+fn no_panic_is_linked() {
+    let symbols = run(Command::new("nm").arg(program()));
+    assert!(symbols.contains("memtalk_receiver_receive"), "{symbols}");
+    assert!(!symbols.contains("panic"), "{symbols}");
+}
