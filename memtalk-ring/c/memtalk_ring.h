@@ -156,7 +156,7 @@ const char *memtalk_error_text(int32_t error);
 // `memory` is a multiple of MEMTALK_ALIGNMENT, `size` a multiple of 64 from
 // MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE. Each ring holds half of what remains of
 // `size` after 384 bytes, rounded down to a multiple of 64. The other side may
-// attach as soon as this returns; take your seat before, if it expects you there.
+// attach before this returns, and finds your seat free until you take it.
 //
 // Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_BAD_MEMORY: then nothing
 // was written to `memory`, and `page` is not open.

@@ -1,8 +1,8 @@
 //! [`memtalk_ring`] for C: firmware and programs without Rust can join a talk.
 //!
 //! `memtalk_ring.h` declares what is here, with its contract for C programmers at
-//! the top; a test generates it from these sources. `examples/echo.c` is a whole
-//! program.
+//! the top; a test generates it from these sources. `examples/echo.c` is a
+//! program for Linux, `examples/firmware.c` one without an operating system.
 //!
 //! # Contract
 //! - **No heap, no operating system.** The caller provides the memory of pages and

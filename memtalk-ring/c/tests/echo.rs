@@ -1,46 +1,28 @@
 //! The C program in `examples` at one side of a talk, this test at the other.
 
+mod support;
+
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use memtalk_ring::{Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Spin, layout};
 
+use support::{HERE, library, run};
+
 const SIZE: usize = 4096;
 
 /// For everything that should take a moment.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn run(command: &mut Command) -> String {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().expect("the command starts");
-    let stderr = String::from_utf8_lossy(&stderr);
-    assert!(status.success(), "{command:?}: {stderr}");
-    String::from_utf8_lossy(&stdout).into_owned()
-}
-
 /// The program, built as its first lines say.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c");
-        run(Command::new(env!("CARGO"))
-            .args(["build", "--release", "--offline", "--locked"])
-            .args(["-p", "memtalk-ring-c", "--target-dir"])
-            .arg(&target)
-            .current_dir(here)
-            // What this test is built with (a sanitizer perhaps), the C compiler lacks.
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env_remove("CARGO_BUILD_TARGET"));
-        let program = target.join("echo");
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("echo");
         run(Command::new("cc")
             .args([
                 "-std=c99",
@@ -51,9 +33,9 @@ fn program() -> &'static Path {
                 "-O2",
             ])
             .arg("-I")
-            .arg(here)
-            .arg(here.join("examples/echo.c"))
-            .arg(target.join("release/libmemtalk_ring_c.a"))
+            .arg(HERE)
+            .arg(Path::new(HERE).join("examples/echo.c"))
+            .arg(library())
             .args(["-Wl,--gc-sections", "-lrt", "-lpthread", "-ldl", "-o"])
             .arg(&program));
         program
@@ -288,12 +270,4 @@ fn a_page_of_another_version_is_a_failure() {
 fn wrong_arguments_are_a_failure() {
     let output = Command::new(program()).output().expect("it starts");
     assert_eq!(output.status.code(), Some(2));
-}
-
-/// Firmware that links the library must not carry the formatting of a panic.
-#[test]
-fn no_panic_is_linked() {
-    let symbols = run(Command::new("nm").arg(program()));
-    assert!(symbols.contains("memtalk_receiver_receive"), "{symbols}");
-    assert!(!symbols.contains("panic"), "{symbols}");
 }

@@ -1,0 +1,60 @@
+/*
+ * Firmware that sends back what comes, from its main loop. It owns the page: the
+ * host maps this memory and takes the second seat.
+ *
+ * Put `shared` where the host sees it, with your linker script, for example
+ * __attribute__((section(".shared"))) in front of it.
+ */
+
+#include "memtalk_ring.h"
+
+/* A page of 4,096 bytes, and what it takes to align it in C99. */
+static unsigned char shared[4096 + MEMTALK_ALIGNMENT];
+
+static memtalk_page page;
+static memtalk_sender sender;
+static memtalk_receiver receiver;
+
+/* What was received and not yet sent back. */
+static unsigned char bytes[64];
+static int32_t received, sent;
+
+/* Never waits. Returns 0, 1 once both streams are complete, or an error. */
+static int32_t step(void) {
+    int32_t result;
+    if (sent < received) {
+        result = memtalk_sender_send(&sender, bytes + sent, (size_t)(received - sent));
+        if (result > 0)
+            sent += result;
+        return result < 0 ? result : 0;
+    }
+    if (memtalk_receiver_close(&receiver) == 0)
+        memtalk_sender_end(&sender);
+    result = memtalk_receiver_receive(&receiver, bytes, sizeof bytes);
+    if (result == MEMTALK_ERROR_ENDED)
+        return memtalk_sender_delivered(&sender);
+    if (result < 0)
+        return result;
+    received = result;
+    sent = 0;
+    return 0;
+}
+
+int main(void) {
+    uintptr_t past = (uintptr_t)shared % MEMTALK_ALIGNMENT;
+    unsigned char *memory = past ? shared + MEMTALK_ALIGNMENT - past : shared;
+    int32_t result = memtalk_page_initialise(&page, memory, 4096);
+
+    if (result == 0)
+        result = memtalk_page_open(&page, MEMTALK_FIRST, &sender, &receiver);
+    if (result == 0)
+        result = memtalk_page_take_seat(&page, MEMTALK_FIRST,
+                                        MEMTALK_OUTSIDE | MEMTALK_SILENT);
+    while (result == 0) {
+        result = step();
+        /* … and whatever else this firmware does. */
+    }
+    memtalk_sender_fail(&sender);
+    memtalk_receiver_fail(&receiver);
+    return result < 0;
+}
