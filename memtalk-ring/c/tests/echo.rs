@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use memtalk_ring::{Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Spin, layout};
 
-use support::{HERE, library, run};
+use support::{HERE, c_compiler, library, run};
 
 const SIZE: usize = 4096;
 
@@ -23,17 +23,7 @@ fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("echo");
-        run(Command::new("cc")
-            .args([
-                "-std=c99",
-                "-Wall",
-                "-Wextra",
-                "-pedantic",
-                "-Werror",
-                "-O2",
-            ])
-            .arg("-I")
-            .arg(HERE)
+        run(c_compiler()
             .arg(Path::new(HERE).join("examples/echo.c"))
             .arg(library())
             .args(["-Wl,--gc-sections", "-lrt", "-lpthread", "-ldl", "-o"])

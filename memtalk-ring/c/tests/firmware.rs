@@ -6,7 +6,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use support::{HERE, library, run};
+use support::{HERE, c_compiler, library, run};
 
 #[test]
 fn it_needs_nothing_but_memcpy_and_its_like_and_brings_no_panic() {
@@ -14,16 +14,8 @@ fn it_needs_nothing_but_memcpy_and_its_like_and_brings_no_panic() {
     // Not to be run, so that these may be anywhere; whatever else is missing, the
     // linker names.
     let given = ["memcpy", "memmove", "memset", "memcmp"];
-    run(Command::new("cc")
-        .args([
-            "-std=c99",
-            "-Wall",
-            "-Wextra",
-            "-pedantic",
-            "-Werror",
-            "-O2",
-        ])
-        .args(["-ffreestanding", "-nostdlib", "-static", "-I", HERE])
+    run(c_compiler()
+        .args(["-ffreestanding", "-nostdlib", "-static"])
         .args(["-Wl,--gc-sections", "-Wl,--entry=main"])
         .args(given.map(|name| format!("-Wl,--defsym={name}=0")))
         .arg(Path::new(HERE).join("examples/firmware.c"))

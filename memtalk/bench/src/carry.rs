@@ -27,12 +27,13 @@ pub(crate) fn check(
     traffic: Traffic,
 ) -> Result<(Vec<Way>, Vec<String>)> {
     let input = bench.scratch.file(5_000_000)?;
+    let expected = fs::read(input.path())?;
     let (mut honest, mut notes) = (Vec::new(), Vec::new());
     for way in ways {
         guard::begin(format!("a small file through {way}"));
         let mut lost = 0;
         for _ in 0..TRIALS {
-            lost += usize::from(!delivers(bench, way, traffic, input.path())?);
+            lost += usize::from(!delivers(bench, way, traffic, input.path(), &expected)?);
         }
         match (lost, way.is_ours()) {
             (0, _) => honest.push(way),
@@ -45,14 +46,19 @@ pub(crate) fn check(
     Ok((honest, notes))
 }
 
-fn delivers(bench: &Bench, way: Way, traffic: Traffic, input: &Path) -> Result<bool> {
+fn delivers(
+    bench: &Bench,
+    way: Way,
+    traffic: Traffic,
+    input: &Path,
+    expected: &[u8],
+) -> Result<bool> {
     let outputs = [bench.scratch.place(), bench.scratch.place()];
     let [one, other] = [
         File::create(outputs[0].path())?,
         File::create(outputs[1].path())?,
     ];
     run(bench, way, traffic, input, [one.into(), other.into()])?;
-    let expected = fs::read(input)?;
     let complete = |i: usize| Ok::<_, std::io::Error>(fs::read(outputs[i].path())? == expected);
     Ok(complete(0)? && (traffic == Traffic::OneWay || complete(1)?))
 }

@@ -96,6 +96,13 @@ impl Bench {
     }
 }
 
+/// One contestant's samples, cell by cell, where in each cell all `contestants`
+/// ran one after the other.
+pub(crate) fn of_contestant(samples: &[Samples], which: usize, contestants: usize) -> Vec<Samples> {
+    let own = samples.iter().skip(which).step_by(contestants);
+    own.cloned().collect()
+}
+
 /// Bytes in a time as 10⁹ bytes in a second.
 pub(crate) fn gigabytes_per_second(bytes: usize, time: Duration) -> f64 {
     bytes as f64 / time.as_secs_f64() / 1e9

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::answer::{Answer, Row, Target, Unit, Verdict};
-use crate::measure::{Spread, gigabytes_per_second};
+use crate::measure::{Spread, gigabytes_per_second, of_contestant};
 use crate::peers::{self, Ends, Traffic, Way};
 use crate::{Bench, Result};
 
@@ -29,12 +29,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     let rows = ways.iter().enumerate().map(|(which, way)| Row {
         name: way.to_string(),
         ours: way.is_ours(),
-        samples: samples
-            .iter()
-            .skip(which)
-            .step_by(ways.len())
-            .cloned()
-            .collect(),
+        samples: of_contestant(&samples, which, ways.len()),
     });
     let title = format!(
         "N pairs at once, files to /dev/null, {} MiB in all",

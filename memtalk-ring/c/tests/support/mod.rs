@@ -18,6 +18,22 @@ pub(crate) fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&stdout).into_owned()
 }
 
+/// A compiler of C99 that takes no warning, and finds the header.
+pub(crate) fn c_compiler() -> Command {
+    let mut compiler = Command::new("cc");
+    compiler
+        .args([
+            "-std=c99",
+            "-Wall",
+            "-Wextra",
+            "-pedantic",
+            "-Werror",
+            "-O2",
+        ])
+        .args(["-I", HERE]);
+    compiler
+}
+
 /// Builds the library as a C programmer would.
 pub(crate) fn library() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c");

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::answer::{Answer, Row, Target, Unit};
-use crate::measure::gigabytes_per_second;
+use crate::measure::{gigabytes_per_second, of_contestant};
 use crate::{Bench, Result, sys};
 use contestants::{CONTESTANTS, Put, Take};
 
@@ -63,12 +63,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
         .map(|(which, contestant)| Row {
             name: contestant.name.into(),
             ours: contestant.ours,
-            samples: samples
-                .iter()
-                .skip(which)
-                .step_by(CONTESTANTS.len())
-                .cloned()
-                .collect(),
+            samples: of_contestant(&samples, which, CONTESTANTS.len()),
         });
     let mut answer = Answer::new(title.into(), Unit::GB_PER_S, rows.collect());
     answer.cells = CELLS
