@@ -1,15 +1,19 @@
 //! What a page says of itself, and whether that can be believed.
 //!
-//! The creator writes the [claim](crate::layout::CLAIM), then everything else,
-//! then the [magic number](crate::layout::MAGIC) with release ordering. Whoever
-//! attaches reads the magic number with acquire ordering before anything else.
-//! So nobody sees a half-initialised page, and memory whose creator died
-//! half-way can be told from memory that is somebody else's.
+//! The creator writes everything else, then the [magic
+//! number](crate::layout::MAGIC) with release ordering. Whoever attaches reads the
+//! magic number with acquire ordering before anything else. So nobody sees a
+//! half-initialised page.
+//!
+//! A process writes the [claim](crate::layout::CLAIM) before anything else, so that
+//! memory whose creator died half-way can be told from memory that is somebody
+//! else's. A party outside leaves the claim 0: see [`outside`](crate::outside).
 
 use crate::atomics::Atomics;
 use crate::cursor::Capacity;
 use crate::layout::{CLAIM, Header, MAGIC, RingHeader, VERSION, capacity_of};
 use crate::order::site;
+use crate::seat::Presence;
 
 /// Why memory is not a page that we can talk through. Nothing was written to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub enum PageError {
     /// It says that it is this large, in bytes, and that is not so; or its
     /// capacity does not follow from its size.
     Size(u32),
+    /// Two sit there already.
+    Taken,
 }
 
 impl core::fmt::Display for PageError {
@@ -46,6 +52,7 @@ impl core::fmt::Display for PageError {
                 f,
                 "the page says that it has {size} bytes, which it has not"
             ),
+            Self::Taken => f.write_str("both seats of the page are taken"),
         }
     }
 }
@@ -120,23 +127,25 @@ impl Snapshot {
     }
 }
 
-/// Writes all words of a page of `size` bytes, the claim first and the magic
-/// number last. Nobody else may be using the page.
+/// Writes all words of a page of `size` bytes with `first` at its first seat, the
+/// magic number last. Nobody else may be using the page.
 pub fn write_words<A: Atomics>(
     header: &Header<A>,
     rings: [&RingHeader<A>; 2],
     size: u32,
     capacity: Capacity,
+    first: Presence,
 ) {
     let identity = &header.identity;
-    A::store::<site::HeaderStore>(&identity.claim, CLAIM);
+    let claim = if first.outside { 0 } else { CLAIM };
     A::store::<site::HeaderStore>(&identity.magic, 0);
+    A::store::<site::HeaderStore>(&identity.claim, claim);
     A::store::<site::HeaderStore>(&identity.version, VERSION);
     A::store::<site::HeaderStore>(&identity.size, size);
     A::store::<site::HeaderStore>(&identity.capacity, capacity.bytes());
-    for seat in &header.seats.taken {
-        A::store::<site::HeaderStore>(seat, 0);
-    }
+    let [first_seat, second_seat] = &header.seats.taken;
+    A::store::<site::HeaderStore>(first_seat, first.word());
+    A::store::<site::HeaderStore>(second_seat, 0);
     for line in rings.iter().flat_map(|ring| [&ring.sender, &ring.receiver]) {
         A::store::<site::HeaderStore>(&line.index, 0);
         A::store::<site::HeaderStore>(&line.want, 0);

@@ -7,7 +7,7 @@
 //! | offset | size | what |
 //! | --- | --- | --- |
 //! | 0 | 4 | magic number [`MAGIC`], written last: the page is initialised |
-//! | 4 | 4 | claim [`CLAIM`], written first: this memory is memtalk's |
+//! | 4 | 4 | claim [`CLAIM`], written first: this memory is memtalk's. 0 if a party [outside](OUTSIDE) initialised the page |
 //! | 8 | 4 | layout version [`VERSION`] |
 //! | 12 | 4 | size of the page in bytes, a multiple of 64 |
 //! | 16 | 4 | `capacity`, in bytes: [`capacity_of`] the size |
@@ -64,7 +64,8 @@ pub const SEATED: u32 = 1;
 pub const OUTSIDE: u32 = 2;
 
 /// Bit 2 of a seat word: who sits here wakes nobody. Whoever waits for it looks
-/// again after a while. It may set and clear this bit during the talk.
+/// again after a while. It may clear this bit during the talk, before the first
+/// wake-up that it makes; it must not set it, since the other may sleep already.
 pub const SILENT: u32 = 4;
 
 /// The alignment that a page needs, and the size of the cache lines that the

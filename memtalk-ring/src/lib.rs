@@ -29,7 +29,7 @@
 //!
 //! ```
 //! use core::ptr::NonNull;
-//! use memtalk_ring::{Page, RawRegion, Seat, Spin};
+//! use memtalk_ring::{Page, Presence, RawRegion, Seat, Spin};
 //!
 //! #[repr(align(64))]
 //! struct Memory([u8; 4096]);
@@ -38,7 +38,7 @@
 //! let region = unsafe { RawRegion::new(memory, 4096) };
 //!
 //! // One party …
-//! let page = Page::initialise(region)?;
+//! let page = Page::initialise(region, Presence::DEVICE)?;
 //! // SAFETY: the page is fresh, and we are alone at the first seat.
 //! let (mut to_second, _) = unsafe { page.ends(Seat::First, Spin) };
 //! assert_eq!(to_second.capacity(), 1856);
@@ -64,12 +64,12 @@
 //!
 //! ```
 //! # use core::ptr::NonNull;
-//! # use memtalk_ring::{Page, RawRegion, Seat, Spin};
+//! # use memtalk_ring::{Page, Presence, RawRegion, Seat, Spin};
 //! # #[repr(align(64))]
 //! # struct Memory([u8; 4096]);
 //! # let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096])))).cast();
 //! # let region = unsafe { RawRegion::new(memory, 4096) };
-//! # let page = Page::initialise(region)?;
+//! # let page = Page::initialise(region, Presence::DEVICE)?;
 //! # let (mut sender, _) = unsafe { page.ends(Seat::First, Spin) };
 //! # let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
 //! let mut space = sender.space()?;
@@ -92,7 +92,7 @@
 //! ```
 //! use core::cell::UnsafeCell;
 //! use core::ptr::NonNull;
-//! use memtalk_ring::{Page, PageRing, RawRegion, Receiver, Seat, Sender, Spin};
+//! use memtalk_ring::{Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Spin};
 //!
 //! type Ring = PageRing<RawRegion>;
 //! type Ends = (Sender<Ring>, Receiver<Ring>);
@@ -127,7 +127,7 @@
 //! fn main() -> Result<(), Box<dyn core::error::Error>> {
 //!     // SAFETY: it lives for ever, and nobody else uses it.
 //!     let region = unsafe { RawRegion::new(NonNull::from(&MEMORY).cast(), 1024) };
-//!     let page = Page::initialise(region)?;
+//!     let page = Page::initialise(region, Presence::DEVICE)?;
 //!     // SAFETY: the page is fresh, and each seat is taken once.
 //!     let (mut sender, mut receiver) = unsafe { page.ends(Seat::First, Spin) };
 //!     // SAFETY: as above.
@@ -170,9 +170,11 @@ mod io;
 pub mod layout;
 mod memory;
 pub mod order;
+pub mod outside;
 mod page;
 mod receiver;
 mod region;
+mod seat;
 mod sender;
 mod side;
 mod wait;
@@ -185,9 +187,10 @@ pub use identity::PageError;
 #[cfg(feature = "embedded-io")]
 pub use io::Buffered;
 pub use memory::Memory;
-pub use page::{Page, PageRing, Presence, Seat};
+pub use page::{Page, PageRing};
 pub use receiver::{Filled, Receiver};
 pub use region::{RawRegion, Region};
+pub use seat::{Presence, Seat};
 pub use sender::{Sender, Space};
 pub use side::Departure;
 #[cfg(any(target_arch = "arm", target_arch = "aarch64", doc))]

@@ -101,10 +101,10 @@ sites! {
         "Nothing else of the page is read before the magic number was seen.";
     HeaderLoad: Load Relaxed,
         "Ordered after the magic number by LoadMagic.";
-    TakeSeat: Store Relaxed,
-        "Says that somebody came, and hands nothing over: the rings are read through their own words.";
-    LookAtSeat: Load Relaxed,
-        "Pairs with TakeSeat.";
+    TakeSeat: Store Release,
+        "Who sits down has cleared its words, and who begins to wake has published what it did not wake for, before the other can see it.";
+    LookAtSeat: Load Acquire,
+        "The other's words are read only after its seat was seen to be taken, and the comparison before sleeping made after it was seen to wake.";
 }
 
 #[cfg(test)]

@@ -8,91 +8,14 @@ use core::sync::atomic::AtomicU32;
 use crate::atomics::Atomics;
 use crate::cursor::Capacity;
 use crate::identity::{PageError, Snapshot, write_words};
-use crate::layout::{
-    Header, LINE, OUTSIDE, RingHeader, SEATED, SILENT, capacity_of, ring_offset, slab_offset,
-};
+use crate::layout::{Header, LINE, RingHeader, capacity_of, ring_offset, slab_offset};
 use crate::memory::Memory;
 use crate::order::site;
 use crate::region::Region;
+use crate::seat::{Presence, Seat};
 use crate::side::Departure;
 use crate::wait::Wait;
 use crate::{Receiver, Sender};
-
-/// One of the two places in a talk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Seat {
-    /// The instance that created the page; it sends on the first ring.
-    First,
-    /// The instance that joined; it sends on the second ring.
-    Second,
-}
-
-impl Seat {
-    /// The other seat.
-    #[must_use]
-    pub const fn peer(self) -> Self {
-        match self {
-            Self::First => Self::Second,
-            Self::Second => Self::First,
-        }
-    }
-
-    /// 0 for the first, 1 for the second.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        match self {
-            Self::First => 0,
-            Self::Second => 1,
-        }
-    }
-}
-
-/// Who sits at a seat, as the page says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Presence {
-    /// It is outside the operating system that the other side runs on, and holds
-    /// none of its locks ([`OUTSIDE`]).
-    pub outside: bool,
-    /// It wakes nobody, for now ([`SILENT`]).
-    pub silent: bool,
-}
-
-impl Presence {
-    /// A process that sleeps, wakes, and holds its seat's lock.
-    pub const PROCESS: Self = Self {
-        outside: false,
-        silent: false,
-    };
-
-    /// A guest or a device that has nothing but the memory.
-    pub const DEVICE: Self = Self {
-        outside: true,
-        silent: true,
-    };
-
-    /// As a seat word.
-    #[must_use]
-    pub const fn word(self) -> u32 {
-        let outside = if self.outside { OUTSIDE } else { 0 };
-        let silent = if self.silent { SILENT } else { 0 };
-        SEATED | outside | silent
-    }
-
-    /// From a seat word; `None` if the seat is free, which is any word without
-    /// [`SEATED`].
-    #[must_use]
-    pub const fn from_word(word: u32) -> Option<Self> {
-        if word & SEATED == 0 {
-            return None;
-        }
-        Some(Self {
-            outside: word & OUTSIDE != 0,
-            silent: word & SILENT != 0,
-        })
-    }
-}
 
 /// A page, initialised, of a size that is known to be right.
 #[derive(Clone, Debug)]
@@ -102,23 +25,16 @@ pub struct Page<R: Region> {
 }
 
 impl<R: Region> Page<R> {
-    /// Makes a page of `region`, whatever it held before. Nobody else may be
-    /// using it.
+    /// Makes a page of `region`, whatever it held before, with `first` at its first
+    /// seat. Nobody else may be using it, but for a process at the second seat of
+    /// what this party itself initialised before: see [`sit_down`](Self::sit_down).
     ///
     /// # Errors
     /// [`PageError::BadMemory`] if the region cannot hold a page; nothing is
     /// written then.
-    pub fn initialise(region: R) -> Result<Self, PageError> {
+    pub fn initialise(region: R, first: Presence) -> Result<Self, PageError> {
         let page = Self::over(region)?;
-        // `capacity_of` has seen to it that a size fits 32 bits.
-        #[expect(clippy::cast_possible_truncation)]
-        let size = page.region.size() as u32;
-        write_words(
-            page.header(),
-            [page.ring(0), page.ring(1)],
-            size,
-            page.capacity,
-        );
+        page.write(first);
         Ok(page)
     }
 
@@ -128,11 +44,12 @@ impl<R: Region> Page<R> {
     /// Every [`PageError`]; nothing is written.
     pub fn attach(region: R) -> Result<Self, PageError> {
         let page = Self::over(region)?;
-        Snapshot::load(page.header()).check(page.region.size())?;
+        Snapshot::load(page.header()).check(page.size())?;
         Ok(page)
     }
 
-    fn over(region: R) -> Result<Self, PageError> {
+    /// The memory of a page, whatever it says.
+    pub(crate) fn over(region: R) -> Result<Self, PageError> {
         let bad = PageError::BadMemory(region.size());
         if !region.base().addr().get().is_multiple_of(LINE) {
             return Err(bad);
@@ -155,9 +72,26 @@ impl<R: Region> Page<R> {
         &self.header().seats.taken[seat.index()]
     }
 
-    /// Marks a seat as taken. Again, with another presence: says what has changed
-    /// since.
-    pub fn take_seat(&self, seat: Seat, presence: Presence) {
+    /// Takes the second seat: the first sees that its peer is there. The caller has
+    /// made sure that the seat is free.
+    pub fn join(&self, presence: Presence) {
+        self.clear_second();
+        self.say(Seat::Second, presence);
+    }
+
+    /// Sets the words that the second writes to 0, in place of what somebody may
+    /// have left there after the page was initialised; the first part of
+    /// [`join`](Self::join), for who takes the seat in a way of its own.
+    pub fn clear_second(&self) {
+        for line in [&self.ring(1).sender, &self.ring(0).receiver] {
+            R::Atomics::store::<site::HeaderStore>(&line.index, 0);
+            R::Atomics::store::<site::HeaderStore>(&line.want, 0);
+        }
+    }
+
+    /// Writes the word of our seat: says what has changed since we took it. What was
+    /// not silent must not become so.
+    pub fn say(&self, seat: Seat, presence: Presence) {
         R::Atomics::store::<site::TakeSeat>(self.seat_word(seat), presence.word());
     }
 
@@ -194,6 +128,19 @@ impl<R: Region> Page<R> {
         Departure::mourn(&sent, &received, wait)
     }
 
+    pub(crate) fn size(&self) -> usize {
+        self.region.size()
+    }
+
+    /// Writes all words, as of a page with `first` at its first seat.
+    pub(crate) fn write(&self, first: Presence) {
+        // `capacity_of` has seen to it that a size fits 32 bits.
+        #[expect(clippy::cast_possible_truncation)]
+        let size = self.size() as u32;
+        let rings = [self.ring(0), self.ring(1)];
+        write_words(self.header(), rings, size, self.capacity, first);
+    }
+
     fn memory(&self, which: usize) -> PageRing<R> {
         PageRing {
             page: self.clone(),
@@ -201,7 +148,7 @@ impl<R: Region> Page<R> {
         }
     }
 
-    fn header(&self) -> &Header<R::Atomics> {
+    pub(crate) fn header(&self) -> &Header<R::Atomics> {
         // SAFETY: the region is aligned, lives as long as `self`, and is larger
         // than a header, which consists of atomics and padding.
         unsafe { self.region.base().cast().as_ref() }

@@ -11,8 +11,8 @@ use embedded_io::{
     BufRead, Error as _, ErrorKind, Read, ReadExactError, ReadReady, Write, WriteReady,
 };
 use memtalk_ring::{
-    Buffered, Error, Idle, Native, Page, PageRing, RawRegion, Receiver, Region, Seat, Sender, Spin,
-    Wait,
+    Buffered, Error, Idle, Native, Page, PageRing, Presence, RawRegion, Receiver, Region, Seat,
+    Sender, Spin, Wait,
 };
 
 type Ring = PageRing<RawRegion>;
@@ -199,7 +199,7 @@ fn a_sender_is_ready_when_write_would_not_wait() {
 #[test]
 fn a_page_that_makes_no_sense_is_an_error_at_once() {
     let memory = fresh_memory();
-    let page = Page::initialise(memory).unwrap();
+    let page = Page::initialise(memory, Presence::DEVICE).unwrap();
     let never = Idle(|_| panic!("it waits"));
     let (mut sender, mut receiver) = ends_of(&page, never, never);
     sender.write_all(&[1; CAPACITY]).unwrap();

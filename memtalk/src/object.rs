@@ -337,8 +337,7 @@ impl Os for Place {
 
     fn initialise(&mut self, object: &mut Object) -> Result<(), Error> {
         let mapping = map(object, self.size())?;
-        let page = Page::initialise(mapping).map_err(Error::Foreign)?;
-        page.take_seat(Seat::First, Presence::PROCESS);
+        let page = Page::initialise(mapping, Presence::PROCESS).map_err(Error::Foreign)?;
         object.page = Some(page);
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use memtalk_ring::identity::{Snapshot, write_words};
 use memtalk_ring::layout::capacity_of;
-use memtalk_ring::{Capacity, Departure, Error, PageError, Receiver, Sender, Spin, Wait};
+use memtalk_ring::{Capacity, Departure, Error, PageError, Presence, Receiver, Sender, Spin, Wait};
 
 use crate::backend::{Backend, Shared, page_header, ring, ring_header};
 use crate::oracle::Stream;
@@ -344,7 +344,15 @@ pub fn hand_over<B: Backend>() {
     let theirs = Arc::clone(&page);
     let capacity = capacity_of(SIZE as usize).and_then(Capacity::new).unwrap();
     let ((), found) = B::both(
-        move || write_words(&page.0, [&page.1, &page.2], SIZE, capacity),
+        move || {
+            write_words(
+                &page.0,
+                [&page.1, &page.2],
+                SIZE,
+                capacity,
+                Presence::PROCESS,
+            )
+        },
         move || Snapshot::load(&theirs.0).check(SIZE as usize),
     );
     assert!(matches!(

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use memtalk_ring::layout::{CLAIM, MAGIC, MAX_SIZE, MIN_SIZE, VERSION, capacity_of};
-use memtalk_ring::{CLOSED, Error, FAILED, Page, PageError, RawRegion, Seat, Spin};
+use memtalk_ring::{CLOSED, Error, FAILED, Page, PageError, Presence, RawRegion, Seat, Spin};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -86,7 +86,7 @@ proptest! {
     #[test]
     fn a_receiver_stands_any_tail(words in prop::collection::vec((word(), 0..4000_usize), 1..30)) {
         let memory = Fenced::new();
-        let page = Page::initialise(memory.region()).unwrap();
+        let page = Page::initialise(memory.region(), Presence::DEVICE).unwrap();
         // SAFETY: the only one at this seat.
         let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
         for (word, len) in words {
@@ -110,7 +110,7 @@ proptest! {
     #[test]
     fn a_sender_stands_any_head(words in prop::collection::vec((word(), 0..4000_usize), 1..30)) {
         let memory = Fenced::new();
-        let page = Page::initialise(memory.region()).unwrap();
+        let page = Page::initialise(memory.region(), Presence::DEVICE).unwrap();
         // SAFETY: the only one at this seat.
         let (mut sender, _) = unsafe { page.ends(Seat::First, Spin) };
         for (word, len) in words {
@@ -164,7 +164,7 @@ fn every_wrong_header_is_refused_with_its_reason() {
     assert_eq!(attach(), Some(PageError::NotAPage));
     set(4, CLAIM);
     assert_eq!(attach(), Some(PageError::Unfinished));
-    assert!(Page::initialise(memory.region()).is_ok());
+    assert!(Page::initialise(memory.region(), Presence::DEVICE).is_ok());
     assert_eq!(attach(), None);
 
     set(0, MAGIC.swap_bytes());
@@ -185,7 +185,7 @@ fn every_wrong_header_is_refused_with_its_reason() {
 #[test]
 fn a_receiver_does_not_follow_a_tail_that_goes_back() {
     let memory = Fenced::new();
-    let page = Page::initialise(memory.region()).unwrap();
+    let page = Page::initialise(memory.region(), Presence::DEVICE).unwrap();
     // SAFETY: the only one at this seat.
     let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
     memory.word(FIRST_TAIL).store(10, Ordering::Relaxed);
@@ -204,7 +204,7 @@ fn a_page_needs_an_aligned_address() {
     // SAFETY: within the allocation, which lives long enough.
     let region = unsafe { RawRegion::new(base, 2048) };
     assert_eq!(
-        Page::initialise(region).err(),
+        Page::initialise(region, Presence::DEVICE).err(),
         Some(PageError::BadMemory(2048))
     );
 }

@@ -161,10 +161,9 @@ int main(int argc, char **argv) {
     if (status != COMPLETE)
         return status;
 
-    result = memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);
+    result = memtalk_page_join(&page, MEMTALK_OUTSIDE | MEMTALK_SILENT);
     if (result == 0)
-        result = memtalk_page_take_seat(&page, MEMTALK_SECOND,
-                                        MEMTALK_OUTSIDE | MEMTALK_SILENT);
+        result = memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);
     if (result < 0)
         return say(SYSTEM, "the page", memtalk_error_text(result));
 

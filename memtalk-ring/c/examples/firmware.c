@@ -43,13 +43,13 @@ static int32_t step(void) {
 int main(void) {
     uintptr_t past = (uintptr_t)shared % MEMTALK_ALIGNMENT;
     unsigned char *memory = past ? shared + MEMTALK_ALIGNMENT - past : shared;
-    int32_t result = memtalk_page_initialise(&page, memory, 4096);
+    int32_t result = memtalk_page_initialise(&page, memory, 4096,
+                                             MEMTALK_OUTSIDE | MEMTALK_SILENT);
 
     if (result == 0)
         result = memtalk_page_open(&page, MEMTALK_FIRST, &sender, &receiver);
-    if (result == 0)
-        result = memtalk_page_take_seat(&page, MEMTALK_FIRST,
-                                        MEMTALK_OUTSIDE | MEMTALK_SILENT);
+    while (result == 0 && memtalk_page_seat(&page, MEMTALK_SECOND) == 0)
+        ; /* Whatever this firmware does while nobody is there. */
     while (result == 0) {
         result = step();
         /* … and whatever else this firmware does. */

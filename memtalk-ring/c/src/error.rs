@@ -31,6 +31,8 @@ pub enum memtalk_error {
     Version = -14,
     /// The page says that it has another size than was passed.
     Size = -15,
+    /// Two sit at the page already.
+    Taken = -16,
     /// The other side gave up or died: the stream is incomplete. A receiver has
     /// received all that was sent before.
     PeerFailed = -20,
@@ -63,7 +65,7 @@ pub extern "C" fn memtalk_error_text(error: i32) -> *const c_char {
         .as_ptr()
 }
 
-const ALL: [(memtalk_error, &CStr); 14] = {
+const ALL: [(memtalk_error, &CStr); 15] = {
     use memtalk_error::*;
     [
         (BadArgument, c"an argument is out of range"),
@@ -81,6 +83,7 @@ const ALL: [(memtalk_error, &CStr); 14] = {
         ),
         (Version, c"the page has another layout version"),
         (Size, c"the page says that it has another size"),
+        (Taken, c"both seats of the page are taken"),
         (
             PeerFailed,
             c"the peer gave up before the stream was complete",
@@ -116,6 +119,7 @@ impl From<PageError> for memtalk_error {
             PageError::NotAPage => Self::NotAPage,
             PageError::Version(_) => Self::Version,
             PageError::Size(_) => Self::Size,
+            PageError::Taken => Self::Taken,
             _ => Self::Other,
         }
     }

@@ -80,13 +80,29 @@ fn seat(number: u32) -> Result<Seat, memtalk_error> {
     }
 }
 
-/// Makes a page of `size` bytes at `memory`, whatever they held before, and both
-/// seats free. Nobody else may be using the memory.
+/// What the flags of a call say of us.
+fn presence(flags: u32) -> Result<Presence, memtalk_error> {
+    match Presence::from_word(flags | MEMTALK_SEATED) {
+        Some(presence) if presence.silent && presence.word() == flags | MEMTALK_SEATED => {
+            Ok(presence)
+        }
+        _ => Err(memtalk_error::BadArgument),
+    }
+}
+
+/// Makes a page of `size` bytes at `memory`, whatever they held before, and takes its
+/// first seat. Nobody else may be using the memory, but for the other side of a page
+/// that you initialised there before: so call it whenever you start, and when a talk
+/// is over and another may begin.
 ///
 /// `memory` is a multiple of MEMTALK_ALIGNMENT, `size` a multiple of 64 from
 /// MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE. Each ring holds half of what remains of
-/// `size` after 384 bytes, rounded down to a multiple of 64. The other side may
-/// attach before this returns, and finds your seat free until you take it.
+/// `size` after 384 bytes, rounded down to a multiple of 64. `flags` is
+/// MEMTALK_SILENT, since nothing here wakes a sleeper, and MEMTALK_OUTSIDE unless you
+/// hold the lock of the seat as memtalk's own library does. MEMTALK_SEATED may be
+/// part of it. The other side may join before this returns; receive, and send more
+/// than the ring holds, only when memtalk_page_seat says that the second seat is
+/// taken.
 ///
 /// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_BAD_MEMORY: then nothing
 /// was written to `memory`, and `page` is not open.
@@ -95,9 +111,53 @@ pub unsafe extern "C" fn memtalk_page_initialise(
     page: *mut memtalk_page,
     memory: *mut c_void,
     size: usize,
+    flags: u32,
 ) -> i32 {
-    // SAFETY: as the header demands of the caller.
-    code(|| unsafe { found(page, memory, size, Page::initialise) })
+    code(|| {
+        let first = presence(flags)?;
+        // SAFETY: as the header demands of the caller.
+        unsafe { found(page, memory, size, |region| Page::initialise(region, first)) }
+    })
+}
+
+/// Sits down in `size` bytes at `memory` that a process shares with you, who are
+/// outside its operating system: in a guest of a virtual machine, for example. If the
+/// memory is fresh (its first 8 bytes are 0), or you sat first there before you were
+/// started again, this initialises a page and takes its first seat; if a process
+/// waits there, it takes the second seat.
+///
+/// At most one party outside may use the page. `flags` is MEMTALK_SILENT and
+/// MEMTALK_OUTSIDE; MEMTALK_SEATED may be part of it.
+///
+/// Returns your seat, MEMTALK_FIRST or MEMTALK_SECOND; or MEMTALK_ERROR_TAKEN if two
+/// sit there, or one of them was you before you were started again: the other is told
+/// then that you are gone, and this page is of no more use; or
+/// MEMTALK_ERROR_UNFINISHED while a process initialises the page: try again; or the
+/// errors of memtalk_page_attach. After an error `page` is not open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memtalk_page_sit_down(
+    page: *mut memtalk_page,
+    memory: *mut c_void,
+    size: usize,
+    flags: u32,
+) -> i32 {
+    code(|| {
+        if !presence(flags)?.outside {
+            return Err(memtalk_error::BadArgument);
+        }
+        let mut seat = Seat::First;
+        let sit = |region| {
+            let (page, taken) = Page::sit_down(region, true)?;
+            seat = taken;
+            Ok(page)
+        };
+        // SAFETY: as the header demands of the caller.
+        unsafe { found(page, memory, size, sit) }?;
+        Ok(match seat {
+            Seat::First => MEMTALK_FIRST,
+            Seat::Second => MEMTALK_SECOND,
+        })
+    })
 }
 
 /// Attaches to the page of `size` bytes at `memory`, which the other side has
@@ -157,32 +217,19 @@ pub unsafe extern "C" fn memtalk_page_seat(page: *mut memtalk_page, seat: u32) -
     })
 }
 
-/// Takes `seat` (MEMTALK_FIRST or MEMTALK_SECOND): the other side sees that you are
-/// there, and may send at once.
+/// Takes the second seat of a page that you attached to: the other side sees that you
+/// are there, and may send at once. Call it before you open the ends.
 ///
-/// `flags` is MEMTALK_SILENT, since nothing here wakes a sleeper, and
-/// MEMTALK_OUTSIDE unless you hold the lock of the seat as memtalk's own library
-/// does. MEMTALK_SEATED may be part of it.
-///
-/// It is for you and the other side to agree on who takes which seat; this does not
-/// look whether it is free.
+/// `flags` is as for memtalk_page_initialise. It is for you and the other side to
+/// agree on who takes which seat; this does not look whether it is free.
 ///
 /// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn memtalk_page_take_seat(
-    page: *mut memtalk_page,
-    seat: u32,
-    flags: u32,
-) -> i32 {
+pub unsafe extern "C" fn memtalk_page_join(page: *mut memtalk_page, flags: u32) -> i32 {
     code(|| {
         // SAFETY: as the header demands of the caller.
         let opened = unsafe { memtalk_page::get(page) }?;
-        let presence =
-            Presence::from_word(flags | MEMTALK_SEATED).ok_or(memtalk_error::BadArgument)?;
-        if !presence.silent || presence.word() != flags | MEMTALK_SEATED {
-            return Err(memtalk_error::BadArgument);
-        }
-        opened.page.take_seat(self::seat(seat)?, presence);
+        opened.page.join(presence(flags)?);
         Ok(0)
     })
 }

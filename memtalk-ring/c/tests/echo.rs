@@ -143,7 +143,7 @@ type Ends = (
 fn talk(test: &str, seconds: u32) -> (Echo, Object, Ends) {
     let object = Object::new(test, SIZE);
     let echo = Echo::start(&object.name, seconds);
-    let page = Page::initialise(object.map()).expect("it is large enough");
+    let page = Page::initialise(object.map(), Presence::DEVICE).expect("it is large enough");
     // SAFETY: a fresh page, and nobody else sits at this seat.
     let ends = unsafe { page.ends(Seat::First, Spin) };
     let presence = until("the program sits down", || page.presence(Seat::Second));
@@ -250,7 +250,7 @@ fn an_object_too_small_for_a_page_is_a_failure() {
 fn a_page_of_another_version_is_a_failure() {
     use std::os::unix::fs::FileExt;
     let object = Object::new("version", SIZE);
-    Page::initialise(object.map()).expect("it is large enough");
+    Page::initialise(object.map(), Presence::DEVICE).expect("it is large enough");
     let version = (layout::VERSION + 1).to_ne_bytes();
     object.file.write_all_at(&version, 8).expect("written");
     Echo::start(&object.name, 1).fails_with(6, "another layout version");

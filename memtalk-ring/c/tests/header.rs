@@ -24,8 +24,8 @@ const CONTRACT: &str = "\
  *
  *     while (memtalk_page_attach(&page, memory, size) != 0)
  *         ; // until the other side has initialised it
+ *     memtalk_page_join(&page, MEMTALK_OUTSIDE | MEMTALK_SILENT);
  *     memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);
- *     memtalk_page_take_seat(&page, MEMTALK_SECOND, MEMTALK_OUTSIDE | MEMTALK_SILENT);
  *
  * Results. Functions return a number that is 0 or more, or an error: a negative
  * number of memtalk_error. After an error from an end, other than

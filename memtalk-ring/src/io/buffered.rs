@@ -17,13 +17,13 @@ use crate::{Error, Receiver};
 ///
 /// ```
 /// # use core::ptr::NonNull;
-/// # use memtalk_ring::{Buffered, Page, RawRegion, Seat, Spin};
+/// # use memtalk_ring::{Buffered, Page, Presence, RawRegion, Seat, Spin};
 /// use embedded_io::{BufRead, Write};
 /// # #[repr(align(64))]
 /// # struct Memory([u8; 4096]);
 /// # let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096])))).cast();
 /// # let region = unsafe { RawRegion::new(memory, 4096) };
-/// # let page = Page::initialise(region)?;
+/// # let page = Page::initialise(region, Presence::DEVICE)?;
 /// # let (mut sender, _) = unsafe { page.ends(Seat::First, Spin) };
 /// # let (_, receiver) = unsafe { page.ends(Seat::Second, Spin) };
 ///

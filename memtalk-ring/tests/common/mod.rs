@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use memtalk_ring::{Native, Page, RawRegion, Receiver, Seat, Sender, Wait};
+use memtalk_ring::{Native, Page, Presence, RawRegion, Receiver, Seat, Sender, Wait};
 
 #[repr(align(64))]
 struct Memory([u8; 4096]);
@@ -22,7 +22,7 @@ pub(crate) fn fresh_memory() -> RawRegion {
 
 /// A page that lives for ever.
 pub(crate) fn fresh_page() -> Page<RawRegion> {
-    Page::initialise(fresh_memory()).unwrap()
+    Page::initialise(fresh_memory(), Presence::DEVICE).unwrap()
 }
 
 /// Runs `test` in a thread of its own; fails if it panics or takes a minute.

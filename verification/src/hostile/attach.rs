@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use memtalk_ring::identity::Snapshot;
 use memtalk_ring::layout::{CLAIM, LINE, MAGIC, MAX_SIZE, MIN_SIZE, OVERHEAD, VERSION};
-use memtalk_ring::{Error, Page, PageError, RawRegion, Seat, Spin};
+use memtalk_ring::{Error, Page, PageError, Presence, RawRegion, Seat, Spin};
 
 use super::{Script, bytes_from};
 
@@ -64,7 +64,7 @@ pub fn attach(data: &[u8]) {
         use_once(&page);
     }
 
-    let initialised = Page::initialise(heap.region());
+    let initialised = Page::initialise(heap.region(), Presence::DEVICE);
     assert_eq!(
         initialised.as_ref().map(|_| ()).map_err(|&error| error),
         expected

@@ -1,0 +1,85 @@
+//! Sitting down without an operating system: a virtual machine, firmware, a device.
+//!
+//! A process that sits down takes locks, which its kernel drops when it dies. A
+//! party outside that kernel has nothing but the memory. It goes by what the page
+//! says ([`Page::sit_down`]):
+//!
+//! | the memory | first seat | second seat | what it does |
+//! | --- | --- | --- | --- |
+//! | magic number and claim are 0 | | | initialises a page, and sits first |
+//! | a page | its own, before a restart | any | initialises it again, and sits first |
+//! | a page | a process | free | joins: sits second |
+//! | a page | a process | its own, before a restart | tells the process that its peer is gone |
+//! | a page | a process | a process | leaves it alone |
+//! | anything else | | | leaves it alone |
+//!
+//! Firmware that provides the memory itself does not ask: it calls
+//! [`Page::initialise`] whenever it starts, and sits first.
+//!
+//! # What it relies on
+//! At most one party outside uses a page at a time: a seat that says
+//! [`OUTSIDE`](crate::layout::OUTSIDE) is its own, from an earlier life. And a
+//! process and a party outside do not come to the second seat at the same moment.
+//! Without locks and without compare-and-swap nobody could tell.
+//!
+//! # Why starting again is safe
+//! A page may be initialised again while a process still sits at its second seat,
+//! knows nothing of it, and moves its own index. That reaches nobody:
+//! - Who sits first looks at the second's words only once that seat is taken
+//!   ([`Page::presence`]), and initialising has freed it.
+//! - Who joins sets those words to 0 before it takes the seat ([`Page::join`]).
+//! - Nobody joins before the old process has gone, which holds the seat's lock
+//!   until then. It goes when it sees that its seat is free.
+//!
+//! A page that is being initialised has a magic number of 0, and a claim of 0, which
+//! no process leaves: so no process takes it for a dead process's and initialises
+//! it as well.
+
+use crate::identity::{PageError, Snapshot};
+use crate::page::Page;
+use crate::region::Region;
+use crate::seat::{Presence, Seat};
+use crate::wait::Spin;
+
+impl<R: Region> Page<R> {
+    /// Sits down in memory that a process shares with us, who are outside its
+    /// operating system: see [`outside`](crate::outside) for what is done when.
+    ///
+    /// Who sits first waits until [`presence`](Self::presence) shows a second before
+    /// it takes its ends.
+    ///
+    /// # Errors
+    /// Every [`PageError`]. [`PageError::Unfinished`] while a process initialises the
+    /// page: try again. [`PageError::Taken`] if two sit there, or if one of them was
+    /// us: that talk has been declared over then, and there is no other on this page.
+    /// Otherwise nothing was written.
+    pub fn sit_down(region: R, silent: bool) -> Result<(Self, Seat), PageError> {
+        let us = Presence {
+            outside: true,
+            silent,
+        };
+        let page = Self::over(region)?;
+        let said = Snapshot::load(page.header());
+        let fresh = said.magic == 0 && said.claim == 0;
+        if !fresh {
+            said.check(page.size())?;
+        }
+        let [first, second] = [Seat::First, Seat::Second].map(|seat| page.presence(seat));
+        match (fresh, first, second) {
+            (true, ..) | (_, Some(Presence { outside: true, .. }), _) => {
+                page.write(us);
+                Ok((page, Seat::First))
+            }
+            (_, _, None) => {
+                page.join(us);
+                Ok((page, Seat::Second))
+            }
+            (_, _, Some(second)) => {
+                if second.outside {
+                    page.mourn(Seat::Second, &Spin);
+                }
+                Err(PageError::Taken)
+            }
+        }
+    }
+}

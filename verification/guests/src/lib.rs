@@ -1,0 +1,3 @@
+//! What the programs for machines without an operating system share.
+
+#![no_std]
