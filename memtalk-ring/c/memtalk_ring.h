@@ -14,8 +14,8 @@
  *
  *     while (memtalk_page_attach(&page, memory, size) != 0)
  *         ; // until the other side has initialised it
+ *     memtalk_page_join(&page, MEMTALK_OUTSIDE | MEMTALK_SILENT);
  *     memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);
- *     memtalk_page_take_seat(&page, MEMTALK_SECOND, MEMTALK_OUTSIDE | MEMTALK_SILENT);
  *
  * Results. Functions return a number that is 0 or more, or an error: a negative
  * number of memtalk_error. After an error from an end, other than
@@ -105,6 +105,8 @@ enum memtalk_error
   MEMTALK_ERROR_VERSION = -14,
   // The page says that it has another size than was passed.
   MEMTALK_ERROR_SIZE = -15,
+  // Two sit at the page already.
+  MEMTALK_ERROR_TAKEN = -16,
   // The other side gave up or died: the stream is incomplete. A receiver has
   // received all that was sent before.
   MEMTALK_ERROR_PEER_FAILED = -20,
@@ -150,19 +152,45 @@ extern "C" {
 // Returns a constant string for any number, never NULL.
 const char *memtalk_error_text(int32_t error);
 
-// Makes a page of `size` bytes at `memory`, whatever they held before, and both
-// seats free. Nobody else may be using the memory.
+// Makes a page of `size` bytes at `memory`, whatever they held before, and takes its
+// first seat. Nobody else may be using the memory, but for the other side of a page
+// that you initialised there before: so call it whenever you start, and when a talk
+// is over and another may begin.
 //
 // `memory` is a multiple of MEMTALK_ALIGNMENT, `size` a multiple of 64 from
 // MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE. Each ring holds half of what remains of
-// `size` after 384 bytes, rounded down to a multiple of 64. The other side may
-// attach before this returns, and finds your seat free until you take it.
+// `size` after 384 bytes, rounded down to a multiple of 64. `flags` is
+// MEMTALK_SILENT, since nothing here wakes a sleeper, and MEMTALK_OUTSIDE unless you
+// hold the lock of the seat as memtalk's own library does. MEMTALK_SEATED may be
+// part of it. The other side may join before this returns; receive, and send more
+// than the ring holds, only when memtalk_page_seat says that the second seat is
+// taken.
 //
 // Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_BAD_MEMORY: then nothing
 // was written to `memory`, and `page` is not open.
 int32_t memtalk_page_initialise(struct memtalk_page *page,
                                 void *memory,
-                                size_t size);
+                                size_t size,
+                                uint32_t flags);
+
+// Sits down in `size` bytes at `memory` that a process shares with you, who are
+// outside its operating system: in a guest of a virtual machine, for example. If the
+// memory is fresh (its first 8 bytes are 0), or you sat first there before you were
+// started again, this initialises a page and takes its first seat; if a process
+// waits there, it takes the second seat.
+//
+// At most one party outside may use the page. `flags` is MEMTALK_SILENT and
+// MEMTALK_OUTSIDE; MEMTALK_SEATED may be part of it.
+//
+// Returns your seat, MEMTALK_FIRST or MEMTALK_SECOND; or MEMTALK_ERROR_TAKEN if two
+// sit there, or one of them was you before you were started again: the other is told
+// then that you are gone, and this page is of no more use; or
+// MEMTALK_ERROR_UNFINISHED while a process initialises the page: try again; or the
+// errors of memtalk_page_attach. After an error `page` is not open.
+int32_t memtalk_page_sit_down(struct memtalk_page *page,
+                              void *memory,
+                              size_t size,
+                              uint32_t flags);
 
 // Attaches to the page of `size` bytes at `memory`, which the other side has
 // initialised or is about to.
@@ -184,20 +212,15 @@ int32_t memtalk_page_attach(struct memtalk_page *page, void *memory, size_t size
 // MEMTALK_ERROR_NOT_OPEN.
 int32_t memtalk_page_seat(struct memtalk_page *page, uint32_t seat);
 
-// Takes `seat` (MEMTALK_FIRST or MEMTALK_SECOND): the other side sees that you are
-// there, and may send at once.
+// Takes the second seat of a page that you attached to: the other side sees that you
+// are there, and may send at once. Call it before you open the ends.
 //
-// `flags` is MEMTALK_SILENT, since nothing here wakes a sleeper, and
-// MEMTALK_OUTSIDE unless you hold the lock of the seat as memtalk's own library
-// does. MEMTALK_SEATED may be part of it.
-//
-// It is for you and the other side to agree on who takes which seat; this does not
-// look whether it is free.
+// `flags` is as for memtalk_page_initialise. It is for you and the other side to
+// agree on who takes which seat; this does not look whether it is free.
 //
 // Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
-int32_t memtalk_page_take_seat(struct memtalk_page *page,
-                               uint32_t seat,
-                               uint32_t flags);
+int32_t memtalk_page_join(struct memtalk_page *page,
+                          uint32_t flags);
 
 // Opens the ends of who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND): `sender`
 // sends to the other side, `receiver` receives from it. Both streams are at their
