@@ -16,7 +16,7 @@ use crate::order::site;
 use crate::seat::Presence;
 
 /// Why memory is not a page that we can talk through. Nothing was written to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PageError {

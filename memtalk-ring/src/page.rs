@@ -48,8 +48,12 @@ impl<R: Region> Page<R> {
         Ok(page)
     }
 
-    /// The memory of a page, whatever it says.
-    pub(crate) fn over(region: R) -> Result<Self, PageError> {
+    /// The page in `region`, whatever that says of itself: for who knows that it is
+    /// one, seen at another address perhaps. Nothing is read or written.
+    ///
+    /// # Errors
+    /// [`PageError::BadMemory`] if the region cannot hold a page.
+    pub fn over(region: R) -> Result<Self, PageError> {
         let bad = PageError::BadMemory(region.size());
         if !region.base().addr().get().is_multiple_of(LINE) {
             return Err(bad);
@@ -58,6 +62,12 @@ impl<R: Region> Page<R> {
             .and_then(Capacity::new)
             .ok_or(bad)?;
         Ok(Self { region, capacity })
+    }
+
+    /// The memory that it is in.
+    #[must_use]
+    pub fn region(&self) -> &R {
+        &self.region
     }
 
     /// The size of each ring.
@@ -120,6 +130,12 @@ impl<R: Region> Page<R> {
         // SAFETY: the only one to receive what the peer sends.
         let receiver = unsafe { Receiver::new(self.memory(seat.peer().index()), wait) };
         (sender, receiver)
+    }
+
+    /// Wakes whoever sleeps until something changes at `seat`, without a change.
+    pub fn wake<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) {
+        wait.wake(&self.ring(seat.index()).sender.index);
+        wait.wake(&self.ring(seat.peer().index()).receiver.index);
     }
 
     /// Speaks for the peer at `seat`, which is gone: see [`Departure::mourn`].

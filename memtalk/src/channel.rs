@@ -6,10 +6,10 @@ use std::time::Duration;
 use memtalk_ring::Seat;
 
 use crate::futex::Futex;
-use crate::object::{Place, Seated};
+use crate::object::{Place, Seated, Tenancy};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
-use crate::sys::map;
+use crate::sys::{self, map};
 use crate::talk::{NameRemover, Peer, Talk, watch};
 use crate::{Error, Name};
 
@@ -31,6 +31,7 @@ pub struct Options {
     pages: Option<usize>,
     mode: Option<u32>,
     timeout: Option<Duration>,
+    tenancy: Option<Tenancy>,
 }
 
 impl Options {
@@ -67,6 +68,23 @@ impl Options {
         self
     }
 
+    /// Talks to a machine whose memory the object is: joins the page at this offset in
+    /// bytes, a multiple of 64, as soon as the machine has initialised it. Nothing is
+    /// created, initialised or removed, and what lies outside that page is left alone.
+    /// Asking for a number of [`pages`](Self::pages) means nothing then.
+    #[must_use]
+    pub fn at_offset(mut self, offset: u64) -> Self {
+        self.tenancy = Some(Tenancy::At(offset));
+        self
+    }
+
+    /// The same for the page that is found in the object by its magic number.
+    #[must_use]
+    pub fn anywhere(mut self) -> Self {
+        self.tenancy = Some(Tenancy::Anywhere);
+        self
+    }
+
     /// Sits down at `name`, waits for the peer, and returns the two ends.
     ///
     /// # Errors
@@ -77,16 +95,30 @@ impl Options {
     }
 
     /// Sits down at `name` without waiting for the peer: creates the object, or
-    /// joins whoever waits there.
+    /// joins whoever waits there. Only where the object is a machine's, which has not
+    /// initialised its page yet, this waits for it.
     ///
     /// # Errors
     /// [`Error::Busy`] if two talk there already, [`Error::Foreign`],
-    /// [`Error::NotAnObject`], [`Error::NotOurs`] or [`Error::PagesDiffer`] if
-    /// what is there cannot be used (it is left untouched then), [`Error::Pages`]
-    /// or [`Error::Mode`] for an option out of range, [`Error::Stuck`] if another process keeps the object
-    /// locked, [`Error::System`] if a system call fails.
+    /// [`Error::NotAnObject`], [`Error::NotOurs`], [`Error::PagesDiffer`] or
+    /// [`Error::SeveralPages`] if what is there cannot be used (it is left untouched
+    /// then), [`Error::Pages`], [`Error::Mode`] or [`Error::Offset`] for an option out
+    /// of range, [`Error::Timeout`] if a machine initialised no page in time,
+    /// [`Error::Stuck`] if another process keeps the object locked,
+    /// [`Error::System`] if a system call fails.
     pub fn sit_down(&self, name: &Name) -> Result<Waiting, Error> {
-        let seated = Place::new(name.clone(), self.pages, self.mode)?.sit_down(self.timeout)?;
+        self.sit_down_idling(name, sys::nap)
+    }
+
+    /// The same, with what to do while a machine is waited for: `idle` lets some time
+    /// pass. There is nothing to be cleaned up then.
+    pub(crate) fn sit_down_idling(
+        &self,
+        name: &Name,
+        idle: impl FnMut(Duration),
+    ) -> Result<Waiting, Error> {
+        let place = Place::new(name.clone(), self.pages, self.mode, self.tenancy)?;
+        let seated = place.sit_down(self.timeout, idle)?;
         Ok(Waiting {
             talk: Arc::new(Talk {
                 seated,
@@ -119,7 +151,8 @@ impl Waiting {
         }
         watch(&talk)?;
         let Seated { page, seat, .. } = &talk.seated;
-        let (sender, receiver) = map::ends(page, *seat, Futex::new());
+        let wait = Futex::new(page.clone(), seat.peer());
+        let (sender, receiver) = map::ends(page, *seat, wait);
         Ok(Channel {
             peer: Peer(Arc::clone(&talk.fate)),
             sender: Sender::new(sender, Arc::clone(&talk)),

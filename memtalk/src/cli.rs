@@ -36,6 +36,17 @@ struct Args {
     #[arg(long, value_name = "MODE", value_parser = parse_mode, verbatim_doc_comment)]
     mode: Option<u32>,
 
+    /// Where the page is, in the memory of a machine
+    ///
+    /// In bytes, a multiple of 64. The machine initialises the page, perhaps
+    /// later. Nothing is created, initialised or removed here.
+    #[arg(long, value_name = "BYTES", value_parser = parse_offset, conflicts_with_all = ["scan", "pages"], verbatim_doc_comment)]
+    offset: Option<u64>,
+
+    /// The same, and find the page by its magic number
+    #[arg(long, conflicts_with = "pages")]
+    scan: bool,
+
     /// Give up if no peer comes within this time
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
@@ -72,6 +83,15 @@ fn parse_mode(text: &str) -> Result<u32, String> {
     u32::from_str_radix(text, 8).map_err(|_| "an octal number is expected, like 660".into())
 }
 
+fn parse_offset(text: &str) -> Result<u64, String> {
+    let (digits, radix) = match text.strip_prefix("0x") {
+        Some(digits) => (digits, 16),
+        None => (text, 10),
+    };
+    u64::from_str_radix(digits, radix)
+        .map_err(|_| "a number of bytes is expected, like 4096 or 0x1000".into())
+}
+
 /// How the command ends, as its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -87,14 +107,17 @@ enum Status {
 impl From<&Error> for Status {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Pages { .. } | Error::Mode => Self::Usage,
+            Error::Pages { .. } | Error::Mode | Error::Offset => Self::Usage,
             Error::Timeout(_) => Self::Timeout,
-            Error::PeerDied | Error::PeerStopped | Error::Corrupt => Self::Incomplete,
+            Error::PeerDied | Error::PeerRestarted | Error::PeerStopped | Error::Corrupt => {
+                Self::Incomplete
+            }
             Error::Busy | Error::Stuck => Self::Busy,
             Error::Foreign(_)
             | Error::NotAnObject
             | Error::NotOurs
             | Error::PagesDiffer { .. }
+            | Error::SeveralPages(..)
             | Error::Truncated => Self::Foreign,
             Error::Ended | Error::NotAtEnd | Error::System { .. } => Self::Failed,
         }
@@ -183,7 +206,22 @@ fn talk(args: &Args) -> Result<(), Failure> {
     if let Some(timeout) = args.timeout {
         options = options.timeout(timeout);
     }
-    let waiting = options.sit_down(&args.file).map_err(Failure::Talk)?;
+    if let Some(offset) = args.offset {
+        options = options.at_offset(offset);
+    }
+    if args.scan {
+        options = options.anywhere();
+    }
+    let mut told = false;
+    let idle = |time| {
+        if !std::mem::replace(&mut told, true) {
+            note(&"waiting for a machine to initialise its page");
+        }
+        signals.nap(time);
+    };
+    let waiting = options
+        .sit_down_idling(&args.file, idle)
+        .map_err(Failure::Talk)?;
     let remover = waiting.name_remover();
     let on_signal = remover.clone();
     thread::Builder::new()

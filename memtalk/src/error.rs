@@ -22,6 +22,8 @@ pub enum Error {
     /// The permissions do not let the owner, and each other class of users, both
     /// read and write or do neither.
     Mode,
+    /// The offset is not a multiple of 64, or too large for a file.
+    Offset,
     /// No peer came in time.
     Timeout(Duration),
     /// Two processes already talk through this object.
@@ -43,8 +45,14 @@ pub enum Error {
         /// Size of the object in pages.
         found: usize,
     },
+    /// There is more than one page in the machine's memory, at these offsets in bytes
+    /// among others.
+    SeveralPages(u64, u64),
     /// The peer died: what it had sent was delivered, the stream is incomplete.
     PeerDied,
+    /// The peer, a virtual machine or a device, has started again: the streams are
+    /// incomplete, and some of what it had sent may be lost.
+    PeerRestarted,
     /// The peer stopped reading or writing before the end of the stream.
     PeerStopped,
     /// The shared memory holds what no peer writes.
@@ -89,7 +97,7 @@ impl Error {
 
     fn kind(&self) -> io::ErrorKind {
         match self {
-            Self::Pages { .. } | Self::Mode | Self::Ended | Self::NotAtEnd => {
+            Self::Pages { .. } | Self::Mode | Self::Offset | Self::Ended | Self::NotAtEnd => {
                 io::ErrorKind::InvalidInput
             }
             Self::NotOurs => io::ErrorKind::PermissionDenied,
@@ -98,9 +106,12 @@ impl Error {
             Self::Foreign(_)
             | Self::NotAnObject
             | Self::PagesDiffer { .. }
+            | Self::SeveralPages(..)
             | Self::Corrupt
             | Self::Truncated => io::ErrorKind::InvalidData,
-            Self::PeerDied | Self::PeerStopped => io::ErrorKind::ConnectionReset,
+            Self::PeerDied | Self::PeerRestarted | Self::PeerStopped => {
+                io::ErrorKind::ConnectionReset
+            }
             Self::System { source, .. } => source.kind(),
         }
     }
@@ -117,6 +128,7 @@ impl fmt::Display for Error {
         match self {
             Self::Pages { most } => write!(f, "the number of pages must be from 1 to {most}"),
             Self::Mode => f.write_str("the mode must be 600, 660, 606 or 666"),
+            Self::Offset => f.write_str("the offset must be a multiple of 64"),
             Self::Timeout(after) => write!(
                 f,
                 "no peer came within {} s; start the other side, or allow more time",
@@ -141,6 +153,13 @@ impl fmt::Display for Error {
             Self::PagesDiffer { asked, found } => write!(
                 f,
                 "the object has {found} page(s), not {asked}; leave --pages out, or start both sides with the same number"
+            ),
+            Self::SeveralPages(first, second) => write!(
+                f,
+                "pages are at offsets {first} and {second} of this memory; say which with --offset"
+            ),
+            Self::PeerRestarted => f.write_str(
+                "the peer has started again, so the streams are incomplete; start this side again",
             ),
             Self::PeerDied => f.write_str(
                 "the peer died; what it had sent was delivered, but the streams are incomplete",

@@ -82,6 +82,7 @@ mod patience;
 mod pump;
 mod receiver;
 mod route;
+mod scan;
 #[doc(hidden)]
 pub mod seat;
 mod sender;
@@ -91,8 +92,7 @@ mod talk;
 
 pub use channel::{Channel, Options, Waiting};
 pub use error::Error;
-pub use memtalk_ring::Departure;
 pub use name::{Name, NameError};
 pub use receiver::Receiver;
 pub use sender::Sender;
-pub use talk::{NameRemover, Peer};
+pub use talk::{Departure, NameRemover, Peer};

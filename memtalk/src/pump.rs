@@ -15,8 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::sys::stdio;
-use crate::{Channel, Error, Name, Receiver, Sender};
-use memtalk_ring::Departure;
+use crate::{Channel, Departure, Error, Name, Receiver, Sender};
 
 /// How a talk failed.
 #[derive(Debug)]
@@ -119,6 +118,7 @@ pub(crate) fn run(channel: Channel, tell: Option<(Name, Tell)>) -> Result<Totals
                     Departure::Complete => continue,
                     Departure::GaveUp => Error::PeerStopped,
                     Departure::Died => Error::PeerDied,
+                    Departure::Restarted => Error::PeerRestarted,
                 };
                 sent = Some(0);
                 failure.get_or_insert(Failure::Talk(error));

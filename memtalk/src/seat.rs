@@ -18,16 +18,42 @@
 //! talk that one of the two has left is over: nobody can join it any more, so it
 //! needs no name, and those who come next can have it at once.
 //!
+//! # Parties outside
+//! A guest of a virtual machine, or a program that has nothing but the memory, holds
+//! no locks: its seat word says [`OUTSIDE`](memtalk_ring::layout::OUTSIDE), and what
+//! it does is in [`memtalk_ring::outside`]. Whether it is still there, the kernel
+//! knows: whoever can write to the object *has it open*, a mapping included. If
+//! nobody else has, all seats outside are free, and the rules above hold. If somebody
+//! has:
+//!
+//! | first seat | second seat | page | the newcomer |
+//! | --- | --- | --- | --- |
+//! | | | neither magic number nor claim | waits: a machine may be about to start |
+//! | outside | free | nobody joined | takes the second seat |
+//! | outside | free | a process had joined, and is gone | tells the party outside, and waits until it initialises the page again |
+//! | outside | taken or outside | | leaves: busy |
+//! | taken | outside | | leaves: busy |
+//! | free | outside | the first has died | tells the party outside, takes the name away from it, and starts over |
+//!
+//! The name of an object whose first sits outside is not removed: that machine may
+//! offer the next talk there. A *tenant* ([`Os::is_tenant`]) takes the second seat in
+//! memory that is somebody else's anyway, firmware's for example. Where another would
+//! create, initialise or remove something, it waits.
+//!
 //! # Why this is right
-//! - *Never two at one seat:* the seat's lock excludes the second.
+//! - *Never two at one seat:* the seat's lock excludes the second process. (A process
+//!   and a party outside that come to the second seat at the same moment are not kept
+//!   from each other: nothing that both know would do it.)
 //! - *Never a half-initialised page:* initialising and joining both happen
 //!   behind the door, and an object whose creator died half-way has free seats,
-//!   so it is initialised again.
+//!   so it is initialised again. A party outside does not claim what it initialises,
+//!   so that is not taken for a dead creator's.
 //! - *Nobody's work is destroyed:* an object that is neither empty nor claimed
 //!   by memtalk is not touched; a page is initialised only when both seats are
-//!   free; a name is removed only from an object that it leads to, behind that
-//!   object's door.
-//! - *Nobody is locked out by the dead:* their locks are free.
+//!   free and nobody outside has it; a name is removed only from an object that it
+//!   leads to, behind that object's door.
+//! - *Nobody is locked out by the dead:* their locks are free, and what they had open
+//!   is closed.
 //! - *A talk stays between two:* a seat that was once taken is marked in the
 //!   page, so nobody slips into the place of one who left.
 //!
@@ -36,17 +62,23 @@
 //! step, over the trait [`Os`]. So the same code runs on the real system and
 //! under a checker that interleaves and crashes processes between any two steps.
 
-use memtalk_ring::{PageError, Seat};
+use memtalk_ring::{PageError, Presence, Seat};
 
 /// What an object holds, as far as sitting down is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Content {
     /// Nothing, or a page whose creator did not finish.
     Blank,
-    /// A page that nobody has joined.
-    Young,
-    /// A page that was joined.
-    Joined,
+    /// Something with neither a magic number nor a claim: somebody else's, unless a
+    /// machine is about to start that will initialise it.
+    Unclaimed,
+    /// A page, whose seats are or were taken by these.
+    Page {
+        /// Who initialised it.
+        first: Presence,
+        /// Who joined it, if anybody did.
+        second: Option<Presence>,
+    },
     /// Not a page of this version, for this reason.
     Foreign(PageError),
 }
@@ -60,6 +92,9 @@ pub trait Os {
     type Object;
     /// Why a call failed.
     type Error;
+
+    /// Whether we only ever take the second seat, in memory that is somebody else's.
+    fn is_tenant(&self) -> bool;
 
     /// Opens the object that the name leads to, if it leads to any.
     fn open(&mut self) -> Result<Option<Self::Object>, Self::Error>;
@@ -90,6 +125,13 @@ pub trait Os {
 
     /// Looks at what the object holds.
     fn inspect(&mut self, object: &Self::Object) -> Result<Content, Self::Error>;
+
+    /// Whether anybody else has the object open. True if that cannot be found out.
+    fn is_open_elsewhere(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
+
+    /// Marks what a dead process at `seat` left open as failed, so that a party
+    /// outside, who sees no locks, learns of it.
+    fn speak_for(&mut self, object: &Self::Object, seat: Seat) -> Result<(), Self::Error>;
 
     /// Marks the object as claimed by memtalk and not initialised.
     fn claim(&mut self, object: &Self::Object) -> Result<(), Self::Error>;
@@ -132,6 +174,8 @@ pub enum Step<Next, Done> {
     Next(Next),
     /// Somebody else is in the way for a moment: try the same step again.
     Blocked(Next),
+    /// Whoever is to sit first is not ready: go on after a while.
+    Early(Next),
     /// The machine has finished.
     Done(Done),
 }
@@ -153,6 +197,10 @@ pub enum SitDown<O, E> {
     LookAtSecond(O, bool),
     /// What is in it? With the seat that is taken, if any.
     Inspect(O, Option<Seat>),
+    /// Has anybody else the object open? With what follows if so, and if not.
+    LookForOthers(O, Outcome, Outcome),
+    /// Tell a party outside that the process at this seat has died.
+    SpeakFor(O, Seat),
     /// The talk is over: take the name away from it.
     Retire(O),
     /// Take a seat.
@@ -183,6 +231,8 @@ impl<O, E> SitDown<O, E> {
             | Self::LookAtFirst(object)
             | Self::LookAtSecond(object, _)
             | Self::Inspect(object, _)
+            | Self::LookForOthers(object, ..)
+            | Self::SpeakFor(object, _)
             | Self::Retire(object)
             | Self::Take(object, _)
             | Self::Claim(object)
@@ -206,6 +256,7 @@ impl<O, E> SitDown<O, E> {
         let next = match self {
             Self::Open => match os.open()? {
                 Some(object) => Self::Door(object),
+                None if os.is_tenant() => return Ok(Step::Early(Self::Open)),
                 None => Self::Create,
             },
             Self::Create => match os.create()? {
@@ -232,14 +283,34 @@ impl<O, E> SitDown<O, E> {
                     (false, false) => Self::Inspect(object, None),
                 }
             }
-            Self::Inspect(object, taken) => match (os.inspect(&object)?, taken) {
-                (Content::Foreign(reason), _) => return Err(Refusal::Foreign(reason)),
-                (_, None) => Self::Take(object, Seat::First),
-                (Content::Young, Some(Seat::First)) => Self::Take(object, Seat::Second),
-                // A seat is locked, yet no page is there: not our doing.
-                (Content::Blank, Some(_)) => return Err(Refusal::Foreign(PageError::Unfinished)),
-                (Content::Young | Content::Joined, Some(_)) => Self::Retire(object),
-            },
+            Self::Inspect(object, locked) => {
+                let [if_others, if_not] =
+                    Outcome::of(os.inspect(&object)?, locked).map(|outcome| {
+                        if os.is_tenant() {
+                            outcome.as_tenant()
+                        } else {
+                            outcome
+                        }
+                    });
+                match if_others == if_not {
+                    true => return Self::follow(if_others, object),
+                    false => Self::LookForOthers(object, if_others, if_not),
+                }
+            }
+            Self::LookForOthers(object, if_others, if_not) => {
+                let outcome = match os.is_open_elsewhere(&object)? {
+                    true => if_others,
+                    false => if_not,
+                };
+                return Self::follow(outcome, object);
+            }
+            Self::SpeakFor(object, seat) => {
+                os.speak_for(&object, seat)?;
+                match seat {
+                    Seat::First => Self::Retire(object),
+                    Seat::Second => return Ok(Step::Early(Self::Open)),
+                }
+            }
             Self::Retire(_object) => {
                 os.unlink()?;
                 Self::Create
@@ -279,6 +350,75 @@ impl<O, E> SitDown<O, E> {
             }
         };
         Ok(Step::Next(next))
+    }
+
+    fn follow(outcome: Outcome, object: O) -> Result<Step<Self, (O, Seat)>, Refusal<E>> {
+        Ok(Step::Next(match outcome {
+            Outcome::Take(seat) => Self::Take(object, seat),
+            Outcome::Retire => Self::Retire(object),
+            Outcome::SpeakFor(seat) => Self::SpeakFor(object, seat),
+            Outcome::Wait => return Ok(Step::Early(Self::Open)),
+            Outcome::Busy => return Err(Refusal::Busy),
+            Outcome::Foreign(reason) => return Err(Refusal::Foreign(reason)),
+        }))
+    }
+}
+
+/// What a newcomer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Sits down here.
+    Take(Seat),
+    /// Takes the name away from a talk that is over, and starts over.
+    Retire,
+    /// Speaks for the process that died at this seat, and then starts over.
+    SpeakFor(Seat),
+    /// Comes back later.
+    Wait,
+    /// Leaves: two talk.
+    Busy,
+    /// Leaves: the object is not a page.
+    Foreign(PageError),
+}
+
+impl Outcome {
+    /// The rules: what follows from what the object holds, and from the seat that is
+    /// locked, if any. First if somebody else has the object open, then if not.
+    fn of(content: Content, locked: Option<Seat>) -> [Self; 2] {
+        use Outcome::{Busy, Foreign, Retire, SpeakFor, Take, Wait};
+        let (first, second) = match (content, locked) {
+            (Content::Foreign(reason), _) => return [Foreign(reason); 2],
+            (Content::Blank, None) => return [Take(Seat::First); 2],
+            (Content::Unclaimed, None) => return [Wait, Foreign(PageError::NotAPage)],
+            // A seat is locked, yet no page is there: not our doing.
+            (Content::Blank, Some(_)) => return [Foreign(PageError::Unfinished); 2],
+            (Content::Unclaimed, Some(_)) => return [Foreign(PageError::NotAPage); 2],
+            (Content::Page { first, second }, _) => (first, second),
+        };
+        match (first.outside, second.map(|second| second.outside), locked) {
+            (true, None, None) => [Take(Seat::Second), Take(Seat::First)],
+            (true, Some(false), None) => [SpeakFor(Seat::Second), Take(Seat::First)],
+            (true, Some(true), None) => [Busy, Take(Seat::First)],
+            (false, Some(true), None) => [SpeakFor(Seat::First), Take(Seat::First)],
+            (true, _, Some(_)) | (false, Some(true), Some(_)) => [Busy; 2],
+            (false, _, None) => [Take(Seat::First); 2],
+            (false, None, Some(Seat::First)) => [Take(Seat::Second); 2],
+            (false, _, Some(_)) => [Retire; 2],
+        }
+    }
+
+    /// What a tenant does: waits, where others would create, initialise or remove
+    /// something.
+    fn as_tenant(self) -> Self {
+        match self {
+            Self::Take(Seat::Second)
+            | Self::SpeakFor(Seat::Second)
+            | Self::Busy
+            | Self::Foreign(PageError::ByteOrder | PageError::Version(_) | PageError::Size(_)) => {
+                self
+            }
+            _ => Self::Wait,
+        }
     }
 }
 

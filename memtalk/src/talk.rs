@@ -1,28 +1,66 @@
 //! What the two ends share: the seat, and what becomes of the peer.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
-use memtalk_ring::Departure;
+use memtalk_ring::Page;
 
 use crate::Error;
 use crate::futex::Futex;
-use crate::object::{Seated, wait_until_left};
+use crate::object::{Seated, ViewOfPeer};
+use crate::sys::map::Mapping;
 
-/// Removes the name of a talk, as its end would. For a process that is about to
-/// end without dropping its ends, by a signal for example.
+/// How often to look whether a peer outside is still there.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How a peer went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Departure {
+    /// It closed both its ends: both streams are complete.
+    Complete,
+    /// It ended both, but said that it gave up on one.
+    GaveUp,
+    /// It left an end open.
+    Died,
+    /// It was outside, and has initialised the page again since it left an end open.
+    Restarted,
+}
+
+impl From<memtalk_ring::Departure> for Departure {
+    fn from(departure: memtalk_ring::Departure) -> Self {
+        match departure {
+            memtalk_ring::Departure::Complete => Self::Complete,
+            memtalk_ring::Departure::GaveUp => Self::GaveUp,
+            memtalk_ring::Departure::Died => Self::Died,
+        }
+    }
+}
+
+/// Ends our part of a talk, as dropping its ends would: removes its name, and tells a
+/// peer that sees no locks. For a process that is about to end without dropping its
+/// ends, by a signal for example.
 #[derive(Clone, Debug)]
 pub struct NameRemover(pub(crate) Weak<Talk>);
 
 impl NameRemover {
     /// Removes the name, unless it leads to another object by now or the talk
-    /// has ended.
+    /// has ended; and if the peer is outside, gives up what is not closed.
     ///
     /// # Errors
     /// [`Error::Stuck`] if another process keeps the object locked,
     /// [`Error::System`] if a system call fails.
     pub fn remove(&self) -> Result<(), Error> {
         match self.0.upgrade() {
-            Some(talk) => talk.seated.remove_name(),
+            Some(talk) => {
+                if talk.seated.peer_is_outside() {
+                    let _ = talk
+                        .seated
+                        .page
+                        .mourn(talk.seated.seat, &Futex::for_waking());
+                }
+                talk.seated.remove_name()
+            }
             None => Ok(()),
         }
     }
@@ -63,21 +101,52 @@ impl Talk {
             // has seen the mark also sees the reason.
             memtalk_ring::Error::PeerFailed => match self.fate.lock().peer {
                 Some(Departure::Died) => Error::PeerDied,
+                Some(Departure::Restarted) => Error::PeerRestarted,
                 _ => Error::PeerStopped,
             },
             memtalk_ring::Error::Ended => Error::Ended,
             memtalk_ring::Error::NotAtEnd => Error::NotAtEnd,
             // `Corrupt`, and whatever a later ring may find wrong.
+            _ if self.seated.was_restarted() => Error::PeerRestarted,
             _ => Error::Corrupt,
         }
     }
 
-    /// The peer is gone: speaks for it, so that our ends learn of it.
+    /// The peer, a process, is gone: speaks for it, so that our ends learn of it.
     fn mourn(&self) {
+        self.end_with(|page| {
+            page.mourn(self.seated.seat.peer(), &Futex::for_waking())
+                .into()
+        });
+    }
+
+    /// The peer, outside, is gone or has started again. The page is not ours to write
+    /// its part in: another may begin there, that does not know of us. So our ends are
+    /// left with a copy of it, and learn there that the peer is gone.
+    fn part(&self, view: &ViewOfPeer) {
+        self.end_with(|page| {
+            let (restarted, peer) = (self.seated.was_restarted(), self.seated.seat.peer());
+            // Without a copy they would wait for ever, so what speaks against it has
+            // to stand back.
+            let shared = view
+                .detach(page.region())
+                .and_then(|shared| Page::over(shared).ok());
+            let departure = page.mourn(peer, &Futex::for_waking()).into();
+            // Those who fell asleep on what was shared.
+            if let Some(shared) = shared {
+                shared.wake(peer, &Futex::for_waking());
+            }
+            match restarted {
+                true => Departure::Restarted,
+                false => departure,
+            }
+        });
+    }
+
+    fn end_with(&self, how: impl FnOnce(&Page<Mapping>) -> Departure) {
         let mut state = self.fate.lock();
         if !state.over {
-            let peer = self.seated.seat.peer();
-            state.peer = Some(self.seated.page.mourn(peer, &Futex::new()));
+            state.peer = Some(how(&self.seated.page));
             self.fate.ended.notify_all();
         }
     }
@@ -111,21 +180,26 @@ impl Peer {
     }
 }
 
-/// Starts a thread that sleeps until the peer's seat is free, and then speaks
-/// for the peer if it has died.
+/// Starts a thread that waits until the peer is gone, and then speaks for it if it has
+/// died.
 ///
-/// The kernel frees the seat whichever way the peer ends, so this needs no
+/// The kernel frees the seat of a process whichever way it ends, so that needs no
 /// polling. If we get up first, the thread stays until the peer does, and keeps
-/// nothing but the open object.
+/// nothing but the open object. A peer outside has no lock: the thread looks ten times
+/// a second whether it still has the object open, and whether it has started again.
 pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
-    let file = talk.seated.file()?;
-    let peer = talk.seated.seat.peer();
+    let view = talk.seated.view_of_peer()?;
+    let outside = talk.seated.peer_is_outside();
+    let fate = Arc::clone(&talk.fate);
     let talk = Arc::downgrade(talk);
-    let watcher = move || {
-        if wait_until_left(&file, peer).is_ok()
-            && let Some(talk) = talk.upgrade()
-        {
-            talk.mourn();
+    let watcher = move || match outside {
+        true => watch_outside(&fate, &talk, &view),
+        false => {
+            if view.wait_until_left().is_ok()
+                && let Some(talk) = talk.upgrade()
+            {
+                talk.mourn();
+            }
         }
     };
     std::thread::Builder::new()
@@ -134,4 +208,18 @@ pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
         .spawn(watcher)
         .map_err(Error::system("start a thread"))?;
     Ok(())
+}
+
+fn watch_outside(fate: &Fate, talk: &Weak<Talk>, view: &ViewOfPeer) {
+    loop {
+        let waited = fate
+            .ended
+            .wait_timeout_while(fate.lock(), LOOK, |state| !state.over);
+        drop(waited);
+        // None once both our ends are gone.
+        let Some(talk) = talk.upgrade() else { return };
+        if talk.seated.was_restarted() || view.is_alone() {
+            return talk.part(view);
+        }
+    }
 }

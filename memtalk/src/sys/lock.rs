@@ -27,7 +27,7 @@ impl Kind {
 }
 
 /// Tries to lock `byte`; `false` if somebody else's lock is in the way.
-pub(crate) fn try_lock(file: &File, byte: u8, kind: Kind) -> io::Result<bool> {
+pub(crate) fn try_lock(file: &File, byte: u64, kind: Kind) -> io::Result<bool> {
     match fcntl(file, libc::F_OFD_SETLK, byte, kind.raw()) {
         Ok(_) => Ok(true),
         Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
@@ -36,17 +36,17 @@ pub(crate) fn try_lock(file: &File, byte: u8, kind: Kind) -> io::Result<bool> {
 }
 
 /// Locks `byte`, asleep for as long as that takes.
-pub(crate) fn lock(file: &File, byte: u8, kind: Kind) -> io::Result<()> {
+pub(crate) fn lock(file: &File, byte: u64, kind: Kind) -> io::Result<()> {
     fcntl(file, libc::F_OFD_SETLKW, byte, kind.raw()).map(drop)
 }
 
 /// Gives up the lock on `byte`, if there is one.
-pub(crate) fn unlock(file: &File, byte: u8) -> io::Result<()> {
+pub(crate) fn unlock(file: &File, byte: u64) -> io::Result<()> {
     fcntl(file, libc::F_OFD_SETLK, byte, libc::F_UNLCK).map(drop)
 }
 
 /// Whether somebody else holds a write lock on `byte`. Read locks do not count.
-pub(crate) fn is_write_locked(file: &File, byte: u8) -> io::Result<bool> {
+pub(crate) fn is_write_locked(file: &File, byte: u64) -> io::Result<bool> {
     let found = fcntl(file, libc::F_OFD_GETLK, byte, libc::F_RDLCK)?;
     Ok(libc::c_int::from(found.l_type) != libc::F_UNLCK)
 }
@@ -54,7 +54,7 @@ pub(crate) fn is_write_locked(file: &File, byte: u8) -> io::Result<bool> {
 fn fcntl(
     file: &File,
     command: libc::c_int,
-    byte: u8,
+    byte: u64,
     kind: libc::c_int,
 ) -> io::Result<libc::flock> {
     // SAFETY: a struct of integers, for which zero is a value.
@@ -62,7 +62,7 @@ fn fcntl(
     // Both constants are small; the field is a short.
     lock.l_type = libc::c_short::try_from(kind).map_err(io::Error::other)?;
     lock.l_whence = libc::c_short::try_from(libc::SEEK_SET).map_err(io::Error::other)?;
-    lock.l_start = byte.into();
+    lock.l_start = libc::off_t::try_from(byte).map_err(io::Error::other)?;
     lock.l_len = 1;
     // SAFETY: these commands take a pointer to a `flock`, which lives here.
     retry(|| unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut lock) })?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::steps;
 
 pub(crate) mod futex;
+pub(crate) mod lease;
 pub(crate) mod lock;
 pub(crate) mod map;
 pub(crate) mod shm;

@@ -60,3 +60,16 @@ pub(crate) fn allocate(file: &File, size: usize) -> io::Result<()> {
         }
     }
 }
+
+/// The offset in bytes of the first data at or after `from`; `None` if none follows.
+/// Memory that was never written to is no data.
+pub(crate) fn next_data(file: &File, from: u64) -> io::Result<Option<u64>> {
+    let from = libc::off_t::try_from(from).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    // SAFETY: no pointers are involved.
+    match retry(|| unsafe { libc::lseek(file.as_raw_fd(), from, libc::SEEK_DATA) }) {
+        // Never negative: -1 is an error.
+        Ok(at) => Ok(Some(at.unsigned_abs())),
+        Err(e) if e.raw_os_error() == Some(libc::ENXIO) => Ok(None),
+        Err(e) => Err(e),
+    }
+}

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Signals that this process does not take the default way: blocked in every
 /// thread, and waited for in one.
@@ -47,6 +48,19 @@ impl Blocked {
         match unsafe { libc::sigwait(&raw const self.0, &raw mut signal) } {
             0 => Ok(signal),
             error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+
+    /// Lets `time` pass; ends the process as [`die`](Self::die) does if one of the
+    /// signals comes.
+    pub(crate) fn nap(&self, time: Duration) {
+        let time = super::timespec(time);
+        // SAFETY: both point to valid values, and what is known of the signal beyond
+        // its number is not asked for.
+        let signal =
+            unsafe { libc::sigtimedwait(&raw const self.0, std::ptr::null_mut(), &raw const time) };
+        if signal > 0 {
+            self.die(signal);
         }
     }
 

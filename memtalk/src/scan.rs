@@ -1,0 +1,43 @@
+//! Looking for a page in a machine's memory.
+
+use std::fs::File;
+
+use memtalk_ring::identity::Snapshot;
+use memtalk_ring::layout::LINE;
+
+use crate::Error;
+use crate::object::{metadata, read_from};
+use crate::sys::shm;
+
+/// Bytes that are read at once, a multiple of a page of memory.
+const CHUNK: usize = 64 * 1024;
+
+/// The offset in bytes of the page in `file`, a multiple of 64: where a magic number
+/// stands, and all else that a page says of itself fits, its size included. Memory
+/// that was never written to is not read.
+///
+/// # Errors
+/// [`Error::SeveralPages`] if there is more than one.
+pub(crate) fn find_page(file: &File) -> Result<Option<u64>, Error> {
+    let end = metadata(file)?.len();
+    let mut chunk = vec![0; CHUNK];
+    let mut found = None;
+    let mut from = 0;
+    while let Some(data) = shm::next_data(file, from).map_err(Error::system("read the object"))? {
+        let count = read_from(file, &mut chunk, data)?;
+        for (line, offset) in chunk[..count]
+            .chunks_exact(LINE)
+            .zip((data..).step_by(LINE))
+        {
+            let said = Snapshot::from_bytes(line);
+            if said.check(said.size as usize).is_err() || u64::from(said.size) > end - offset {
+                continue;
+            }
+            if let Some(first) = found.replace(offset) {
+                return Err(Error::SeveralPages(first, offset));
+            }
+        }
+        from = data + CHUNK as u64;
+    }
+    Ok(found)
+}
