@@ -1,0 +1,492 @@
+//! Talks with who is outside: it has nothing but the memory.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Wait, layout};
+use std::sync::atomic::AtomicU32;
+use support::party::{self, Memory};
+use support::{Object, Side, TempFile, eventually, noise};
+
+const PAGE: usize = 4096;
+
+/// Somewhere in a machine's memory, and not where a page of memory begins.
+const SOMEWHERE: usize = 3 * PAGE + 0x40;
+
+/// `memtalk` for a machine's memory.
+fn tenant(object: &Object, args: &[&str]) -> Side {
+    Side::start(object.memtalk().args(args).stdin(Stdio::piped()))
+}
+
+fn at_somewhere(object: &Object) -> Side {
+    tenant(object, &["--offset", &SOMEWHERE.to_string()])
+}
+
+#[test]
+fn a_process_joins_who_is_first_and_outside() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let mut side = object.open_side();
+    let mut party = party::first(memory.whole());
+    let question = noise(100_000, 1);
+    side.write_in_background(question.clone());
+    party.expect(&question);
+    party.send(b"answer");
+    side.expect(b"answer");
+    party.finish();
+    side.finish().assert_complete(b"");
+    // The object is not ours to remove, and the next talk begins in it.
+    let mut side = object.open_side();
+    let mut party = party::first(memory.whole());
+    party.send(b"again");
+    side.expect(b"again");
+    side.end_input();
+    party.finish();
+    side.finish().assert_complete(b"");
+    assert_eq!(fs::metadata(object.path()).unwrap().len(), PAGE as u64);
+}
+
+#[test]
+fn somebody_outside_joins_a_process_that_is_first() {
+    let object = Object::new();
+    let mut side = object.open_side();
+    side.wait_until_seated(&object);
+    let memory = Memory::open(&object);
+    let mut party = party::second(memory.whole());
+    let answer = noise(100_000, 2);
+    side.say(b"question");
+    party.expect(b"question");
+    thread::scope(|scope| {
+        scope.spawn(|| party.send(&answer));
+        side.expect(&answer);
+    });
+    // Half-close, the one way and then the other.
+    side.end_input();
+    assert_eq!(party.receiver.wait(), Ok(0));
+    party.send(b"last words");
+    side.expect(b"last words");
+    party.finish();
+    side.finish().assert_complete(b"");
+    assert!(!object.exists());
+}
+
+#[test]
+fn a_third_is_told_that_two_talk() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let mut side = object.open_side();
+    let mut party = party::first(memory.whole());
+    for command in [
+        &mut object.memtalk(),
+        object.memtalk().args(["--offset", "0"]),
+    ] {
+        let third = Side::start(command.stdin(Stdio::null()));
+        third
+            .finish()
+            .assert_failed(5, "two processes already talk");
+    }
+    party.send(b"undisturbed");
+    side.expect(b"undisturbed");
+    side.end_input();
+    party.finish();
+    side.finish().assert_complete(b"");
+
+    let object = Object::new();
+    let mut side = object.open_side();
+    side.wait_until_seated(&object);
+    let memory = Memory::open(&object);
+    let mut party = party::second(memory.whole());
+    object
+        .side(b"")
+        .finish()
+        .assert_failed(5, "two processes already talk");
+    side.end_input();
+    party.finish();
+    side.finish().assert_complete(b"");
+    assert_eq!(
+        Page::sit_down(memory.whole(), true).err(),
+        Some(PageError::Taken)
+    );
+}
+
+#[test]
+fn memory_of_zeros_is_waited_for_while_somebody_has_it_open() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let timeout = ["--timeout", "0.2"];
+    tenant(&object, &timeout)
+        .finish()
+        .assert_failed(3, "no peer came");
+    let waiting = object.open_side();
+    drop(memory);
+    // Then it is no machine's, and was not touched.
+    waiting.finish().assert_failed(6, "left untouched");
+    assert_eq!(fs::read(object.path()).unwrap(), [0; PAGE]);
+}
+
+#[test]
+fn what_a_machine_left_behind_is_taken_over() {
+    for joined in [false, true] {
+        let object = Object::new();
+        let memory = Memory::create(&object, 2 * PAGE);
+        let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+        if joined {
+            page.join(Presence::PROCESS);
+        }
+        drop(memory);
+        object.assert_usable();
+    }
+}
+
+#[test]
+fn a_death_outside_is_noticed() {
+    let object = Object::new();
+    let mut side = object.open_side();
+    side.wait_until_seated(&object);
+    let memory = Memory::open(&object);
+    let mut party = party::second(memory.whole());
+    party.send(b"last words");
+    party.die();
+    drop(memory);
+    side.expect(b"last words");
+    side.finish_with_open_input()
+        .assert_failed(4, "the peer died");
+    assert!(!object.exists());
+}
+
+#[test]
+fn a_death_is_noticed_by_ends_that_wait_for_anything() {
+    // For input and for bytes, or for room; from somebody outside who wakes others,
+    // so that the ends sleep until they are woken.
+    let waking = Presence {
+        outside: true,
+        silent: false,
+    };
+    for full in [false, true] {
+        let object = Object::new();
+        let memory = Memory::create(&object, PAGE);
+        let mut side = object.open_side();
+        let page = Page::initialise(memory.whole(), waking).unwrap();
+        eventually("it joins", || page.presence(Seat::Second).is_some());
+        if full {
+            side.say(&noise(10_000, 1));
+        }
+        eventually("it sleeps", || asleep(&side) == [false]);
+        drop(memory);
+        side.finish_with_open_input()
+            .assert_failed(4, "the peer died");
+        assert!(object.exists());
+    }
+}
+
+#[test]
+fn who_gives_up_is_told_of() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let side = object.open_side();
+    drop(party::first(memory.whole()));
+    side.finish_with_open_input()
+        .assert_failed(4, "the peer stopped");
+}
+
+#[test]
+fn a_restart_ends_the_talk_and_the_next_one_is_whole() {
+    for corrupt in [false, true] {
+        let object = Object::new();
+        let memory = Memory::create(&object, PAGE);
+        let mut side = object.open_side();
+        let mut party = party::first(memory.whole());
+        if corrupt {
+            // So that the indices that the side knows are not those of a new page.
+            party.send(b"before");
+            side.expect(b"before");
+        }
+        party.die();
+        let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+        // Meanwhile the seat is the old one's, who does not know yet.
+        side.finish_with_open_input()
+            .assert_failed(4, "the peer has started again");
+        let mut side = object.open_side();
+        eventually("it joins", || page.presence(Seat::Second).is_some());
+        let mut party = party::seated(page, Seat::First, party::looking());
+        party.send(b"after");
+        side.expect(b"after");
+        side.say(b"answer");
+        party.expect(b"answer");
+        side.end_input();
+        party.finish();
+        side.finish().assert_complete(b"");
+    }
+}
+
+#[test]
+fn words_that_the_last_one_left_behind_are_cleared_by_the_next() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    // The tail of the second ring and the head of the first.
+    for at in [256 + 1856, 64 + 64] {
+        object.open().write_all_at(&[7, 0, 0, 0], at).unwrap();
+    }
+    let mut side = object.open_side();
+    eventually("it joins", || page.presence(Seat::Second).is_some());
+    let mut party = party::seated(page, Seat::First, party::looking());
+    side.say(b"question");
+    party.expect(b"question");
+    side.end_input();
+    party.finish();
+    side.finish().assert_complete(b"");
+}
+
+#[test]
+fn the_next_speaks_for_a_process_that_was_killed() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let mut side = object.open_side();
+    let mut party = party::first(memory.whole());
+    side.say(b"last words");
+    party.expect(b"last words");
+    side.kill();
+    let mut next = object.open_side();
+    assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
+    drop(party);
+    let mut party = party::first(memory.whole());
+    party.send(b"the next");
+    next.expect(b"the next");
+    next.end_input();
+    party.finish();
+    next.finish().assert_complete(b"");
+}
+
+#[test]
+fn the_next_speaks_for_a_first_that_was_killed_and_starts_over() {
+    let object = Object::new();
+    let mut side = object.open_side();
+    side.wait_until_seated(&object);
+    let memory = Memory::open(&object);
+    let mut party = party::second(memory.whole());
+    side.kill();
+    object.assert_usable();
+    assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
+    assert_eq!(party.sender.wait_delivered(), Err(Error::PeerFailed));
+}
+
+#[test]
+fn a_signal_tells_who_is_outside() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let side = object.open_side();
+    let mut party = party::first(memory.whole());
+    side.signal(15);
+    assert_eq!(side.finish_with_open_input().signal, Some(15));
+    assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_machine() {
+    let object = Object::new();
+    let side = at_somewhere(&object);
+    eventually("it waits", || !side.threads().is_empty());
+    side.signal(2);
+    assert_eq!(side.finish_with_open_input().signal, Some(2));
+    assert!(!object.exists());
+}
+
+/// Of the side's two ends, those that sleep: whether each does so for a time only.
+fn asleep(side: &Side) -> Vec<bool> {
+    // The number of the system call, and its arguments: the word, the operation, the
+    // value, the time.
+    let futex = libc::SYS_futex.to_string();
+    let ends = side.threads().into_iter().filter_map(|thread| {
+        let call = thread.split_whitespace().skip(4).collect::<Vec<_>>();
+        let is_end = ["memtalk-send", "memtalk-receive"]
+            .iter()
+            .any(|end| thread.starts_with(end));
+        (is_end && call.first() == Some(&&*futex)).then(|| call.get(4) != Some(&"0x0"))
+    });
+    ends.collect()
+}
+
+/// Wakes as a process does.
+#[derive(Clone)]
+struct Waking;
+
+impl Wait<Native> for Waking {
+    const SLEEPS: bool = true;
+
+    fn pause(&mut self, _looks: u32) -> bool {
+        thread::yield_now();
+        true
+    }
+
+    fn sleep(&mut self, _word: &AtomicU32, _seen: u32) {}
+
+    fn wake(&self, word: &AtomicU32) {
+        // SAFETY: a valid word.
+        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
+    }
+}
+
+#[test]
+fn sleep_is_bounded_until_the_peer_can_wake() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let mut side = object.open_side();
+    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    eventually("it joins", || page.presence(Seat::Second).is_some());
+    let mut party = party::seated(page, Seat::First, Waking);
+    eventually("it sleeps for a time", || asleep(&side) == [true]);
+    let waking = Presence {
+        outside: true,
+        silent: false,
+    };
+    party.page.say(Seat::First, waking);
+    eventually("it sleeps until it is woken", || asleep(&side) == [false]);
+    for i in 0..100_u8 {
+        party.send(&[i]);
+        side.expect(&[i]);
+    }
+    side.end_input();
+    party.finish();
+    side.finish().assert_complete(b"");
+}
+
+#[test]
+fn a_page_in_the_midst_of_a_machines_memory() {
+    for args in [&["--offset", "0x3040"][..], &["--scan"]] {
+        let object = Object::new();
+        let mut side = tenant(&object, args);
+        let len = 64 * PAGE;
+        let memory = Memory::create(&object, len);
+        let rest = |memory: Vec<u8>| {
+            let (before, after) = (&memory[..SOMEWHERE], &memory[SOMEWHERE + 1024..]);
+            [before, after].concat()
+        };
+        object.open().write_all_at(&noise(len, 3), 0).unwrap();
+        let mut party = party::first(memory.region(SOMEWHERE, 1024));
+        let question = noise(50_000, 1);
+        side.write_in_background(question.clone());
+        party.expect(&question);
+        party.send(b"answer");
+        side.expect(b"answer");
+        party.finish();
+        side.finish().assert_complete(b"");
+        let left = fs::read(object.path()).unwrap();
+        assert!(
+            rest(left) == rest(noise(len, 3)),
+            "other memory was changed"
+        );
+    }
+}
+
+#[test]
+fn a_tenant_takes_nothing_that_is_not_offered() {
+    let object = Object::new();
+    let timeout = |args: &[&str]| {
+        let side = tenant(&object, &[args, &["--timeout", "0.1"]].concat());
+        side.finish().assert_failed(3, "no peer came");
+    };
+    // No object; no page; one that nobody offers any more; not there.
+    timeout(&["--scan"]);
+    timeout(&["--offset", "64"]);
+    assert!(!object.exists());
+    let memory = Memory::create(&object, 2 * PAGE);
+    timeout(&["--scan"]);
+    timeout(&["--offset", "64"]);
+    timeout(&["--offset", "1048576"]);
+    Page::initialise(memory.region(64, PAGE), Presence::DEVICE).unwrap();
+    timeout(&["--offset", "128"]);
+    drop(memory);
+    timeout(&["--scan"]);
+    timeout(&["--offset", "64"]);
+}
+
+#[test]
+fn several_pages_are_told_apart_by_their_offsets() {
+    let object = Object::new();
+    let memory = Memory::create(&object, 4 * PAGE);
+    let page = Page::initialise(memory.region(64, PAGE), Presence::DEVICE).unwrap();
+    let other = Page::initialise(memory.region(2 * PAGE, PAGE), Presence::DEVICE).unwrap();
+    let scan = tenant(&object, &["--scan"]);
+    scan.finish()
+        .assert_failed(6, "pages are at offsets 64 and 8192");
+    // A talk at each, at the same time.
+    let mut sides = ["64", "8192"].map(|at| tenant(&object, &["--offset", at]));
+    let parties = [page, other].map(|page| {
+        eventually("it joins", || page.presence(Seat::Second).is_some());
+        party::seated(page, Seat::First, party::looking())
+    });
+    for (mut party, side) in parties.into_iter().zip(&mut sides) {
+        party.send(b"hello");
+        side.expect(b"hello");
+        side.end_input();
+        party.finish();
+    }
+    for side in sides {
+        side.finish().assert_complete(b"");
+    }
+}
+
+#[test]
+fn pages_of_a_machine_that_are_of_another_kind_are_left_alone() {
+    let object = Object::new();
+    let memory = Memory::create(&object, 2 * PAGE);
+    for (at, word, text) in [
+        (0, layout::MAGIC.swap_bytes(), "other byte order"),
+        (8, 1, "layout version 1"),
+        (12, 1 << 20, "which it has not"),
+        (16, 64, "which it has not"),
+    ] {
+        Page::initialise(memory.region(64, PAGE), Presence::DEVICE).unwrap();
+        object
+            .open()
+            .write_all_at(&word.to_ne_bytes(), 64 + at)
+            .unwrap();
+        let before = fs::read(object.path()).unwrap();
+        let side = tenant(&object, &["--offset", "64"]);
+        side.finish().assert_failed(6, text);
+        assert!(fs::read(object.path()).unwrap() == before);
+    }
+}
+
+#[test]
+fn a_stream_from_a_file_to_outside_and_back() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let bytes = noise(1_000_000, 5);
+    let file = TempFile::new(&bytes);
+    let side = Side::start(object.memtalk().stdin(file.open()));
+    let mut party = party::first(memory.whole());
+    let mut rest = &bytes[..];
+    while !rest.is_empty() {
+        let (piece, others) = rest.split_at(rest.len().min(1000));
+        party.expect(piece);
+        party.send(piece);
+        rest = others;
+    }
+    party.finish();
+    side.finish().assert_complete(&bytes);
+}
+
+#[test]
+fn who_waits_for_somebody_outside_hardly_works() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let side = object.open_side();
+    let party = party::first(memory.whole());
+    thread::sleep(Duration::from_millis(500));
+    let ticks = fs::read_to_string(format!("/proc/{}/stat", side.pid())).unwrap();
+    let ticks = ticks
+        .split_whitespace()
+        .skip(13)
+        .take(2)
+        .map(|n| n.parse::<u32>().unwrap());
+    // Of 50 in half a second.
+    assert!(ticks.sum::<u32>() <= 10);
+    drop(party);
+}

@@ -1,0 +1,154 @@
+//! A party outside: it has the memory, and neither locks nor futexes.
+
+use std::fs::OpenOptions;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::ptr::NonNull;
+use std::thread;
+use std::time::Instant;
+
+use memtalk_ring::{
+    Idle, Native, Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Wait,
+};
+
+use super::{BOUND, Object, eventually};
+
+/// The memory of an object, mapped whole. While it lives, the object is open.
+pub struct Memory {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+impl Memory {
+    /// Creates the object with `len` bytes of 0, as a machine does that starts first.
+    pub fn create(object: &Object, len: usize) -> Self {
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create_new(true).mode(0o600);
+        let file = options.open(object.path()).expect("the object is new");
+        file.set_len(len as u64).expect("there is room");
+        Self::map(&file)
+    }
+
+    /// Maps an object that is there.
+    pub fn open(object: &Object) -> Self {
+        Self::map(&object.open())
+    }
+
+    fn map(file: &std::fs::File) -> Self {
+        let len = file.metadata().expect("it is open").len();
+        let len = usize::try_from(len).expect("it fits");
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        assert_ne!(base, libc::MAP_FAILED);
+        let base = NonNull::new(base.cast()).expect("no mapping at 0");
+        Self { base, len }
+    }
+
+    /// The `size` bytes from `at` on.
+    pub fn region(&self, at: usize, size: usize) -> RawRegion {
+        assert!(at + size <= self.len);
+        // SAFETY: it lies within the mapping, which outlives its pages in these tests.
+        let base = unsafe { self.base.add(at) };
+        // SAFETY: as above.
+        unsafe { RawRegion::new(base, size) }
+    }
+
+    /// All of it.
+    pub fn whole(&self) -> RawRegion {
+        self.region(0, self.len)
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: a whole mapping that nobody uses any more.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
+    }
+}
+
+/// Who sits in [`Memory`]. Its ends give up when it is dropped; see [`die`](Self::die).
+pub struct Party<W: Wait<Native>> {
+    pub page: Page<RawRegion>,
+    pub sender: Sender<PageRing<RawRegion>, W>,
+    pub receiver: Receiver<PageRing<RawRegion>, W>,
+}
+
+/// A wait that fails after the bound.
+pub fn looking() -> impl Wait<Native> + Clone {
+    let began = Instant::now();
+    Idle(move |_| {
+        assert!(began.elapsed() < BOUND, "the other side takes too long");
+        thread::yield_now();
+    })
+}
+
+/// Initialises a page, and waits until somebody has joined it.
+pub fn first(region: RawRegion) -> Party<impl Wait<Native>> {
+    let page = Page::initialise(region, Presence::DEVICE).expect("a page fits");
+    eventually("somebody joins", || page.presence(Seat::Second).is_some());
+    seated(page, Seat::First, looking())
+}
+
+/// Joins the page.
+pub fn second(region: RawRegion) -> Party<impl Wait<Native>> {
+    let page = Page::attach(region).expect("a page is there");
+    page.join(Presence::DEVICE);
+    seated(page, Seat::Second, looking())
+}
+
+pub fn seated<W: Wait<Native> + Clone>(page: Page<RawRegion>, seat: Seat, wait: W) -> Party<W> {
+    // SAFETY: in these tests, nobody else is at the seat.
+    let (sender, receiver) = unsafe { page.ends(seat, wait) };
+    Party {
+        page,
+        sender,
+        receiver,
+    }
+}
+
+impl<W: Wait<Native>> Party<W> {
+    pub fn send(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let sent = self.sender.send(bytes).expect("the other side receives");
+            bytes = &bytes[sent..];
+            if sent == 0 {
+                self.sender.wait(1).expect("the other side receives");
+            }
+        }
+    }
+
+    #[track_caller]
+    pub fn expect(&mut self, bytes: &[u8]) {
+        let mut received = vec![0; bytes.len()];
+        let mut rest = &mut received[..];
+        while !rest.is_empty() {
+            assert_ne!(self.receiver.wait(), Ok(0), "the stream ends too early");
+            let count = self.receiver.receive(rest).expect("the other side sends");
+            rest = &mut rest[count..];
+        }
+        assert!(received == bytes, "something else came");
+    }
+
+    /// Ends both streams, and waits until both are confirmed.
+    #[track_caller]
+    pub fn finish(&mut self) {
+        self.sender.end();
+        assert_eq!(self.receiver.wait(), Ok(0), "the end of the stream");
+        assert_eq!(self.receiver.close(), Ok(()));
+        assert_eq!(self.sender.wait_delivered(), Ok(()));
+    }
+
+    /// Is gone without a word.
+    pub fn die(self) {
+        std::mem::forget((self.sender, self.receiver));
+    }
+}
