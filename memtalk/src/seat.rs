@@ -172,7 +172,7 @@ impl<E> From<E> for Refusal<E> {
 pub enum Step<Next, Done> {
     /// The machine goes on.
     Next(Next),
-    /// Somebody else is in the way for a moment: try the same step again.
+    /// Somebody else is in the way for a moment: try again.
     Blocked(Next),
     /// Whoever is to sit first is not ready: go on after a while.
     Early(Next),
@@ -265,7 +265,8 @@ impl<O, E> SitDown<O, E> {
             },
             Self::Door(object) => match os.try_door(&object)? {
                 true => Self::CheckName(object),
-                false => return Ok(Step::Blocked(Self::Door(object))),
+                // Closes the object: who holds the door may be looking who has it open.
+                false => return Ok(Step::Blocked(Self::Open)),
             },
             Self::CheckName(object) => match os.is_named(&object)? {
                 true => Self::LookAtFirst(object),

@@ -15,18 +15,33 @@
 //! 4. A survivor learns of a death: nobody else sits at its dead peer's seat.
 //! 5. Two willing processes can always come to talk: from here, with everybody
 //!    else dead, or a survivor stopped where it is, two new ones talk on every
-//!    path.
+//!    path. (Not over memory of zeros that a machine left behind: nothing says that
+//!    it is memtalk's.)
+//! 6. A willing process and a machine that offers a page, or is about to, come to
+//!    talk: from here, with every other process dead, on every path.
+//!
+//! # The machine
+//! Beside the processes there may be one virtual machine, that is, a process that
+//! opens the object (and creates it, full of zeros, if there is none) and a guest in
+//! it that sits down by the rules of `memtalk_ring::outside`. It holds no locks, it
+//! may be killed at any moment, which closes the object, and its guest may start
+//! again at any moment, which does not.
 //!
 //! # What is modelled coarsely
-//! Giving up an object closes its descriptor, and so drops its locks, in the
-//! same step as the call before. Until then others would only have to wait.
+//! - Giving up an object closes its descriptor, and so drops its locks, in the
+//!   same step as the call before. Until then others would only have to wait.
+//! - Whoever holds the door and looks who has the object open does not count those who
+//!   have just opened it and find the door locked. They close it at once, and it looks
+//!   several times.
+//! - A guest looks at a page and joins it in one step, and not while a process is on
+//!   its way to the second seat: see `memtalk_ring::outside` for that assumption.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::hash::Hash;
 
 use memtalk::seat::{Content, Os, Refusal, RemoveName, SitDown, Step};
-use memtalk_ring::{PageError, Seat};
+use memtalk_ring::{PageError, Presence, Seat};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 /// A mistake that the search must find.
@@ -48,6 +63,14 @@ pub enum Bug {
     JoinUnmarked,
     /// An object that is not memtalk's is taken for an empty one.
     ForeignIsBlank,
+    /// Nobody looks whether a machine has the object open.
+    OpenUnchecked,
+    /// A machine's seat word does not say that it is outside.
+    OutsideUnsaid,
+    /// A guest claims the page while it initialises it.
+    GuestClaims,
+    /// Whoever talks with a guest that sits first removes the name at the end.
+    GuestsNameRemoved,
 }
 
 /// All of them.
@@ -60,6 +83,10 @@ pub const BUGS: &[Bug] = &[
     Bug::WatcherSits,
     Bug::JoinUnmarked,
     Bug::ForeignIsBlank,
+    Bug::OpenUnchecked,
+    Bug::OutsideUnsaid,
+    Bug::GuestClaims,
+    Bug::GuestsNameRemoved,
 ];
 
 type Pid = u8;
@@ -70,6 +97,8 @@ type ObjectId = u8;
 enum Page {
     #[default]
     Empty,
+    /// A machine's memory that is not, or not fully, initialised: no claim.
+    Zeros,
     Claimed,
     Initialised,
     Foreign,
@@ -80,7 +109,9 @@ struct Object {
     page: Page,
     /// What a reader of the page is told, which a bug can make differ.
     magic: bool,
-    joined: bool,
+    /// The seat words.
+    first: Option<Presence>,
+    second: Option<Presence>,
     door: Option<Pid>,
     seats: [Option<Pid>; 2],
     /// Watchers' read locks.
@@ -90,7 +121,7 @@ struct Object {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Kernel {
     name: Option<ObjectId>,
-    objects: [Option<Object>; 4],
+    objects: [Option<Object>; 5],
 }
 
 /// What a process is doing.
@@ -117,10 +148,34 @@ struct Process {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Failed;
 
+/// What the machine is doing, and with which object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Guest {
+    /// Not running.
+    Off,
+    /// Running; the guest has yet to look at the page.
+    Booted(ObjectId),
+    Initialising(ObjectId),
+    Seated(ObjectId, Seat),
+    /// There is no place for it.
+    Idle(ObjectId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Machine {
+    guest: Guest,
+    /// How often it may still be switched on, or its guest start again.
+    starts: u8,
+}
+
+/// As what the machine appears in actions; it never owns a lock.
+const MACHINE: Pid = Pid::MAX - 1;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
     kernel: Kernel,
     processes: Vec<Process>,
+    machine: Machine,
 }
 
 /// What can happen next.
@@ -130,14 +185,16 @@ enum Action {
     Step(Pid),
     /// It is killed.
     Crash(Pid),
-    /// It has said all that it wanted to, or gives up waiting.
+    /// It has said all that it wanted to, or gives up waiting. The machine's guest
+    /// starts again.
     Finish(Pid),
 }
 
 /// The kernel as one process sees it.
 struct View<'k> {
     kernel: &'k mut Kernel,
-    processes: &'k [Process],
+    /// Before this step.
+    world: &'k World,
     pid: Pid,
     bug: Option<Bug>,
     violation: Option<String>,
@@ -158,7 +215,7 @@ impl View<'_> {
 
     /// The processes, other than the one at work, that sit at an object.
     fn others_at(&self, id: ObjectId) -> usize {
-        let others = self.processes.iter().enumerate();
+        let others = self.world.processes.iter().enumerate();
         others
             .filter(|&(pid, process)| pid != usize::from(self.pid) && process.sits_at() == Some(id))
             .count()
@@ -167,7 +224,31 @@ impl View<'_> {
     /// Somebody waits here for a peer, or two talk, and we are not of them.
     fn is_others_talk(&mut self, id: ObjectId) -> bool {
         let others = self.others_at(id);
-        others == 2 || others == 1 && !self.object(id).joined
+        let offered = self.world.machine.guest == Guest::Seated(id, Seat::First);
+        offered || others == 2 || others == 1 && self.object(id).second.is_none()
+    }
+
+    /// A process is to write to a page beyond its own words.
+    fn overwrites(&mut self, id: ObjectId, what: &str) {
+        let guest = match self.world.machine.guest {
+            Guest::Initialising(object) | Guest::Seated(object, Seat::First) => object == id,
+            _ => false,
+        };
+        if guest || self.others_at(id) > 0 {
+            self.violated(what);
+        }
+    }
+}
+
+impl Machine {
+    fn has_open(&self) -> Option<ObjectId> {
+        match self.guest {
+            Guest::Off => None,
+            Guest::Booted(object)
+            | Guest::Initialising(object)
+            | Guest::Seated(object, _)
+            | Guest::Idle(object) => Some(object),
+        }
     }
 }
 
@@ -195,7 +276,7 @@ impl Process {
 impl Kernel {
     /// A process has no object open any more but, perhaps, `kept`: its other
     /// locks are dropped, and objects that nobody can reach are freed.
-    fn close(&mut self, pid: Pid, kept: Option<ObjectId>, processes: &[Process]) {
+    fn close(&mut self, pid: Pid, kept: Option<ObjectId>, processes: &[Process], machine: Machine) {
         for (id, slot) in (0..).zip(&mut self.objects) {
             let Some(object) = slot else { continue };
             if kept != Some(id) {
@@ -204,8 +285,8 @@ impl Kernel {
             let open = |(other, process): (usize, &Process)| {
                 other != usize::from(pid) && process.has_open() == Some(id)
             };
-            let reachable =
-                self.name == Some(id) || kept == Some(id) || processes.iter().enumerate().any(open);
+            let reachable = [self.name, kept, machine.has_open()].contains(&Some(id))
+                || processes.iter().enumerate().any(open);
             if !reachable {
                 *slot = None;
             }
@@ -213,7 +294,34 @@ impl Kernel {
     }
 }
 
+impl Kernel {
+    /// A new object under the name, unless that is in use.
+    fn create(&mut self, page: Page) -> Option<ObjectId> {
+        if self.name.is_some() {
+            return None;
+        }
+        let mut slots = (0..).zip(&mut self.objects);
+        let free = slots.find(|(_, slot)| slot.is_none());
+        let (id, slot) = free.expect("more objects than processes cannot be in use");
+        *slot = Some(Object {
+            page,
+            ..Object::default()
+        });
+        self.name = Some(id);
+        Some(id)
+    }
+}
+
 impl Object {
+    /// Whether who sits at `seat` has a peer outside.
+    fn has_outside(&self, seat: Seat) -> bool {
+        let peer = match seat {
+            Seat::First => self.second,
+            Seat::Second => self.first,
+        };
+        peer.is_some_and(|peer| peer.outside)
+    }
+
     fn unlock_all(&mut self, pid: Pid) {
         for lock in [&mut self.door].into_iter().chain(&mut self.seats) {
             if *lock == Some(pid) {
@@ -227,21 +335,16 @@ impl Os for View<'_> {
     type Object = ObjectId;
     type Error = Failed;
 
+    fn is_tenant(&self) -> bool {
+        false
+    }
+
     fn open(&mut self) -> Result<Option<ObjectId>, Failed> {
         Ok(self.kernel.name)
     }
 
     fn create(&mut self) -> Result<Option<ObjectId>, Failed> {
-        if self.kernel.name.is_some() {
-            return Ok(None);
-        }
-        let free = (0..)
-            .zip(&mut self.kernel.objects)
-            .find(|(_, slot)| slot.is_none());
-        let (id, slot) = free.expect("more objects than processes cannot be in use");
-        *slot = Some(Object::default());
-        self.kernel.name = Some(id);
-        Ok(Some(id))
+        Ok(self.kernel.create(Page::Empty))
     }
 
     fn unlink(&mut self) -> Result<(), Failed> {
@@ -258,7 +361,7 @@ impl Os for View<'_> {
 
     fn is_named(&mut self, object: &ObjectId) -> Result<bool, Failed> {
         let leaving = matches!(
-            self.processes[usize::from(self.pid)].phase,
+            self.world.processes[usize::from(self.pid)].phase,
             Phase::Leaving(..)
         );
         let unchecked = match leaving {
@@ -314,22 +417,34 @@ impl Os for View<'_> {
         Ok(match (object.page, object.magic) {
             (Page::Foreign, _) if foreign_is_blank => Content::Blank,
             (Page::Foreign, _) => Content::Foreign(PageError::NotAPage),
+            (Page::Zeros, _) => Content::Unclaimed,
             (_, false) => Content::Blank,
-            (_, true) if object.joined => Content::Joined,
-            (_, true) => Content::Young,
+            (_, true) => Content::Page {
+                first: object.first.unwrap_or(Presence::PROCESS),
+                second: object.second,
+            },
         })
+    }
+
+    fn is_open_elsewhere(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        Ok(!self.has(Bug::OpenUnchecked) && self.world.others_have_open(*object, self.pid))
+    }
+
+    fn speak_for(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
+        if self.object(*object).seats[seat.index()].is_some() {
+            self.violated("a process speaks for one that lives");
+        }
+        Ok(())
     }
 
     fn claim(&mut self, object: &ObjectId) -> Result<(), Failed> {
         let magic = self.has(Bug::MagicFirst);
-        if self.others_at(*object) > 0 {
-            self.violated("a page is initialised while somebody sits at it");
-        }
+        self.overwrites(*object, "a page is initialised while somebody sits at it");
         let object = self.object(*object);
         let foreign = object.page == Page::Foreign;
         object.page = Page::Claimed;
         object.magic = magic;
-        object.joined = false;
+        (object.first, object.second) = (None, None);
         if foreign {
             self.violated("somebody else's object is overwritten");
         }
@@ -337,19 +452,16 @@ impl Os for View<'_> {
     }
 
     fn resize(&mut self, object: &ObjectId) -> Result<(), Failed> {
-        if self.others_at(*object) > 0 {
-            self.violated("a page is resized while somebody sits at it");
-        }
+        self.overwrites(*object, "a page is resized while somebody sits at it");
         Ok(())
     }
 
     fn initialise(&mut self, object: &mut ObjectId) -> Result<(), Failed> {
-        if self.others_at(*object) > 0 {
-            self.violated("a page is initialised while somebody sits at it");
-        }
+        self.overwrites(*object, "a page is initialised while somebody sits at it");
         let object = self.object(*object);
         object.page = Page::Initialised;
         object.magic = true;
+        (object.first, object.second) = (Some(Presence::PROCESS), None);
         Ok(())
     }
 
@@ -363,8 +475,8 @@ impl Os for View<'_> {
     fn join(&mut self, object: &ObjectId) -> Result<(), Failed> {
         let unmarked = self.has(Bug::JoinUnmarked);
         let object = self.object(*object);
-        let again = object.joined;
-        object.joined = !unmarked;
+        let again = object.second.is_some();
+        object.second = (!unmarked).then_some(Presence::PROCESS);
         if again {
             self.violated("a talk is joined twice");
         }
@@ -373,7 +485,7 @@ impl Os for View<'_> {
 }
 
 impl World {
-    fn new(processes: usize, starts: u8, page: Option<Page>) -> Self {
+    fn new(processes: usize, starts: u8, machine_starts: u8, page: Option<Page>) -> Self {
         let foreign = page.map(|page| Object {
             page,
             ..Object::default()
@@ -385,10 +497,52 @@ impl World {
         Self {
             kernel: Kernel {
                 name: foreign.map(|_| 0),
-                objects: [foreign, None, None, None],
+                objects: [foreign, None, None, None, None],
             },
             processes: vec![process; processes],
+            machine: Machine {
+                guest: Guest::Off,
+                starts: machine_starts,
+            },
         }
+    }
+
+    fn object(&self, id: ObjectId) -> Object {
+        self.kernel.objects[usize::from(id)].unwrap()
+    }
+
+    /// Whether anybody has the object open but this process, and those who are about
+    /// to find its door locked.
+    fn others_have_open(&self, id: ObjectId, pid: Pid) -> bool {
+        let has_open = |process: &Process| match process.phase {
+            Phase::SittingDown(SitDown::Door(_)) => false,
+            _ => process.has_open() == Some(id),
+        };
+        let mut others = (0..).zip(&self.processes);
+        others.any(|(other, process): (Pid, _)| other != pid && has_open(process))
+            || self.machine.has_open() == Some(id)
+    }
+
+    /// Whether the process that sits at `seat` learns now that its peer is gone.
+    fn is_widowed(&self, pid: Pid, id: ObjectId, seat: Seat) -> bool {
+        let object = self.object(id);
+        if object.has_outside(seat) {
+            let restarted = seat == Seat::Second && object.second.is_none();
+            return restarted || !self.others_have_open(id, pid);
+        }
+        let knows_a_peer = seat == Seat::Second || object.second.is_some();
+        knows_a_peer && object.seats[seat.peer().index()].is_none()
+    }
+
+    /// Whether a guest may come to the second seat: no process is on its way there.
+    fn second_is_quiet(&self, id: ObjectId) -> bool {
+        self.processes.iter().all(|process| match &process.phase {
+            Phase::SittingDown(machine) => {
+                machine.object() != Some(&id)
+                    || matches!(machine, SitDown::Door(_) | SitDown::CheckName(_))
+            }
+            _ => true,
+        })
     }
 
     /// What can happen next.
@@ -403,9 +557,7 @@ impl World {
                 }
                 // A watcher wakes once the peer's seat is free.
                 Phase::Seated(object, seat) => {
-                    let object = self.kernel.objects[usize::from(object)].unwrap();
-                    let knows_a_peer = seat == Seat::Second || object.joined;
-                    if knows_a_peer && object.seats[seat.peer().index()].is_none() {
+                    if self.is_widowed(pid, object, seat) {
                         actions.push(Action::Step(pid));
                     }
                     if crashes {
@@ -418,18 +570,126 @@ impl World {
                 actions.push(Action::Crash(pid));
             }
         }
+        match self.machine.guest {
+            Guest::Off if self.machine.starts == 0 => return actions,
+            Guest::Off => {
+                actions.push(Action::Step(MACHINE));
+                return actions;
+            }
+            Guest::Booted(object) if !self.second_is_quiet(object) => {}
+            Guest::Booted(_) | Guest::Initialising(_) => actions.push(Action::Step(MACHINE)),
+            // It looks at its own seat while it waits.
+            Guest::Seated(object, Seat::Second) if self.object(object).second.is_none() => {
+                actions.push(Action::Step(MACHINE));
+            }
+            Guest::Seated(..) | Guest::Idle(_) => {}
+        }
+        if crashes {
+            actions.push(Action::Crash(MACHINE));
+            if self.machine.starts > 0 {
+                actions.push(Action::Finish(MACHINE));
+            }
+        }
         actions
+    }
+
+    /// One step of the machine.
+    fn machine_after(mut self, action: Action, bug: Option<Bug>) -> Result<Self, String> {
+        let outside = Presence {
+            outside: bug != Some(Bug::OutsideUnsaid),
+            silent: true,
+        };
+        let guest = match (action, self.machine.guest) {
+            (Action::Crash(_), _) => Guest::Off,
+            (_, Guest::Off) => {
+                self.machine.starts -= 1;
+                let name = self.kernel.name;
+                match name.or_else(|| self.kernel.create(Page::Zeros)) {
+                    Some(object) => Guest::Booted(object),
+                    None => Guest::Off,
+                }
+            }
+            (
+                Action::Finish(_),
+                Guest::Booted(id)
+                | Guest::Initialising(id)
+                | Guest::Seated(id, _)
+                | Guest::Idle(id),
+            ) => {
+                self.machine.starts -= 1;
+                Guest::Booted(id)
+            }
+            (_, Guest::Booted(id)) => {
+                let seats = self
+                    .processes
+                    .iter()
+                    .filter_map(|process| match process.phase {
+                        Phase::Seated(object, seat) | Phase::Mourning(object, seat) => {
+                            (object == id).then_some(seat)
+                        }
+                        _ => None,
+                    });
+                let first_sits = seats.into_iter().any(|seat| seat == Seat::First);
+                let object = self.kernel.objects[usize::from(id)].as_mut().unwrap();
+                let first_outside = object.first.is_some_and(|first| first.outside);
+                match (object.page, object.magic) {
+                    (Page::Zeros, _) => Guest::Initialising(id),
+                    (Page::Initialised, true) if first_outside => {
+                        object.page = match bug {
+                            Some(Bug::GuestClaims) => Page::Claimed,
+                            _ => Page::Zeros,
+                        };
+                        object.magic = false;
+                        if first_sits {
+                            return Err("a guest initialises a process's page".into());
+                        }
+                        Guest::Initialising(id)
+                    }
+                    (_, true) if object.second.is_none() => {
+                        object.second = Some(outside);
+                        Guest::Seated(id, Seat::Second)
+                    }
+                    // Whose creator has not finished: it looks again.
+                    (Page::Empty | Page::Claimed, false) => Guest::Booted(id),
+                    _ => Guest::Idle(id),
+                }
+            }
+            (_, Guest::Initialising(id)) => {
+                let object = self.kernel.objects[usize::from(id)].as_mut().unwrap();
+                if object.page == Page::Initialised {
+                    return Err("a guest and a process both initialise a page".into());
+                }
+                object.page = Page::Initialised;
+                object.magic = true;
+                (object.first, object.second) = (Some(outside), None);
+                Guest::Seated(id, Seat::First)
+            }
+            (_, Guest::Seated(id, _)) => Guest::Booted(id),
+            (_, guest @ Guest::Idle(_)) => guest,
+        };
+        self.machine.guest = guest;
+        // Nobody's locks are dropped; but an object may be out of reach now.
+        self.kernel.close(
+            MACHINE,
+            self.machine.has_open(),
+            &self.processes,
+            self.machine,
+        );
+        self.check().map(|()| self)
     }
 
     /// Does it; an error says which property does not hold.
     fn after(&self, action: Action, bug: Option<Bug>) -> Result<Self, String> {
         let mut next = self.clone();
         let pid = action.pid();
+        if pid == MACHINE {
+            return next.machine_after(action, bug);
+        }
         let at = usize::from(pid);
         let before = self.processes[at].phase.clone();
         let mut view = View {
             kernel: &mut next.kernel,
-            processes: &self.processes,
+            world: self,
             pid,
             bug,
             violation: None,
@@ -441,18 +701,21 @@ impl World {
                 }
                 Phase::Off
             }
-            (Action::Finish(_), Phase::Seated(object, seat)) => {
-                Phase::Leaving(object, seat, RemoveName::Door)
-            }
+            (Action::Finish(_), Phase::Seated(object, seat)) => self.leaving(object, seat, bug),
             (_, Phase::Off) => {
                 next.processes[at].starts -= 1;
                 Phase::SittingDown(SitDown::Open)
             }
             (_, Phase::SittingDown(machine)) => match machine.step(&mut view) {
-                Ok(Step::Next(machine) | Step::Blocked(machine)) => Phase::SittingDown(machine),
+                Ok(Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine)) => {
+                    Phase::SittingDown(machine)
+                }
                 Ok(Step::Done((object, seat))) => Phase::Seated(object, seat),
                 Err(Refusal::Busy | Refusal::Foreign(_) | Refusal::Os(Failed)) => Phase::Off,
             },
+            (_, Phase::Seated(object, seat)) if self.object(object).has_outside(seat) => {
+                self.leaving(object, seat, bug)
+            }
             (_, Phase::Seated(object, seat)) => {
                 view.object(object).watched[seat.peer().index()] = true;
                 Phase::Mourning(object, seat)
@@ -463,7 +726,7 @@ impl World {
             }
             (_, Phase::Leaving(object, seat, machine)) => {
                 match machine.step(&mut view, &object).expect("no call fails") {
-                    Step::Next(machine) | Step::Blocked(machine) => {
+                    Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine) => {
                         Phase::Leaving(object, seat, machine)
                     }
                     Step::Done(()) => Phase::Standing(object, seat),
@@ -477,8 +740,17 @@ impl World {
         let violation = view.violation;
         next.processes[at].phase = phase;
         let kept = next.processes[at].has_open();
-        next.kernel.close(pid, kept, &next.processes);
+        next.kernel.close(pid, kept, &next.processes, next.machine);
         violation.map_or_else(|| next.check().map(|()| next), Err)
+    }
+
+    /// How a process that sits begins to leave.
+    fn leaving(&self, object: ObjectId, seat: Seat, bug: Option<Bug>) -> Phase {
+        let guests = seat == Seat::Second && self.object(object).has_outside(seat);
+        match guests && bug != Some(Bug::GuestsNameRemoved) {
+            true => Phase::Standing(object, seat),
+            false => Phase::Leaving(object, seat, RemoveName::Door),
+        }
     }
 
     /// What can be seen in the state itself.
@@ -497,6 +769,12 @@ impl World {
                 return Err("two sit at one seat".into());
             }
         }
+        if let Guest::Seated(object, seat) = self.machine.guest
+            && (seat == Seat::First || self.object(object).second.is_some())
+            && seats.contains(&(object, seat))
+        {
+            return Err("a process and a guest sit at one seat".into());
+        }
         for process in &self.processes {
             if let Phase::Mourning(object, seat) = process.phase
                 && seats.contains(&(object, seat.peer()))
@@ -510,17 +788,53 @@ impl World {
     /// Whether two sit together.
     fn somebody_talks(&self) -> bool {
         let seated = |which| {
-            self.processes
+            let guest = match self.machine.guest {
+                Guest::Seated(object, seat) if seat == which => Some(object),
+                _ => None,
+            };
+            let processes = self
+                .processes
                 .iter()
                 .filter_map(move |process| match process.phase {
                     Phase::Seated(object, seat) if seat == which => Some(object),
                     _ => None,
-                })
+                });
+            processes.chain(guest)
         };
         seated(Seat::First).any(|object| {
-            self.kernel.objects[usize::from(object)].is_some_and(|object| object.joined)
+            self.object(object).second.is_some()
                 && seated(Seat::Second).any(|other| other == object)
         })
+    }
+
+    /// Whether the name leads to what a machine left that never initialised it.
+    fn names_zeros(&self) -> bool {
+        self.kernel
+            .name
+            .is_some_and(|id| self.object(id).page == Page::Zeros)
+    }
+
+    /// This world with every process dead, if there is a machine that offers a page or
+    /// is about to.
+    fn with_machine_alone(&self) -> Option<Self> {
+        let mut world = self.clone();
+        for (pid, process) in (0..).zip(&self.processes) {
+            if !matches!(process.phase, Phase::Off) {
+                world = world.after(Action::Crash(pid), None).ok()?;
+            }
+        }
+        world.processes.clear();
+        world.machine.starts = 0;
+        let id = match self.machine.guest {
+            Guest::Booted(id) | Guest::Initialising(id) | Guest::Seated(id, Seat::First) => id,
+            _ => return None,
+        };
+        // A guest that has started again, and not yet looked at the page that it once
+        // offered, will end any talk there.
+        let restarts = matches!(self.machine.guest, Guest::Booted(_));
+        let object = world.object(id);
+        let offered = object.page == Page::Zeros || !restarts && object.has_outside(Seat::Second);
+        (offered && world.kernel.name == Some(id)).then_some(world)
     }
 
     /// This world with everybody dead but those survivors who still sit after
@@ -530,9 +844,10 @@ impl World {
         for (pid, process) in (0..).zip(&self.processes) {
             let alone = match process.phase {
                 Phase::Seated(object, seat) | Phase::Mourning(object, seat) => {
-                    let object = self.kernel.objects[usize::from(object)].unwrap();
-                    (seat == Seat::Second || object.joined)
+                    let object = self.object(object);
+                    (seat == Seat::Second || object.second.is_some())
                         && object.seats[seat.peer().index()].is_none()
+                        && !object.has_outside(seat)
                 }
                 _ => false,
             };
@@ -541,6 +856,10 @@ impl World {
                 world = world.after(Action::Crash(pid), None).unwrap();
             }
         }
+        world.machine.starts = 0;
+        if world.machine.guest != Guest::Off {
+            world = world.after(Action::Crash(MACHINE), None).unwrap();
+        }
         // Those who do not run any more are all alike.
         world
             .processes
@@ -548,9 +867,9 @@ impl World {
         world
     }
 
-    /// Whether two new processes come to talk, on every path; an error is the
-    /// path on which they do not.
-    fn newcomers_always_talk(&self, bug: Option<Bug>) -> Result<(), String> {
+    /// Whether two come to talk, on every path, if so many new processes start; an
+    /// error is the path on which they do not.
+    fn newcomers_always_talk(&self, count: usize, bug: Option<Bug>) -> Result<(), String> {
         let mut world = self.clone();
         // Locks know their owners by number, and the newcomers get new numbers.
         for object in world.kernel.objects.iter_mut().flatten() {
@@ -563,7 +882,7 @@ impl World {
             starts: 0,
         };
         let newcomers = world.processes.len();
-        world.processes.extend([newcomer.clone(), newcomer]);
+        world.processes.extend(vec![newcomer; count]);
         let mut seen = HashSet::from_iter([world.clone()]);
         let mut to_do = vec![(world, Vec::new())];
         while let Some((world, path)) = to_do.pop() {
@@ -572,7 +891,7 @@ impl World {
             }
             let fail = |what: &str, last: Option<Action>| {
                 let path = path.iter().copied().chain(last).collect::<Vec<_>>();
-                Err(self.newcomers_trace(newcomers, bug, &path, what))
+                Err(self.newcomers_trace(count, bug, &path, what))
             };
             let mut stuck = true;
             for action in world.actions(false) {
@@ -590,7 +909,7 @@ impl World {
                 }
             }
             if stuck {
-                return fail("two newcomers do not come to talk", None);
+                return fail("newcomers do not come to talk", None);
             }
         }
         Ok(())
@@ -598,19 +917,19 @@ impl World {
 
     fn newcomers_trace(
         &self,
-        stopped: usize,
+        count: usize,
         bug: Option<Bug>,
         path: &[Action],
         what: &str,
     ) -> String {
+        let stopped = self.processes.len();
         let mut text = format!("{what}: with {stopped} survivors stopped,\n");
-        let newcomer = Phase::SittingDown(SitDown::Open);
+        let newcomer = Process {
+            phase: Phase::SittingDown(SitDown::Open),
+            starts: 0,
+        };
         let mut world = self.clone();
-        let processes = [0; 2].map(|starts| Process {
-            phase: newcomer.clone(),
-            starts,
-        });
-        world.processes.extend(processes);
+        world.processes.extend(vec![newcomer; count]);
         world.tell(path, bug, &mut text);
         text
     }
@@ -618,8 +937,10 @@ impl World {
     /// Goes along a path, and tells each action.
     fn tell(mut self, path: &[Action], bug: Option<Bug>, text: &mut String) {
         for &action in path {
-            let phase = &self.processes[usize::from(action.pid())].phase;
-            let _ = writeln!(text, "  {action:?} of {phase:?}");
+            let _ = match self.processes.get(usize::from(action.pid())) {
+                Some(process) => writeln!(text, "  {action:?} of {:?}", process.phase),
+                None => writeln!(text, "  {action:?} of {:?}", self.machine.guest),
+            };
             match self.after(action, bug) {
                 Ok(next) => self = next,
                 Err(_) => break,
@@ -651,6 +972,8 @@ pub struct Search {
     pub processes: usize,
     /// How often each may start.
     pub starts: u8,
+    /// How often a machine may be switched on, or its guest start again.
+    pub machine_starts: u8,
     /// Whether the name leads to an object that is not memtalk's at first; to
     /// none otherwise.
     pub foreign: bool,
@@ -676,8 +999,22 @@ impl Search {
             // Over somebody else's object, nobody is to talk.
             if !self.foreign {
                 let situation = situations
-                    .entry(world.with_two_newcomers())
-                    .or_insert_with_key(|world| world.newcomers_always_talk(self.bug));
+                    .entry((world.with_two_newcomers(), 2))
+                    .or_insert_with_key(|(world, count)| match world.names_zeros() {
+                        true => Ok(()),
+                        false => world.newcomers_always_talk(*count, self.bug),
+                    });
+                if let Err(what) = situation {
+                    return Err(self.trace(&origins, number, None, what));
+                }
+            }
+            if let Some(alone) = world.with_machine_alone() {
+                let situation =
+                    situations
+                        .entry((alone, 1))
+                        .or_insert_with_key(|(world, count)| {
+                            world.newcomers_always_talk(*count, self.bug)
+                        });
                 if let Err(what) = situation {
                     return Err(self.trace(&origins, number, None, what));
                 }
@@ -703,7 +1040,7 @@ impl Search {
 
     fn first(self) -> World {
         let page = self.foreign.then_some(Page::Foreign);
-        World::new(self.processes, self.starts, page)
+        World::new(self.processes, self.starts, self.machine_starts, page)
     }
 
     /// Tells how state `number` was reached, and what happened last.

@@ -2,10 +2,18 @@
 
 use verification::lifecycle::{BUGS, Search};
 
+/// Two processes and a machine that start twice each.
+const WITH_MACHINE: Search = Search {
+    processes: 2,
+    machine_starts: 2,
+    ..SEARCH
+};
+
 /// Three processes that start twice each.
 const SEARCH: Search = Search {
     processes: 3,
     starts: 2,
+    machine_starts: 0,
     foreign: false,
     bug: None,
 };
@@ -30,6 +38,25 @@ fn three_processes_that_start_three_times() {
 }
 
 #[test]
+fn two_processes_and_a_machine_that_start_twice() {
+    let began = std::time::Instant::now();
+    let found = WITH_MACHINE.run().unwrap_or_else(|trace| panic!("{trace}"));
+    println!("{found:?} in {:?}", began.elapsed());
+}
+
+#[test]
+#[ignore = "takes a minute: `make verify` runs it"]
+fn three_processes_and_a_machine() {
+    let began = std::time::Instant::now();
+    let search = Search {
+        machine_starts: 2,
+        ..SEARCH
+    };
+    let found = search.run().unwrap_or_else(|trace| panic!("{trace}"));
+    println!("{found:?} in {:?}", began.elapsed());
+}
+
+#[test]
 fn an_object_of_somebody_else_stays_as_it_is() {
     let foreign = Search {
         foreign: true,
@@ -42,17 +69,15 @@ fn an_object_of_somebody_else_stays_as_it_is() {
 #[test]
 fn every_seeded_bug_is_found() {
     for &bug in BUGS {
-        let find = |&foreign: &bool| {
-            let bug = Some(bug);
-            Search {
-                foreign,
-                bug,
-                ..SEARCH
-            }
-            .run()
-            .err()
+        let foreign = Search {
+            foreign: true,
+            ..SEARCH
         };
-        let trace = [false, true].iter().find_map(find);
+        let searches = [SEARCH, foreign, WITH_MACHINE];
+        let trace = searches.into_iter().find_map(|search| {
+            let bug = Some(bug);
+            Search { bug, ..search }.run().err()
+        });
         println!(
             "{bug:?}: {}",
             trace.unwrap_or_else(|| panic!("{bug:?} is not found"))
