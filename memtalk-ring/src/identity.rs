@@ -11,7 +11,7 @@
 
 use crate::atomics::Atomics;
 use crate::cursor::Capacity;
-use crate::layout::{CLAIM, Header, MAGIC, RingHeader, VERSION, capacity_of};
+use crate::layout::{CLAIM, Header, Line, MAGIC, RingHeader, VERSION, capacity_of};
 use crate::order::site;
 use crate::seat::Presence;
 
@@ -146,9 +146,18 @@ pub fn write_words<A: Atomics>(
     let [first_seat, second_seat] = &header.seats.taken;
     A::store::<site::HeaderStore>(first_seat, first.word());
     A::store::<site::HeaderStore>(second_seat, 0);
-    for line in rings.iter().flat_map(|ring| [&ring.sender, &ring.receiver]) {
+    clear_words(
+        rings
+            .into_iter()
+            .flat_map(|ring| [&ring.sender, &ring.receiver]),
+    );
+    A::store::<site::PublishMagic>(&identity.magic, MAGIC);
+}
+
+/// Sets the words of these lines to 0. Nobody else writes to them.
+pub fn clear_words<'l, A: Atomics>(lines: impl IntoIterator<Item = &'l Line<A>>) {
+    for line in lines {
         A::store::<site::HeaderStore>(&line.index, 0);
         A::store::<site::HeaderStore>(&line.want, 0);
     }
-    A::store::<site::PublishMagic>(&identity.magic, MAGIC);
 }

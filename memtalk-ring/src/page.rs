@@ -5,12 +5,10 @@
 
 use core::sync::atomic::AtomicU32;
 
-use crate::atomics::Atomics;
 use crate::cursor::Capacity;
-use crate::identity::{PageError, Snapshot, write_words};
+use crate::identity::{PageError, Snapshot, clear_words, write_words};
 use crate::layout::{Header, LINE, RingHeader, capacity_of, ring_offset, slab_offset};
 use crate::memory::Memory;
-use crate::order::site;
 use crate::region::Region;
 use crate::seat::{Presence, Seat};
 use crate::side::Departure;
@@ -93,23 +91,20 @@ impl<R: Region> Page<R> {
     /// have left there after the page was initialised; the first part of
     /// [`join`](Self::join), for who takes the seat in a way of its own.
     pub fn clear_second(&self) {
-        for line in [&self.ring(1).sender, &self.ring(0).receiver] {
-            R::Atomics::store::<site::HeaderStore>(&line.index, 0);
-            R::Atomics::store::<site::HeaderStore>(&line.want, 0);
-        }
+        clear_words([&self.ring(1).sender, &self.ring(0).receiver]);
     }
 
     /// Writes the word of our seat: says what has changed since we took it. What was
     /// not silent must not become so.
     pub fn say(&self, seat: Seat, presence: Presence) {
-        R::Atomics::store::<site::TakeSeat>(self.seat_word(seat), presence.word());
+        presence.store::<R::Atomics>(self.seat_word(seat));
     }
 
     /// Who sits at a seat, or did: the word outlives whoever sat there. `None`
     /// while it is free.
     #[must_use]
     pub fn presence(&self, seat: Seat) -> Option<Presence> {
-        Presence::from_word(R::Atomics::load::<site::LookAtSeat>(self.seat_word(seat)))
+        Presence::load::<R::Atomics>(self.seat_word(seat))
     }
 
     /// The ends of whoever sits at `seat`.

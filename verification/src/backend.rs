@@ -27,6 +27,9 @@ pub trait Backend: Atomics<Word: Send + Sync, Byte: Send> {
     /// How a blocking end waits.
     type Futex: Wait<Self> + Clone + Default + Send + 'static;
 
+    /// Lets others run before this thread goes on.
+    fn give_way();
+
     /// A word that holds 0.
     fn word() -> Self::Word;
 
@@ -121,6 +124,10 @@ unsafe impl<B: Backend> Memory for Shared<B> {
 /// Real atomics and real threads.
 impl Backend for Native {
     type Futex = Spin;
+
+    fn give_way() {
+        std::thread::yield_now();
+    }
 
     fn word() -> AtomicU32 {
         AtomicU32::new(0)
@@ -230,6 +237,10 @@ macro_rules! backend {
 
             impl Backend for $name {
                 type Futex = Futex;
+
+                fn give_way() {
+                    thread::yield_now();
+                }
 
                 fn word() -> Word {
                     Word {

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use memtalk_ring::identity::{Snapshot, write_words};
-use memtalk_ring::layout::capacity_of;
+use memtalk_ring::identity::{Snapshot, clear_words, write_words};
+use memtalk_ring::layout::{Header, capacity_of};
+use memtalk_ring::order::site;
 use memtalk_ring::{Capacity, Departure, Error, PageError, Presence, Receiver, Sender, Spin, Wait};
 
 use crate::backend::{Backend, Shared, page_header, ring, ring_header};
@@ -359,4 +360,79 @@ pub fn hand_over<B: Backend>() {
         found,
         Ok(_) | Err(PageError::Unfinished | PageError::NotAPage)
     ));
+}
+
+/// Somebody takes the second seat of a page on which another left its words: whoever
+/// sits first sees the seat taken, and then no other words than those of a start.
+pub fn seat_is_taken<B: Backend>() {
+    let page = Arc::new((page_header::<B>(), ring_header::<B>(), ring_header::<B>()));
+    B::store::<site::PublishTail>(&page.2.sender.index, 7);
+    B::store::<site::PublishHead>(&page.1.receiver.index, 7);
+    let theirs = Arc::clone(&page);
+    let ((), found) = B::both(
+        move || {
+            clear_words([&page.2.sender, &page.1.receiver]);
+            Presence::DEVICE.store::<B>(&page.0.seats.taken[1]);
+        },
+        move || {
+            Presence::load::<B>(&theirs.0.seats.taken[1])?;
+            let tail = B::load::<site::LoadTail>(&theirs.2.sender.index);
+            Some([tail, B::load::<site::LoadHead>(&theirs.1.receiver.index)])
+        },
+    );
+    assert!(matches!(found, None | Some([0, 0])), "{found:?}");
+}
+
+/// Sleeps until it is woken only while the peer's seat says that it wakes: what a
+/// process does.
+struct Watchful<B: Backend> {
+    futex: B::Futex,
+    page: Arc<Header<B>>,
+}
+
+impl<B: Backend> Wait<B> for Watchful<B> {
+    const SLEEPS: bool = true;
+
+    fn pause(&mut self, looks: u32) -> bool {
+        self.futex.pause(looks)
+    }
+
+    fn sleep(&mut self, word: &B::Word, seen: u32) {
+        match Presence::load::<B>(&self.page.seats.taken[1]) {
+            Some(peer) if !peer.silent => self.futex.sleep(word, seen),
+            _ => B::give_way(),
+        }
+    }
+
+    fn wake(&self, word: &B::Word) {
+        self.futex.wake(word);
+    }
+}
+
+/// A peer that wakes nobody sends a byte, says that it wakes from now on, and says no
+/// more: the receiver does not sleep over that byte.
+pub fn peer_begins_to_wake<B: Backend>() {
+    let page = Arc::new(page_header::<B>());
+    Presence::DEVICE.store::<B>(&page.seats.taken[1]);
+    let memory = ring::<B>(1);
+    let wait = Watchful {
+        futex: B::Futex::default(),
+        page: Arc::clone(&page),
+    };
+    // SAFETY: a new ring, and its only sender.
+    let mut sender = unsafe { Sender::new(memory.clone(), Spin) };
+    // SAFETY: its only receiver.
+    let mut receiver = unsafe { Receiver::new(memory, wait) };
+    B::both(
+        move || {
+            sender.send(&[1]).unwrap();
+            let waking = Presence {
+                silent: false,
+                ..Presence::DEVICE
+            };
+            waking.store::<B>(&page.seats.taken[1]);
+            std::mem::forget(sender);
+        },
+        move || assert_eq!(receiver.wait(), Ok(1)),
+    );
 }
