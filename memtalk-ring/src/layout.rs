@@ -13,7 +13,7 @@
 //! | 16 | 4 | `capacity`, in bytes: [`capacity_of`] the size |
 //! | 20 | 12 | zero |
 //! | 32 | 4 | seat of the first instance: 0 free, [`SEATED`] taken, with [`OUTSIDE`] and [`SILENT`] where they apply |
-//! | 36 | 4 | seat of the second instance |
+//! | 36 | 4 | seat of the second instance: the same, or [`LEFT`] |
 //! | 40 | 24 | zero |
 //! | 64 | 128 | ring struct of the first ring: the first instance sends |
 //! | 192 | `capacity` | slab of the first ring |
@@ -67,6 +67,11 @@ pub const OUTSIDE: u32 = 2;
 /// again after a while. It may clear this bit during the talk, before the first
 /// wake-up that it makes; it must not set it, since the other may sleep already.
 pub const SILENT: u32 = 4;
+
+/// Bit 3 of the second's seat word, alone: a process that sat here has left, and
+/// touches the page no more. Written where the first is [outside](OUTSIDE), which may
+/// then initialise the page again.
+pub const LEFT: u32 = 8;
 
 /// The alignment that a page needs, and the size of the cache lines that the
 /// two ends are kept apart by, in bytes.

@@ -16,6 +16,14 @@
 //! Firmware that provides the memory itself does not ask: it calls
 //! [`Page::initialise`] whenever it starts, and sits first.
 //!
+//! Who sits first waits until the second seat is taken ([`Page::presence`]), talks,
+//! waits until that seat is free, which is when a process has seen the end of its
+//! streams as well, and initialises the page for the next talk. If the process was
+//! killed, the next to come frees the seat in its name, and fails what it left open.
+//!
+//! Who sits second, and finds its own seat free, has joined a page whose process was
+//! dead, and which another has initialised since. It sits down again.
+//!
 //! # What it relies on
 //! At most one party outside uses a page at a time: a seat that says
 //! [`OUTSIDE`](crate::layout::OUTSIDE) is its own, from an earlier life. And a
@@ -30,6 +38,8 @@
 //! - Who joins sets those words to 0 before it takes the seat ([`Page::join`]).
 //! - Nobody joins before the old process has gone, which holds the seat's lock
 //!   until then. It goes when it sees that its seat is free.
+//! - The old process frees its seat only if the word is still its own, in one step,
+//!   which processes can make.
 //!
 //! A page that is being initialised has a magic number of 0, and a claim of 0, which
 //! no process leaves: so no process takes it for a dead process's and initialises

@@ -66,7 +66,7 @@ impl Presence {
         SEATED | outside | silent
     }
 
-    /// From a seat word; `None` if the seat is free, which is any word without
+    /// From a seat word; `None` if nobody sits there, which is any word without
     /// [`SEATED`].
     #[must_use]
     pub const fn from_word(word: u32) -> Option<Self> {

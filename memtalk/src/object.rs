@@ -5,10 +5,11 @@ use std::io;
 use std::mem::offset_of;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use memtalk_ring::identity::Snapshot;
-use memtalk_ring::layout::{CLAIM, Header, LINE, MAX_SIZE, SEATED};
+use memtalk_ring::layout::{CLAIM, Header, LEFT, LINE, MAX_SIZE, SEATED};
 use memtalk_ring::{Native, Page, PageError, Presence, Region, Seat};
 
 use crate::futex::Futex;
@@ -248,6 +249,15 @@ impl Seated {
         }
     }
 
+    /// Tells a peer outside, who sees no locks, that we go: gives up what is not
+    /// closed, and marks the seat.
+    pub(crate) fn tell_outside(&self) {
+        if self.peer_is_outside() {
+            self.page.mourn(self.seat, &Futex::for_waking());
+            leave(&self.page, self.seat);
+        }
+    }
+
     /// Gives up the seat. Nobody uses its ends any more.
     pub(crate) fn stand(&self) -> Result<(), Error> {
         self.place.clone().stand(&self.object, self.seat)
@@ -260,9 +270,9 @@ impl Seated {
     }
 
     /// Whether the peer, outside, has initialised the page again since we sat down:
-    /// then our seat is free.
+    /// then our seat is free, and not since we left it.
     pub(crate) fn was_restarted(&self) -> bool {
-        self.seat == Seat::Second && self.page.presence(self.seat).is_none()
+        self.seat == Seat::Second && self.page.seat_word(self.seat).load(Ordering::Acquire) == 0
     }
 
     /// What a thread needs to watch the peer.
@@ -440,12 +450,14 @@ impl Os for Place {
         }
         let [first, second] = [0, 4].map(|at| {
             let word = head[SEATS_AT + at..].first_chunk();
-            Presence::from_word(word.map_or(0, |&word| u32::from_ne_bytes(word)))
+            word.map_or(0, |&word| u32::from_ne_bytes(word))
         });
+        // Who left, or whatever else is there that is not 0, counts as a process.
+        let sat = |word| Presence::from_word(word).unwrap_or(Presence::PROCESS);
         Ok(match said.check(size) {
             Ok(_) => Content::Page {
-                first: first.unwrap_or(Presence::PROCESS),
-                second,
+                first: sat(first),
+                second: (second != 0).then(|| sat(second)),
             },
             Err(PageError::Unfinished) => Content::Blank,
             Err(PageError::NotAPage) if (said.magic, said.claim) == (0, 0) => Content::Unclaimed,
@@ -455,7 +467,9 @@ impl Os for Place {
 
     fn is_open_elsewhere(&mut self, object: &Object) -> Result<bool, Error> {
         // Others who come to the door have it open for some microseconds at a time.
-        let mut again = [500, 1000, 1500, 2000].map(Duration::from_micros).into_iter();
+        let mut again = [500, 1000, 1500, 2000]
+            .map(Duration::from_micros)
+            .into_iter();
         while lease::is_open_elsewhere(&object.file) {
             match again.next() {
                 Some(pause) => sys::nap(pause),
@@ -470,6 +484,7 @@ impl Os for Place {
         // If it is being initialised at this moment, there is nobody to tell.
         if let Ok(page) = Page::attach(map(object, size)?) {
             page.mourn(seat, &Futex::for_waking());
+            leave(&page, seat);
         }
         Ok(())
     }
@@ -531,6 +546,19 @@ impl Os for Place {
         // the first asleep for ever.
         futex::set_and_wake::<SEATED>(page.seat_word(Seat::Second))
             .map_err(Error::system("join the talk"))
+    }
+}
+
+/// Marks the second seat, where a process sat, as left: unless whoever is first has
+/// initialised the page again meanwhile, where somebody else may be about to sit down.
+fn leave(page: &Page<Mapping>, seat: Seat) {
+    if seat == Seat::Second {
+        let (process, release) = (Presence::PROCESS.word(), Ordering::Release);
+        steps::step();
+        // That it fails is fine.
+        let _ = page
+            .seat_word(seat)
+            .compare_exchange(process, LEFT, release, Ordering::Relaxed);
     }
 }
 

@@ -53,12 +53,7 @@ impl NameRemover {
     pub fn remove(&self) -> Result<(), Error> {
         match self.0.upgrade() {
             Some(talk) => {
-                if talk.seated.peer_is_outside() {
-                    let _ = talk
-                        .seated
-                        .page
-                        .mourn(talk.seated.seat, &Futex::for_waking());
-                }
+                talk.seated.tell_outside();
                 talk.seated.remove_name()
             }
             None => Ok(()),
@@ -156,6 +151,7 @@ impl Drop for Talk {
     fn drop(&mut self) {
         self.fate.lock().over = true;
         self.fate.ended.notify_all();
+        self.seated.tell_outside();
         // Nothing is lost if this fails: the next to use the name finds an
         // object that nobody sits at.
         let _ = self.seated.remove_name();

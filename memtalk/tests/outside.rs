@@ -176,7 +176,8 @@ fn a_death_is_noticed_by_ends_that_wait_for_anything() {
         if full {
             side.say(&noise(10_000, 1));
         }
-        eventually("it sleeps", || asleep(&side) == [false]);
+        let ends = if full { 2 } else { 1 };
+        eventually("it sleeps", || asleep(&side) == vec![false; ends]);
         drop(memory);
         side.finish_with_open_input()
             .assert_failed(4, "the peer died");
@@ -222,6 +223,27 @@ fn a_restart_ends_the_talk_and_the_next_one_is_whole() {
         party.finish();
         side.finish().assert_complete(b"");
     }
+}
+
+#[test]
+fn a_process_says_when_it_has_left() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    for i in 0..50_u8 {
+        let mut side = object.open_side();
+        let mut party = party::first(memory.whole());
+        side.say(&[i]);
+        party.expect(&[i]);
+        side.end_input();
+        party.finish();
+        eventually("it has left", || {
+            party.page.presence(Seat::Second).is_none()
+        });
+        side.finish().assert_complete(b"");
+    }
+    // The next to come does not take what is left for a new page.
+    let late = tenant(&object, &["--timeout", "0.1"]);
+    late.finish().assert_failed(3, "no peer came");
 }
 
 #[test]

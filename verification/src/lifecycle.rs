@@ -14,11 +14,11 @@
 //!    not over, and nobody touches an object that is not memtalk's.
 //! 4. A survivor learns of a death: nobody else sits at its dead peer's seat.
 //! 5. Two willing processes can always come to talk: from here, with everybody
-//!    else dead, or a survivor stopped where it is, two new ones talk on every
-//!    path. (Not over memory of zeros that a machine left behind: nothing says that
+//!    else dead, or a survivor stopped where it is, two new ones can still come to talk
+//!    on whatever path they are. (Not over memory of zeros that a machine left behind: nothing says that
 //!    it is memtalk's.)
 //! 6. A willing process and a machine that offers a page, or is about to, come to
-//!    talk: from here, with every other process dead, on every path.
+//!    talk: likewise, from here, with every other process dead.
 //!
 //! # The machine
 //! Beside the processes there may be one virtual machine, that is, a process that
@@ -67,6 +67,8 @@ pub enum Bug {
     OpenUnchecked,
     /// A machine's seat word does not say that it is outside.
     OutsideUnsaid,
+    /// Who leaves a guest does not say so.
+    LeftUnsaid,
     /// A guest claims the page while it initialises it.
     GuestClaims,
     /// Whoever talks with a guest that sits first removes the name at the end.
@@ -85,6 +87,7 @@ pub const BUGS: &[Bug] = &[
     Bug::ForeignIsBlank,
     Bug::OpenUnchecked,
     Bug::OutsideUnsaid,
+    Bug::LeftUnsaid,
     Bug::GuestClaims,
     Bug::GuestsNameRemoved,
 ];
@@ -112,6 +115,8 @@ struct Object {
     /// The seat words.
     first: Option<Presence>,
     second: Option<Presence>,
+    /// A process has left the second.
+    left: bool,
     door: Option<Pid>,
     seats: [Option<Pid>; 2],
     /// Watchers' read locks.
@@ -322,6 +327,14 @@ impl Object {
         peer.is_some_and(|peer| peer.outside)
     }
 
+    /// The process at `seat` leaves who is outside, in good order or with somebody
+    /// else speaking for it.
+    fn leave(&mut self, seat: Seat) {
+        if seat == Seat::Second && self.second == Some(Presence::PROCESS) {
+            (self.second, self.left) = (None, true);
+        }
+    }
+
     fn unlock_all(&mut self, pid: Pid) {
         for lock in [&mut self.door].into_iter().chain(&mut self.seats) {
             if *lock == Some(pid) {
@@ -421,7 +434,7 @@ impl Os for View<'_> {
             (_, false) => Content::Blank,
             (_, true) => Content::Page {
                 first: object.first.unwrap_or(Presence::PROCESS),
-                second: object.second,
+                second: object.second.or(object.left.then_some(Presence::PROCESS)),
             },
         })
     }
@@ -431,7 +444,12 @@ impl Os for View<'_> {
     }
 
     fn speak_for(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
-        if self.object(*object).seats[seat.index()].is_some() {
+        let unsaid = self.has(Bug::LeftUnsaid);
+        let object = self.object(*object);
+        if !unsaid {
+            object.leave(seat);
+        }
+        if object.seats[seat.index()].is_some() {
             self.violated("a process speaks for one that lives");
         }
         Ok(())
@@ -444,7 +462,7 @@ impl Os for View<'_> {
         let foreign = object.page == Page::Foreign;
         object.page = Page::Claimed;
         object.magic = magic;
-        (object.first, object.second) = (None, None);
+        (object.first, object.second, object.left) = (None, None, false);
         if foreign {
             self.violated("somebody else's object is overwritten");
         }
@@ -461,7 +479,7 @@ impl Os for View<'_> {
         let object = self.object(*object);
         object.page = Page::Initialised;
         object.magic = true;
-        (object.first, object.second) = (Some(Presence::PROCESS), None);
+        (object.first, object.second, object.left) = (Some(Presence::PROCESS), None, false);
         Ok(())
     }
 
@@ -475,7 +493,7 @@ impl Os for View<'_> {
     fn join(&mut self, object: &ObjectId) -> Result<(), Failed> {
         let unmarked = self.has(Bug::JoinUnmarked);
         let object = self.object(*object);
-        let again = object.second.is_some();
+        let again = object.second.is_some() || object.left;
         object.second = (!unmarked).then_some(Presence::PROCESS);
         if again {
             self.violated("a talk is joined twice");
@@ -527,7 +545,7 @@ impl World {
     fn is_widowed(&self, pid: Pid, id: ObjectId, seat: Seat) -> bool {
         let object = self.object(id);
         if object.has_outside(seat) {
-            let restarted = seat == Seat::Second && object.second.is_none();
+            let restarted = seat == Seat::Second && object.second.is_none() && !object.left;
             return restarted || !self.others_have_open(id, pid);
         }
         let knows_a_peer = seat == Seat::Second || object.second.is_some();
@@ -578,6 +596,10 @@ impl World {
             }
             Guest::Booted(object) if !self.second_is_quiet(object) => {}
             Guest::Booted(_) | Guest::Initialising(_) => actions.push(Action::Step(MACHINE)),
+            // The talk is over, and the process gone: the next.
+            Guest::Seated(object, Seat::First) if self.object(object).left => {
+                actions.push(Action::Step(MACHINE));
+            }
             // It looks at its own seat while it waits.
             Guest::Seated(object, Seat::Second) if self.object(object).second.is_none() => {
                 actions.push(Action::Step(MACHINE));
@@ -661,7 +683,7 @@ impl World {
                 }
                 object.page = Page::Initialised;
                 object.magic = true;
-                (object.first, object.second) = (Some(outside), None);
+                (object.first, object.second, object.left) = (Some(outside), None, false);
                 Guest::Seated(id, Seat::First)
             }
             (_, Guest::Seated(id, _)) => Guest::Booted(id),
@@ -867,8 +889,8 @@ impl World {
         world
     }
 
-    /// Whether two come to talk, on every path, if so many new processes start; an
-    /// error is the path on which they do not.
+    /// Whether two can come to talk from wherever any path leads, if so many new
+    /// processes start; an error is a path after which they cannot.
     fn newcomers_always_talk(&self, count: usize, bug: Option<Bug>) -> Result<(), String> {
         let mut world = self.clone();
         // Locks know their owners by number, and the newcomers get new numbers.
@@ -883,55 +905,54 @@ impl World {
         };
         let newcomers = world.processes.len();
         world.processes.extend(vec![newcomer; count]);
-        let mut seen = HashSet::from_iter([world.clone()]);
-        let mut to_do = vec![(world, Vec::new())];
-        while let Some((world, path)) = to_do.pop() {
-            if world.somebody_talks() {
+        let fail = |path: &[Action], what: &str| {
+            let mut text = format!("{what}: with {newcomers} survivors stopped,\n");
+            world.clone().tell(path, bug, &mut text);
+            Err(text)
+        };
+        // Every situation, how it was reached first, and from which it can be reached.
+        let mut numbers = HashMap::from_iter([(world.clone(), 0_usize)]);
+        let mut found = vec![(world.clone(), Vec::new())];
+        let mut reached_from = vec![Vec::new()];
+        let mut talks = Vec::new();
+        let mut next_up = 0;
+        while next_up < found.len() {
+            let (from, path) = found[next_up].clone();
+            if from.somebody_talks() {
+                talks.push(next_up);
+                next_up += 1;
                 continue;
             }
-            let fail = |what: &str, last: Option<Action>| {
-                let path = path.iter().copied().chain(last).collect::<Vec<_>>();
-                Err(self.newcomers_trace(count, bug, &path, what))
-            };
-            let mut stuck = true;
-            for action in world.actions(false) {
+            for action in from.actions(false) {
                 if usize::from(action.pid()) < newcomers {
                     continue;
                 }
-                let next = match world.after(action, bug) {
-                    Ok(next) => next,
-                    Err(what) => return fail(&what, Some(action)),
-                };
-                stuck &= next == world;
-                if seen.insert(next.clone()) {
-                    let path = path.iter().copied().chain([action]).collect();
-                    to_do.push((next, path));
+                let path: Vec<_> = path.iter().copied().chain([action]).collect();
+                match from.after(action, bug) {
+                    Err(what) => return fail(&path, &what),
+                    Ok(next) => {
+                        let number = *numbers.entry(next.clone()).or_insert(found.len());
+                        if number == found.len() {
+                            found.push((next, path));
+                            reached_from.push(Vec::new());
+                        }
+                        reached_from[number].push(next_up);
+                    }
                 }
             }
-            if stuck {
-                return fail("newcomers do not come to talk", None);
+            next_up += 1;
+        }
+        // From where a talk can be reached. Whoever only ever waits is not there.
+        let mut hopeful = vec![false; found.len()];
+        while let Some(number) = talks.pop() {
+            if !std::mem::replace(&mut hopeful[number], true) {
+                talks.extend(&reached_from[number]);
             }
         }
-        Ok(())
-    }
-
-    fn newcomers_trace(
-        &self,
-        count: usize,
-        bug: Option<Bug>,
-        path: &[Action],
-        what: &str,
-    ) -> String {
-        let stopped = self.processes.len();
-        let mut text = format!("{what}: with {stopped} survivors stopped,\n");
-        let newcomer = Process {
-            phase: Phase::SittingDown(SitDown::Open),
-            starts: 0,
-        };
-        let mut world = self.clone();
-        world.processes.extend(vec![newcomer; count]);
-        world.tell(path, bug, &mut text);
-        text
+        match hopeful.iter().position(|&hopeful| !hopeful) {
+            Some(number) => fail(&found[number].1, "newcomers do not come to talk"),
+            None => Ok(()),
+        }
     }
 
     /// Goes along a path, and tells each action.

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "shared by test programs, not by crates")]
 
 pub mod aftermath;
+pub mod machine;
 pub mod party;
 
 use std::fs::{self, File, OpenOptions};

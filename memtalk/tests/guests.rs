@@ -1,0 +1,390 @@
+//! A process and a virtual machine: the real command, and `verification/guests`,
+//! which has no operating system.
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use memtalk::{Channel, Name, Options};
+use memtalk_ring::layout::{CLAIM, MAGIC, OUTSIDE, SEATED, SILENT, VERSION};
+use support::machine::{AARCH64, Machine, X86_64};
+use support::{BOUND, Object, Side, TempFile, bounded, eventually, noise, setting};
+
+/// What guests exit with: `verification/guests/src/failure.rs`.
+const COMPLETE: i32 = 0;
+const NO_DEVICE: i32 = 2;
+const NOT_A_PAGE: i32 = 3;
+const WRONG_VERSION: i32 = 4;
+const WRONG_SIZE: i32 = 5;
+const BYTE_ORDER: i32 = 6;
+const UNFINISHED: i32 = 7;
+const TAKEN: i32 = 8;
+const PEER_FAILED: i32 = 9;
+const CORRUPT: i32 = 10;
+const GARBAGE: i32 = 11;
+
+/// Each of these tests, on each machine.
+macro_rules! on_both_machines {
+    ($($test:ident)*) => {
+        on_both_machines!(x86_64: X86_64 $($test)*);
+        on_both_machines!(aarch64: AARCH64 $($test)*);
+    };
+    ($name:ident: $machine:ident $($test:ident)*) => {
+        mod $name {
+            $(
+                #[test]
+                #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+                fn $test() {
+                    super::$test(&super::$machine);
+                }
+            )*
+        }
+    };
+}
+
+on_both_machines! {
+    the_guest_sits_first
+    the_host_sits_first
+    many_pages
+    whoever_sits_first_one_talk_after_the_other
+    both_ways_and_the_host_ends_first
+    both_ways_and_the_guest_ends_first
+    empty_streams
+    a_killed_guest_that_sat_first_is_noticed
+    a_killed_guest_that_sat_second_is_noticed
+    a_host_that_gives_up_is_noticed
+    a_request_that_is_none_is_refused
+    a_byte_that_is_wrong_is_noticed
+    without_shared_memory_the_guest_says_so
+    what_is_not_a_page_to_talk_through_is_left_alone
+    a_page_that_is_being_initialised_is_waited_for
+    an_index_that_cannot_be_is_noticed
+    round_trips
+    throughput
+}
+
+/// What the host sends for `bytes` to come back.
+fn echo(bytes: &[u8]) -> Vec<u8> {
+    [b"echo\n", bytes].concat()
+}
+
+/// What the host sends for this much noise of seed 1, with its own, of seed 2.
+fn bulk(to_host: usize, to_guest: usize) -> Vec<u8> {
+    let request = format!("bulk {to_host}\n");
+    [request.as_bytes(), &noise(to_guest, 2)].concat()
+}
+
+/// How the guest sums up, by FNV-1a with 32 bits.
+fn tally(bytes: &[u8]) -> String {
+    let checksum = bytes.iter().fold(0x811C_9DC5_u32, |sum, &byte| {
+        (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    format!("{} bytes checksum {checksum:08x}", bytes.len())
+}
+
+/// What the guest says when all went well.
+fn complete(to_host: &[u8], to_guest: &[u8]) -> String {
+    format!(
+        "complete, sent {}, received {}",
+        tally(to_host),
+        tally(to_guest)
+    )
+}
+
+fn the_guest_sits_first(machine: &'static Machine) {
+    let (object, bytes) = (Object::new(), noise(8_000_000, 3));
+    let guest = machine.start(&object);
+    eventually("the guest sits down", || object.is_initialised());
+    let host = object.side(&echo(&bytes));
+    host.finish().assert_complete(&bytes);
+    let ended = guest.finish();
+    ended.assert_said(COMPLETE, &complete(&bytes, &bytes));
+}
+
+fn the_host_sits_first(machine: &'static Machine) {
+    let (object, bytes) = (Object::new(), noise(8_000_000, 4));
+    let host = object.side(&echo(&bytes));
+    host.wait_until_seated(&object);
+    let guest = machine.start(&object);
+    host.finish().assert_complete(&bytes);
+    let ended = guest.finish();
+    ended.assert_said(COMPLETE, &complete(&bytes, &bytes));
+    assert!(!object.exists());
+}
+
+fn many_pages(machine: &'static Machine) {
+    let (object, bytes) = (Object::new(), noise(8_000_000, 5));
+    let mut host = Side::start(
+        object
+            .memtalk()
+            .args(["--pages", "64"])
+            .stdin(Stdio::piped()),
+    );
+    host.write_in_background(echo(&bytes));
+    host.wait_until_seated(&object);
+    let guest = machine.start(&object);
+    host.finish().assert_complete(&bytes);
+    let ended = guest.finish();
+    ended.assert_said(COMPLETE, &complete(&bytes, &bytes));
+}
+
+fn whoever_sits_first_one_talk_after_the_other(machine: &'static Machine) {
+    let object = Object::new();
+    for seed in 0..8 {
+        let bytes = noise(10_000, seed);
+        let start_host = || object.side(&echo(&bytes));
+        let (guest, host) = match seed % 2 {
+            0 => (machine.start(&object), start_host()),
+            _ => {
+                let host = start_host();
+                (machine.start(&object), host)
+            }
+        };
+        host.finish().assert_complete(&bytes);
+        let ended = guest.finish();
+        ended.assert_said(COMPLETE, &complete(&bytes, &bytes));
+    }
+}
+
+fn both_ways_and_the_host_ends_first(machine: &'static Machine) {
+    let object = Object::new();
+    let guest = machine.start(&object);
+    let host = object.side(&bulk(20_000_000, 1_000_003));
+    let sent = noise(20_000_000, 1);
+    host.finish().assert_complete(&sent);
+    let ended = guest.finish();
+    ended.assert_said(COMPLETE, &complete(&sent, &noise(1_000_003, 2)));
+}
+
+fn both_ways_and_the_guest_ends_first(machine: &'static Machine) {
+    let object = Object::new();
+    let guest = machine.start(&object);
+    let (sent, received) = (noise(1_000_003, 1), noise(20_000_000, 2));
+    let mut host = object.open_side();
+    host.say(b"bulk 1000003\n");
+    // The end of file comes through while the other direction is open.
+    assert!(host.rest_of_output() == sent);
+    host.write_in_background(received.clone());
+    host.finish_with_open_input().assert_complete(b"");
+    let ended = guest.finish();
+    ended.assert_said(COMPLETE, &complete(&sent, &received));
+}
+
+fn empty_streams(machine: &'static Machine) {
+    for request in [echo(b""), bulk(0, 0)] {
+        let object = Object::new();
+        let guest = machine.start(&object);
+        object.side(&request).finish().assert_complete(b"");
+        let ended = guest.finish();
+        ended.assert_said(COMPLETE, &complete(b"", b""));
+    }
+}
+
+fn a_killed_guest_that_sat_first_is_noticed(machine: &'static Machine) {
+    let object = Object::new();
+    let mut guest = machine.start(&object);
+    eventually("the guest sits down", || object.is_initialised());
+    let mut host = object.open_side();
+    host.say(&echo(b"hello"));
+    host.expect(b"hello");
+    guest.kill();
+    host.finish_with_open_input()
+        .assert_failed(4, "the peer died");
+    assert_talk_possible(machine, &object);
+}
+
+fn a_killed_guest_that_sat_second_is_noticed(machine: &'static Machine) {
+    let object = Object::new();
+    let mut host = object.open_side();
+    host.wait_until_seated(&object);
+    let mut guest = machine.start(&object);
+    host.say(&echo(b"hello"));
+    host.expect(b"hello");
+    guest.kill();
+    host.finish_with_open_input()
+        .assert_failed(4, "the peer died");
+    assert_talk_possible(machine, &object);
+}
+
+/// What a dead guest has left behind keeps nobody from a talk.
+fn assert_talk_possible(machine: &'static Machine, object: &Object) {
+    let host = object.side(&echo(b"again"));
+    let guest = machine.start(object);
+    host.finish().assert_complete(b"again");
+    guest.finish().assert_said(COMPLETE, "complete");
+}
+
+fn a_host_that_gives_up_is_noticed(machine: &'static Machine) {
+    // While the guest still sends, and while it waits for the confirmation.
+    for len in [1_000_000, 100] {
+        let object = Object::new();
+        let guest = machine.start(&object);
+        let input = TempFile::new(&bulk(len, len));
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let host = Side::start_with(object.memtalk().stdin(input.open()), full);
+        host.finish().assert_failed(1, "No space left");
+        guest.finish().assert_said(PEER_FAILED, "the peer gave up");
+    }
+}
+
+fn a_request_that_is_none_is_refused(machine: &'static Machine) {
+    for request in [&b""[..], b"echo", b"hello\n", b"bulk -1\n", &[b'x'; 10_000]] {
+        let object = Object::new();
+        let guest = machine.start(&object);
+        let host = object.side(request);
+        host.finish().assert_failed(4, "the peer stopped");
+        guest.finish().assert_said(GARBAGE, "is no request");
+    }
+}
+
+fn a_byte_that_is_wrong_is_noticed(machine: &'static Machine) {
+    let object = Object::new();
+    let guest = machine.start(&object);
+    let mut input = bulk(1_000_000, 1_000_000);
+    input[b"bulk 1000000\n".len() + 700_001] ^= 1;
+    let host = object.side(&input);
+    host.finish().assert_failed(4, "the peer stopped");
+    guest.finish().assert_said(GARBAGE, "byte 700001 is not");
+}
+
+fn without_shared_memory_the_guest_says_so(machine: &'static Machine) {
+    let ended = machine.start_alone().finish();
+    ended.assert_said(NO_DEVICE, "-device ivshmem-plain");
+}
+
+/// A page where a process sits first, with these words, by their offset, in place of
+/// what should be there.
+fn page(words: &[(usize, u32)]) -> Vec<u8> {
+    let honest = [
+        (0, MAGIC),
+        (4, CLAIM),
+        (8, VERSION),
+        (12, 4096),
+        (16, 1856),
+        (32, SEATED),
+    ];
+    let mut page = vec![0; 4096];
+    for (at, word) in honest.iter().chain(words) {
+        page[*at..][..4].copy_from_slice(&word.to_le_bytes());
+    }
+    page
+}
+
+fn what_is_not_a_page_to_talk_through_is_left_alone(machine: &'static Machine) {
+    let cases = [
+        (noise(4096, 5), NOT_A_PAGE, "magic number"),
+        (page(&[(8, 1)]), WRONG_VERSION, "version 1"),
+        (page(&[(12, 8192)]), WRONG_SIZE, "8192 bytes"),
+        (page(&[(16, 1920)]), WRONG_SIZE, "4096 bytes"),
+        (page(&[(0, MAGIC.swap_bytes())]), BYTE_ORDER, "byte order"),
+        (page(&[(0, 0)]), UNFINISHED, "never fully initialised"),
+        (page(&[(36, SEATED)]), TAKEN, "both seats"),
+    ];
+    for (bytes, status, text) in cases {
+        let object = Object::new();
+        fs::write(object.path(), &bytes).unwrap();
+        machine.start(&object).finish().assert_said(status, text);
+        assert!(fs::read(object.path()).unwrap() == bytes, "{text}: touched");
+    }
+}
+
+fn a_page_that_is_being_initialised_is_waited_for(machine: &'static Machine) {
+    let object = Object::new();
+    fs::write(object.path(), page(&[(0, 0)])).unwrap();
+    let mut guest = machine.start(&object);
+    // Long enough for it to start and look, short enough for it to wait on.
+    std::thread::sleep(Duration::from_secs(1));
+    let page = object.open();
+    page.write_all_at(&MAGIC.to_le_bytes(), 0).unwrap();
+    eventually("the guest sits down", || {
+        let mut seat = [0; 4];
+        page.read_exact_at(&mut seat, 36).unwrap();
+        u32::from_le_bytes(seat) == SEATED | OUTSIDE | SILENT
+    });
+    guest.kill();
+}
+
+fn an_index_that_cannot_be_is_noticed(machine: &'static Machine) {
+    // More than a capacity away, none, the end before it, confirmed before it.
+    for index in [1857, 2 * 1856, u32::MAX] {
+        // The first's tail, as found by who sits second.
+        let object = Object::new();
+        let mut bytes = page(&[(64, index)]);
+        fs::write(object.path(), &bytes).unwrap();
+        let ended = machine.start(&object).finish();
+        ended.assert_said(CORRUPT, "indices cannot be");
+        // It has written its seat and its own two lines, and nothing else.
+        let found = fs::read(object.path()).unwrap();
+        for own in [36..40, 128..136, 2112..2120] {
+            bytes[own.clone()].copy_from_slice(&found[own]);
+        }
+        assert!(found == bytes, "{index}: something else was written");
+
+        // The second's tail, as found by who sat first.
+        let object = Object::new();
+        let guest = machine.start(&object);
+        eventually("the guest sits down", || object.is_initialised());
+        let page = object.open();
+        page.write_all_at(&index.to_le_bytes(), 2112).unwrap();
+        page.write_all_at(&SEATED.to_le_bytes(), 36).unwrap();
+        guest.finish().assert_said(CORRUPT, "indices cannot be");
+    }
+}
+
+fn round_trips(machine: &'static Machine) {
+    let count = setting("ROUND_TRIPS", 20_000);
+    let object = Object::new();
+    let guest = machine.start(&object);
+    let name = Name::new(object.name()).unwrap();
+    let mut times = bounded("all round trips", move || {
+        let options = Options::new().timeout(BOUND);
+        let Channel {
+            mut sender,
+            mut receiver,
+            ..
+        } = options.open(&name).unwrap();
+        sender.write_all(b"echo\n").unwrap();
+        let mut round_trip = |number: usize| {
+            let byte = number.to_le_bytes()[0];
+            let began = Instant::now();
+            sender.write_all(&[byte]).unwrap();
+            let mut back = [!byte];
+            receiver.read_exact(&mut back).unwrap();
+            let took = began.elapsed();
+            assert_eq!(back, [byte]);
+            took
+        };
+        let times: Vec<Duration> = (0..count).map(&mut round_trip).collect();
+        sender.end();
+        assert_eq!(receiver.read(&mut [0]).unwrap(), 0);
+        receiver.close().unwrap();
+        sender.close().unwrap();
+        times
+    });
+    guest.finish().assert_said(COMPLETE, "complete");
+    times.sort();
+    println!(
+        "{machine}: {count} round trips of a byte, median {:?}, 99 % within {:?}",
+        times[count / 2],
+        times[count * 99 / 100]
+    );
+}
+
+fn throughput(machine: &'static Machine) {
+    let bytes = setting("BYTES", 50_000_000);
+    let object = Object::new();
+    let guest = machine.start(&object);
+    eventually("the guest sits down", || object.is_initialised());
+    let began = Instant::now();
+    let host = object.side(&bulk(bytes, bytes));
+    let host = host.finish();
+    let took = began.elapsed();
+    host.assert_complete(&noise(bytes, 1));
+    let ended = guest.finish();
+    ended.assert_said(COMPLETE, &complete(&host.stdout, &noise(bytes, 2)));
+    println!("{machine}: {} in {took:?}", ended.console.trim_end());
+}

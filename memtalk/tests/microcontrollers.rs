@@ -1,0 +1,429 @@
+//! Microcontrollers: two programs of `verification/guests` on boards that QEMU
+//! emulates. One talks with itself, the other, whose memory a process can see, with
+//! the real command.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use support::{Finished, Object, Side, TempFile, eventually, noise};
+
+/// The memory of the firmware's board.
+const RAM: usize = 16 << 20;
+
+/// Where the firmware's page is in it: at no multiple of a page of memory.
+const PAGE_AT: usize = 0x3040;
+const PAGE: usize = 4096;
+
+/// Where in a page the second seat's word is.
+const SECOND_SEAT: usize = 36;
+
+/// The two ways to find it.
+const WAYS: [&[&str]; 2] = [&["--offset", "0x3040"], &["--scan"]];
+
+/// A program of `verification/guests`, built when it is first needed.
+struct Program {
+    target: &'static str,
+    name: &'static str,
+    path: OnceLock<PathBuf>,
+}
+
+static INTERRUPT: Program = Program::new("thumbv6m-none-eabi", "interrupt");
+static FIRMWARE: Program = Program::new("thumbv7m-none-eabi", "firmware");
+
+impl Program {
+    const fn new(target: &'static str, name: &'static str) -> Self {
+        let path = OnceLock::new();
+        Self { target, name, path }
+    }
+
+    fn build(&self) -> PathBuf {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verification/guests/build");
+        let output = Command::new("sh")
+            .arg(script)
+            .args([self.target, self.name])
+            .output()
+            .expect("a shell starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{} is not built: {stderr}",
+            self.name
+        );
+        let path = String::from_utf8(output.stdout).expect("a path");
+        path.trim_end().into()
+    }
+
+    /// QEMU with this program on `board`. It has a monitor on standard input, and what
+    /// the program says on standard error.
+    fn on(&self, board: &str) -> Command {
+        let mut command = Command::new("qemu-system-arm");
+        command
+            .args(["-M", board, "-display", "none", "-monitor", "stdio"])
+            .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
+            .arg(self.path.get_or_init(|| self.build()))
+            .stdin(Stdio::piped());
+        command
+    }
+}
+
+/// A board with the firmware; switched off if the test fails.
+struct Board(Side);
+
+impl Board {
+    /// Starts one with `object` as its memory; an object that is not there is created.
+    ///
+    /// Before 8.0 QEMU leaves out memory barriers where there is one processor. The
+    /// firmware can do without on x86, since it neither sleeps in an end nor wakes.
+    fn start(object: &Object) -> Self {
+        let backend = format!(
+            "memory-backend-file,id=ram,mem-path={},size={RAM},share=on",
+            object.path().display()
+        );
+        let mut command = FIRMWARE.on("mps2-an385,memory-backend=ram");
+        Self(Side::start(command.args(["-object", &backend])))
+    }
+
+    /// Starts one, and waits until it offers a talk.
+    fn ready(object: &Object) -> Self {
+        let board = Self::start(object);
+        eventually("the firmware initialises its page", || {
+            let page = page(object);
+            is_initialised(&page) && page[SECOND_SEAT..][..4] == [0; 4]
+        });
+        board
+    }
+
+    /// Presses the button.
+    fn reset(&mut self) {
+        self.0.say(b"system_reset\n");
+    }
+
+    /// Asks the firmware to end, and returns what it has said.
+    #[track_caller]
+    fn stop(self, object: &Object) -> Vec<String> {
+        let host = tenant(object, WAYS[0], b"stop\n");
+        host.finish().assert_complete(b"");
+        let Finished { code, stderr, .. } = self.0.finish_with_open_input();
+        assert_eq!(code, Some(0), "{stderr}");
+        stderr.lines().map(str::to_owned).collect()
+    }
+}
+
+/// The firmware's page, as far as the object has it yet.
+fn page(object: &Object) -> Vec<u8> {
+    let mut page = vec![0; PAGE];
+    let file = fs::File::open(object.path());
+    let _ = file.and_then(|file| file.read_exact_at(&mut page, PAGE_AT as u64));
+    page
+}
+
+fn is_initialised(page: &[u8]) -> bool {
+    page.starts_with(&memtalk_ring::layout::MAGIC.to_ne_bytes())
+}
+
+/// `memtalk` for a machine's memory, with all of its input.
+fn tenant(object: &Object, way: &[&str], input: &[u8]) -> Side {
+    let mut side = open_tenant(object, way);
+    side.write_in_background(input.to_vec());
+    side
+}
+
+/// The same with an input that stays open.
+fn open_tenant(object: &Object, way: &[&str]) -> Side {
+    Side::start(object.memtalk().args(way).stdin(Stdio::piped()))
+}
+
+/// A request and what follows it.
+fn request(line: &str, rest: &[u8]) -> Vec<u8> {
+    [line.as_bytes(), b"\n", rest].concat()
+}
+
+/// FNV-1a, as the programs sum up.
+fn checksum(bytes: &[u8]) -> u32 {
+    let sum = |sum: u32, &byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    bytes.iter().fold(0x811C_9DC5, sum)
+}
+
+/// What the programs say of such bytes.
+fn tally(bytes: &[u8]) -> String {
+    format!("{} bytes checksum {:08x}", bytes.len(), checksum(bytes))
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn a_main_loop_and_an_interrupt_handler() {
+    // QEMU does not wait at `wfe`, nor does `sev` do anything. So the program itself
+    // sees to it that wake-ups are needed, and this log shows that the instructions
+    // were executed.
+    let log = TempFile::new(b"");
+    let mut command = INTERRUPT.on("microbit");
+    command.args(["-d", "in_asm", "-D"]).arg(&log.0);
+    let began = Instant::now();
+    let Finished { code, stderr, .. } = Side::start(&mut command).finish_with_open_input();
+    println!(
+        "{} in {:.1} s",
+        stderr.trim_end(),
+        began.elapsed().as_secs_f64()
+    );
+    assert_eq!(code, Some(0), "{stderr}");
+
+    let (sent, received) = (noise(8_000_074, 2), noise(4_000_037, 1));
+    let said = format!(
+        "sent {}, received {}; the handler agrees; slept ",
+        tally(&sent),
+        tally(&received)
+    );
+    let counts = stderr.strip_prefix(&said).expect(&said);
+    let counts = counts.strip_suffix(" times\n").expect("one line");
+    let (slept, woken) = counts.split_once(" times, woken ").expect("both counts");
+    let [slept, woken] = [slept, woken].map(|count| count.parse::<u32>().expect("a number"));
+    // A ring holds 1,856 bytes, and a handler empties one and fills the other.
+    assert!(slept >= 4_000_037 / 1856, "{stderr}");
+    assert!(woken >= slept, "{stderr}");
+
+    let log = fs::read_to_string(&log.0).expect("QEMU writes a log");
+    let log: Vec<_> = log.lines().collect();
+    let is = |line: &str, name| line.split_whitespace().any(|word| word == name);
+    assert!(log.iter().any(|line| is(line, "wfe")), "it never sleeps");
+    let mut pairs = log.windows(2);
+    assert!(
+        pairs.any(|pair| is(pair[0], "dsb") && is(pair[1], "sev")),
+        "it never wakes"
+    );
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn firmware_echoes_whoever_starts_first() {
+    let bytes = noise(500_000, 3);
+    for way in WAYS {
+        for host_first in [false, true] {
+            let object = Object::new();
+            let talk = || tenant(&object, way, &request("echo", &bytes));
+            let (board, host) = if host_first {
+                let host = talk();
+                (Board::start(&object), host)
+            } else {
+                (Board::ready(&object), talk())
+            };
+            host.finish().assert_complete(&bytes);
+            let said = format!("firmware: complete, sent {0}, received {0}", tally(&bytes));
+            assert_eq!(board.stop(&object), [said]);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn firmware_sends_and_receives_at_once() {
+    let (theirs, ours) = (noise(4_000_001, 1), noise(3_000_005, 2));
+    let object = Object::new();
+    let board = Board::ready(&object);
+    let began = Instant::now();
+    let host = tenant(&object, WAYS[1], &request("bulk 4000001", &ours));
+    host.finish().assert_complete(&theirs);
+    println!("both ways in {:.2} s", began.elapsed().as_secs_f64());
+    let said = board.stop(&object);
+    println!("{}", said.join("\n"));
+    assert_eq!(
+        said,
+        [format!(
+            "firmware: complete, sent {}, received {}",
+            tally(&theirs),
+            tally(&ours)
+        )]
+    );
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn talk_after_talk_with_the_same_firmware() {
+    let object = Object::new();
+    let board = Board::ready(&object);
+    let (theirs, ours) = (noise(300_000, 1), noise(200_003, 2));
+    for round in 0..3 {
+        let bytes = noise(10_000 + round, 3);
+        let host = tenant(&object, WAYS[0], &request("echo", &bytes));
+        host.finish().assert_complete(&bytes);
+        let host = tenant(&object, WAYS[1], &request("bulk 300000", &ours));
+        host.finish().assert_complete(&theirs);
+    }
+    // Nothing to send; nothing to receive; nothing at all.
+    let host = tenant(&object, WAYS[0], &request("bulk 0", &ours));
+    host.finish().assert_complete(b"");
+    let host = tenant(&object, WAYS[0], &request("bulk 300000", b""));
+    host.finish().assert_complete(&theirs);
+    let host = tenant(&object, WAYS[0], &request("echo", b""));
+    host.finish().assert_complete(b"");
+    let said = board.stop(&object);
+    println!("{}", said.join("\n"));
+    assert_eq!(said.len(), 9);
+    assert!(
+        said.iter()
+            .all(|line| line.starts_with("firmware: complete, "))
+    );
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn firmware_and_a_person_take_turns() {
+    let object = Object::new();
+    let board = Board::ready(&object);
+    let mut host = open_tenant(&object, WAYS[0]);
+    host.say(b"echo\n");
+    let began = Instant::now();
+    for i in 0..200 {
+        let line = format!("line {i}\n");
+        host.say(line.as_bytes());
+        host.expect(line.as_bytes());
+    }
+    println!(
+        "a line there and back in {:.0} us",
+        began.elapsed().as_secs_f64() / 200.0 * 1e6
+    );
+    host.finish().assert_complete(b"");
+    board.stop(&object);
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn a_request_that_is_none_ends_the_talk_and_not_the_firmware() {
+    let object = Object::new();
+    let board = Board::ready(&object);
+    for input in [&b"what?\n"[..], b"stop it\n", b"sto", b""] {
+        tenant(&object, WAYS[0], input)
+            .finish()
+            .assert_failed(4, "the peer stopped");
+    }
+    let other = request("bulk 10", &noise(1000, 4));
+    tenant(&object, WAYS[0], &other)
+        .finish_with_open_input()
+        .assert_failed(4, "the peer stopped");
+    let said = board.stop(&object);
+    println!("{}", said.join("\n"));
+    let none = "firmware: the first line is no request; ";
+    assert!(
+        said[..4].iter().all(|line| line.starts_with(none)),
+        "{said:?}"
+    );
+    assert!(
+        said[4].starts_with("firmware: byte 0 is not the noise"),
+        "{said:?}"
+    );
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn a_board_that_is_switched_off_is_noticed() {
+    let object = Object::new();
+    for way in WAYS {
+        let mut board = Board::ready(&object);
+        let mut host = open_tenant(&object, way);
+        host.say(b"echo\nhello");
+        host.expect(b"hello");
+        board.0.kill();
+        host.finish_with_open_input()
+            .assert_failed(4, "the peer died");
+        // The next one waits until the board is switched on again.
+        let host = tenant(&object, way, &request("echo", b"again"));
+        let board = Board::start(&object);
+        host.finish().assert_complete(b"again");
+        board.stop(&object);
+    }
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn a_board_that_is_reset_is_noticed() {
+    let object = Object::new();
+    let mut board = Board::ready(&object);
+    let mut host = open_tenant(&object, WAYS[0]);
+    host.say(b"echo\nhello");
+    host.expect(b"hello");
+    board.reset();
+    host.finish_with_open_input()
+        .assert_failed(4, "the peer has started again");
+    let host = tenant(&object, WAYS[0], &request("echo", b"again"));
+    host.finish().assert_complete(b"again");
+    board.stop(&object);
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn a_process_that_was_killed_is_noticed_when_the_next_one_comes() {
+    let object = Object::new();
+    let board = Board::ready(&object);
+    for way in WAYS {
+        let mut host = open_tenant(&object, way);
+        host.say(b"echo\nhello");
+        host.expect(b"hello");
+        host.kill();
+        let next = tenant(&object, way, &request("echo", b"again"));
+        next.finish().assert_complete(b"again");
+    }
+    let said = board.stop(&object);
+    println!("{}", said.join("\n"));
+    let began = |at: usize, text| said[at].starts_with(text);
+    assert_eq!(said.len(), 4, "{said:?}");
+    for at in [0, 2] {
+        assert!(began(at, "firmware: the peer gave up"), "{said:?}");
+        assert!(began(at + 1, "firmware: complete"), "{said:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn where_no_page_is_nobody_comes() {
+    let object = Object::new();
+    let board = Board::ready(&object);
+    for at in ["0x3000", "0x3080", "0x4040", "0", "0x1000000"] {
+        let way = ["--offset", at, "--timeout", "1"];
+        open_tenant(&object, &way)
+            .finish()
+            .assert_failed(3, "no peer came");
+    }
+    // It is where it was.
+    let host = tenant(&object, WAYS[0], &request("echo", b"here"));
+    host.finish().assert_complete(b"here");
+    board.stop(&object);
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn other_memory_of_the_board_is_left_alone() {
+    let object = Object::new();
+    let before = noise(RAM, 5);
+    fs::write(object.path(), &before).expect("there is room");
+    let (theirs, ours) = (noise(300_000, 1), noise(200_003, 2));
+    let mut board = Board::ready(&object);
+    for way in WAYS {
+        let host = tenant(&object, way, &request("bulk 300000", &ours));
+        host.finish().assert_complete(&theirs);
+    }
+    // Two that do not end well.
+    let mut host = open_tenant(&object, WAYS[0]);
+    host.say(b"echo\nhello");
+    host.expect(b"hello");
+    host.kill();
+    let mut host = open_tenant(&object, WAYS[1]);
+    host.say(b"echo\nhello");
+    host.expect(b"hello");
+    board.0.kill();
+    host.finish_with_open_input()
+        .assert_failed(4, "the peer died");
+
+    let after = fs::read(object.path()).expect("the object is there");
+    assert_eq!(after.len(), RAM);
+    let others = |memory: &[u8]| [&memory[..PAGE_AT], &memory[PAGE_AT + PAGE..]].concat();
+    assert!(
+        others(&before) == others(&after),
+        "other memory was changed"
+    );
+    assert!(is_initialised(&page(&object)));
+}

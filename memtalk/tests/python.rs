@@ -1,0 +1,284 @@
+//! The command talks with a program that knows the page from its description alone,
+//! and has neither locks nor wake-ups: `verification/peer.py`.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::process::{Command, Stdio};
+
+use support::{Finished, Object, Side, eventually, noise};
+
+const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../verification/peer.py");
+
+/// Whether these tests can be tried: nothing else here asks for Python.
+fn python_is_there() -> bool {
+    let version = Command::new("python3").arg("--version").output();
+    let there = version.is_ok_and(|version| version.status.success());
+    if !there {
+        println!("not tried: there is no python3 here");
+    }
+    there
+}
+
+/// The program, at this object, which a page must be in within `seconds`.
+fn command(object: &Object, seconds: u32) -> Command {
+    let mut command = Command::new("python3");
+    command
+        .args([PEER, &object.name(), &seconds.to_string()])
+        .stdin(Stdio::piped());
+    command
+}
+
+fn peer(object: &Object, seconds: u32) -> Side {
+    Side::start(&mut command(object, seconds))
+}
+
+/// The command first, then the program, and each has heard from the other.
+fn talking(object: &Object) -> (Side, Side) {
+    let mut memtalk = object.open_side();
+    memtalk.say(b"hello");
+    let mut peer = peer(object, 30);
+    peer.say(b"hello yourself");
+    memtalk.expect(b"hello yourself");
+    peer.expect(b"hello");
+    (memtalk, peer)
+}
+
+#[track_caller]
+fn assert_peer_failed(peer: &Finished, code: i32, text: &str) {
+    assert_eq!(peer.code, Some(code), "{peer:?}");
+    assert!(peer.stderr.starts_with("peer: "), "{}", peer.stderr);
+    assert_eq!(peer.stderr.lines().count(), 1, "{}", peer.stderr);
+    assert!(peer.stderr.contains(text), "{}", peer.stderr);
+}
+
+#[test]
+fn megabytes_go_both_ways() {
+    if !python_is_there() {
+        return;
+    }
+    for pages in ["1", "3", "64"] {
+        let object = Object::new();
+        let (ours, theirs) = (noise(3_000_001, 1), noise(2_000_003, 2));
+        // Either may come first.
+        let mut peer = peer(&object, 30);
+        let mut memtalk = object.memtalk();
+        let mut memtalk = Side::start(memtalk.args(["--pages", pages]).stdin(Stdio::piped()));
+        peer.write_in_background(theirs.clone());
+        memtalk.write_in_background(ours.clone());
+        peer.finish().assert_complete(&ours);
+        memtalk.finish().assert_complete(&theirs);
+        assert!(!object.exists());
+    }
+}
+
+#[test]
+fn a_word_is_answered_at_once() {
+    if !python_is_there() {
+        return;
+    }
+    let object = Object::new();
+    let (mut memtalk, mut peer) = talking(&object);
+    for round in 0..200 {
+        let word = format!("{round}\n");
+        memtalk.say(word.as_bytes());
+        peer.expect(word.as_bytes());
+        peer.say(word.as_bytes());
+        memtalk.expect(word.as_bytes());
+    }
+    peer.end_input();
+    memtalk.finish().assert_complete(b"");
+    peer.finish().assert_complete(b"");
+    assert!(!object.exists());
+}
+
+#[test]
+fn each_direction_ends_on_its_own() {
+    if !python_is_there() {
+        return;
+    }
+    for memtalk_ends_first in [true, false] {
+        let object = Object::new();
+        let (memtalk, peer) = talking(&object);
+        let (mut one, mut other) = if memtalk_ends_first {
+            (memtalk, peer)
+        } else {
+            (peer, memtalk)
+        };
+        one.end_input();
+        assert_eq!(other.rest_of_output(), b"", "the end of the stream");
+        let late = noise(100_000, 3);
+        other.write_in_background(late.clone());
+        one.finish().assert_complete(&late);
+        other.finish().assert_complete(b"");
+        assert!(!object.exists());
+    }
+}
+
+#[test]
+fn empty_streams_are_complete() {
+    if !python_is_there() {
+        return;
+    }
+    let object = Object::new();
+    let (memtalk, peer) = (object.side(b""), peer(&object, 30));
+    peer.finish().assert_complete(b"");
+    memtalk.finish().assert_complete(b"");
+    object.assert_usable();
+}
+
+#[test]
+fn what_was_left_in_its_words_is_cleared() {
+    if !python_is_there() {
+        return;
+    }
+    let object = Object::new();
+    let memtalk = object.side(b"hello");
+    memtalk.wait_until_seated(&object);
+    // Its tail and how much room it waits for, its head and how much it waits for.
+    let page = object.open();
+    for at in [2112, 2112 + 4, 64 + 64, 64 + 68] {
+        page.write_all_at(&u32::to_ne_bytes(7), at).unwrap();
+    }
+    drop(page);
+    let peer = peer(&object, 30);
+    peer.finish().assert_complete(b"hello");
+    memtalk.finish().assert_complete(b"");
+}
+
+#[test]
+fn its_death_is_noticed() {
+    if !python_is_there() {
+        return;
+    }
+    let object = Object::new();
+    let (memtalk, mut peer) = talking(&object);
+    peer.kill();
+    memtalk
+        .finish_with_open_input()
+        .assert_failed(4, "the peer died");
+    object.assert_usable();
+}
+
+#[test]
+fn it_is_told_of_a_death_by_who_comes_next() {
+    if !python_is_there() {
+        return;
+    }
+    let object = Object::new();
+    let (mut memtalk, peer) = talking(&object);
+    memtalk.kill();
+    object.assert_usable();
+    assert_peer_failed(&peer.finish_with_open_input(), 4, "gave up");
+}
+
+#[test]
+fn who_stops_is_told_of() {
+    if !python_is_there() {
+        return;
+    }
+    // Nobody reads what it writes.
+    let object = Object::new();
+    let mut memtalk = object.open_side();
+    memtalk.say(b"hello");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let peer = Side::start_with(&mut command(&object, 30), writer);
+    assert_peer_failed(&peer.finish_with_open_input(), 1, "Broken pipe");
+    memtalk
+        .finish_with_open_input()
+        .assert_failed(4, "the peer stopped");
+
+    // The command is asked to end.
+    let object = Object::new();
+    let (memtalk, peer) = talking(&object);
+    memtalk.signal(15);
+    assert_peer_failed(&peer.finish_with_open_input(), 4, "gave up");
+    assert_eq!(memtalk.finish().signal, Some(15));
+    object.assert_usable();
+}
+
+#[test]
+fn an_overwritten_page_is_noticed() {
+    if !python_is_there() {
+        return;
+    }
+    // The tail of the first ring and the head of the second, which memtalk writes: no
+    // index, both flags, more than a capacity, taken back, confirmed before its time.
+    for (at, word) in [
+        (64, 3712 + 8),
+        (64, 3 << 30 | 5),
+        (64, 1856 + 6),
+        (64, 4),
+        (2112 + 64, 3711),
+        (2112 + 64, 1 << 31 | 14),
+    ] {
+        let object = Object::new();
+        let (memtalk, peer) = talking(&object);
+        let page = object.open();
+        page.write_all_at(&u32::to_ne_bytes(word), at).unwrap();
+        drop(page);
+        assert_peer_failed(&peer.finish_with_open_input(), 4, "overwritten");
+        memtalk
+            .finish_with_open_input()
+            .assert_failed(4, "the peer stopped");
+    }
+}
+
+#[test]
+fn what_is_no_page_is_left_untouched() {
+    if !python_is_there() {
+        return;
+    }
+    let object = Object::new();
+    let side = object.open_side();
+    side.wait_until_seated(&object);
+    let page = fs::read(object.path()).unwrap();
+    drop(side);
+    let change = |at: usize, word: u32| {
+        let mut page = page.clone();
+        page[at..at + 4].copy_from_slice(&word.to_ne_bytes());
+        page
+    };
+    let other_order = 0x7461_6C6B_u32.swap_bytes();
+    for (code, text, contents) in [
+        (6, "no page", b"somebody else's".to_vec()),
+        (6, "no page", noise(4096, 1)),
+        (6, "the other byte order", change(0, other_order)),
+        (6, "version 3", change(8, 3)),
+        (6, "which it has not", change(12, 8192)),
+        (6, "which it has not", change(16, 1792)),
+        (6, "which it has not", page[..448].to_vec()),
+        (5, "nobody waits", change(32, 0)),
+        (5, "nobody waits", change(36, 1)),
+        (3, "nobody has initialised", change(0, 0)),
+        (3, "nobody has initialised", Vec::new()),
+    ] {
+        fs::write(object.path(), &contents).unwrap();
+        assert_peer_failed(&peer(&object, 0).finish(), code, text);
+        assert!(fs::read(object.path()).unwrap() == contents, "{text}");
+    }
+    fs::remove_file(object.path()).unwrap();
+    assert_peer_failed(&peer(&object, 0).finish(), 3, "nobody has initialised");
+}
+
+#[test]
+fn a_third_is_sent_away() {
+    if !python_is_there() {
+        return;
+    }
+    let object = Object::new();
+    let (mut memtalk, mut second) = talking(&object);
+    assert_peer_failed(&peer(&object, 0).finish(), 5, "nobody waits");
+    object
+        .side(b"")
+        .finish()
+        .assert_failed(5, "two processes already talk");
+    memtalk.say(b"still here");
+    second.expect(b"still here");
+    second.end_input();
+    memtalk.finish().assert_complete(b"");
+    second.finish().assert_complete(b"");
+    eventually("the name is gone", || !object.exists());
+}

@@ -1,0 +1,165 @@
+//! Virtual machines that share an object with this one's processes, and run
+//! `verification/guests`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use super::{Finished, Object, Side};
+
+/// A machine, and how to start it.
+#[derive(Debug)]
+pub struct Machine {
+    /// What its program is compiled for.
+    target: &'static str,
+    emulator: &'static str,
+    /// What the emulator is told about this machine.
+    arguments: &'static [&'static str],
+    /// What the emulator's status is for a status of 0, and for each one more.
+    status: (i32, i32),
+    program: OnceLock<PathBuf>,
+}
+
+pub static X86_64: Machine = Machine {
+    target: "x86_64-unknown-none",
+    emulator: "qemu-system-x86_64",
+    arguments: &["-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
+    status: (129, 2),
+    program: OnceLock::new(),
+};
+
+pub static AARCH64: Machine = Machine {
+    target: "aarch64-unknown-none",
+    emulator: "qemu-system-aarch64",
+    arguments: &[
+        "-M",
+        "virt",
+        "-cpu",
+        "cortex-a53",
+        "-semihosting-config",
+        "enable=on,target=native",
+    ],
+    status: (0, 1),
+    program: OnceLock::new(),
+};
+
+impl Machine {
+    /// Starts it with `object` as the memory that it shares. An object that is not
+    /// there is created, of one page.
+    pub fn start(&'static self, object: &Object) -> Guest {
+        let path = object.path();
+        let size = match path.metadata().map_or(0, |data| data.len()) {
+            0 => 4096,
+            size => size,
+        };
+        let path = path.display();
+        let backend = format!("memory-backend-file,id=page,mem-path={path},size={size},share=on");
+        self.start_with(&["-object", &backend, "-device", "ivshmem-plain,memdev=page"])
+    }
+
+    /// Starts it with nothing to share.
+    pub fn start_alone(&'static self) -> Guest {
+        self.start_with(&[])
+    }
+
+    fn start_with(&'static self, sharing: &[&str]) -> Guest {
+        let mut command = Command::new(self.emulator);
+        command
+            .args(["-accel", "tcg", "-m", "64", "-nodefaults", "-no-reboot"])
+            // Before 8.0 it leaves out memory barriers where there can be one processor only.
+            .args(["-smp", "1,maxcpus=2"])
+            .args(["-display", "none", "-serial", "stdio"])
+            .arg("-kernel")
+            .arg(self.program.get_or_init(|| self.build()))
+            .args(self.arguments)
+            .args(sharing);
+        Guest {
+            machine: self,
+            emulator: Side::start(command.stdin(Stdio::null())),
+        }
+    }
+
+    /// Builds the program, once.
+    fn build(&self) -> PathBuf {
+        let emulator = Command::new(self.emulator).arg("--version").output();
+        assert!(
+            emulator.is_ok(),
+            "{} is missing (on Debian: apt-get install qemu-system-x86 qemu-system-arm)",
+            self.emulator
+        );
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verification/guests/build");
+        let mut command = Command::new("sh");
+        let output = command.arg(script).args([self.target, "vm"]).output();
+        let output = output.expect("a shell starts");
+        assert!(
+            output.status.success(),
+            "the guest cannot be built: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let path = String::from_utf8(output.stdout).expect("a path");
+        path.trim_end().into()
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.target)
+    }
+}
+
+/// A machine that runs; killed if the test fails.
+pub struct Guest {
+    machine: &'static Machine,
+    emulator: Side,
+}
+
+/// How a guest ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What it exited with; see `verification/guests/src/failure.rs`.
+    pub status: i32,
+    /// What it wrote to its console.
+    pub console: String,
+}
+
+impl Guest {
+    /// Kills the emulator, and waits for that.
+    pub fn kill(&mut self) {
+        self.emulator.kill();
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn finish(self) -> Ended {
+        let Finished {
+            code,
+            stdout,
+            stderr,
+            ..
+        } = self.emulator.finish();
+        let (base, step) = self.machine.status;
+        let code = code.expect("nobody killed it");
+        let status = (code - base) / step;
+        assert!(
+            (0..16).contains(&status) && code == base + step * status,
+            "{} itself failed with {code}: {stderr}",
+            self.machine.emulator
+        );
+        Ended {
+            status,
+            console: String::from_utf8(stdout).expect("it writes text"),
+        }
+    }
+}
+
+impl Ended {
+    /// Ended with this status, and one line on its console that contains `text`.
+    #[track_caller]
+    pub fn assert_said(&self, status: i32, text: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.console.lines().count(), 1, "{self:?}");
+        assert!(self.console.starts_with("vm: "), "{self:?}");
+        assert!(self.console.contains(text), "{self:?}");
+    }
+}
