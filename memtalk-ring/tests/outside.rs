@@ -1,0 +1,141 @@
+//! Sitting down without locks, in memory that holds anything.
+
+use core::cell::UnsafeCell;
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering;
+
+use memtalk_ring::layout::{CLAIM, LEFT, MAGIC, VERSION};
+use memtalk_ring::{Error, Page, PageError, Presence, RawRegion, Seat, Spin};
+
+const SIZE: usize = 4096;
+
+#[repr(C, align(64))]
+struct Memory(UnsafeCell<[u8; SIZE]>);
+
+/// Memory that starts with these words; the rest is 0.
+fn memory(words: &[u32]) -> RawRegion {
+    let mut bytes = [0; SIZE];
+    for (bytes, word) in bytes.chunks_exact_mut(4).zip(words) {
+        bytes.copy_from_slice(&word.to_ne_bytes());
+    }
+    let memory = Box::leak(Box::new(Memory(UnsafeCell::new(bytes))));
+    // SAFETY: it lives for ever, and nobody else uses it.
+    unsafe { RawRegion::new(NonNull::from(memory).cast(), SIZE) }
+}
+
+fn bytes(region: RawRegion) -> Vec<u8> {
+    use memtalk_ring::Region;
+    // SAFETY: nobody writes to it meanwhile.
+    unsafe { core::slice::from_raw_parts(region.base().as_ptr(), SIZE) }.to_vec()
+}
+
+fn word(page: &Page<RawRegion>, seat: Seat) -> u32 {
+    page.seat_word(seat).load(Ordering::Relaxed)
+}
+
+#[test]
+fn fresh_memory_becomes_a_page_that_is_offered() {
+    for silent in [false, true] {
+        let (page, seat) = Page::sit_down(memory(&[]), silent).unwrap();
+        assert_eq!(seat, Seat::First);
+        let us = Presence {
+            outside: true,
+            silent,
+        };
+        assert_eq!(page.presence(Seat::First), Some(us));
+        assert_eq!(page.presence(Seat::Second), None);
+        let head = bytes(*page.region());
+        assert_eq!(head[..4], MAGIC.to_ne_bytes());
+        assert_eq!(head[4..8], [0; 4], "a process would take it for its own");
+    }
+}
+
+#[test]
+fn a_process_that_waits_is_joined() {
+    let region = memory(&[]);
+    let process = Page::initialise(region, Presence::PROCESS).unwrap();
+    let (page, seat) = Page::sit_down(region, true).unwrap();
+    assert_eq!(seat, Seat::Second);
+    assert_eq!(process.presence(Seat::Second), Some(Presence::DEVICE));
+    assert_eq!(page.presence(Seat::First), Some(Presence::PROCESS));
+}
+
+#[test]
+fn who_was_first_before_a_restart_offers_the_page_again() {
+    for second in [0, LEFT, Presence::PROCESS.word(), Presence::DEVICE.word()] {
+        let region = memory(&[]);
+        let (page, _) = Page::sit_down(region, true).unwrap();
+        page.seat_word(Seat::Second)
+            .store(second, Ordering::Relaxed);
+        // SAFETY: the only one at this seat.
+        let (mut sender, receiver) = unsafe { page.ends(Seat::First, Spin) };
+        sender.send(b"before the restart").unwrap();
+        core::mem::forget((sender, receiver));
+        let (page, seat) = Page::sit_down(region, true).unwrap();
+        assert_eq!(seat, Seat::First);
+        assert_eq!(word(&page, Seat::Second), 0);
+        // SAFETY: the only one at this seat.
+        let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
+        assert_eq!(receiver.receive(&mut [0]), Ok(0));
+    }
+}
+
+#[test]
+fn who_was_second_before_a_restart_tells_the_process() {
+    let region = memory(&[]);
+    let process = Page::initialise(region, Presence::PROCESS).unwrap();
+    let (page, _) = Page::sit_down(region, true).unwrap();
+    // SAFETY: the only one at this seat.
+    let (mut sender, receiver) = unsafe { page.ends(Seat::Second, Spin) };
+    sender.send(b"last words").unwrap();
+    core::mem::forget((sender, receiver));
+    assert_eq!(Page::sit_down(region, true).err(), Some(PageError::Taken));
+    // SAFETY: the only one at this seat.
+    let (mut sender, mut receiver) = unsafe { process.ends(Seat::First, Spin) };
+    assert_eq!(receiver.receive(&mut [0; 16]), Ok(10));
+    assert_eq!(receiver.receive(&mut [0]), Err(Error::PeerFailed));
+    assert_eq!(sender.wait_delivered(), Err(Error::PeerFailed));
+}
+
+#[test]
+fn whatever_else_is_there_is_left_alone() {
+    let process = Presence::PROCESS.word();
+    let page = |at: usize, word| {
+        let mut words = [MAGIC, CLAIM, VERSION, 4096, 1856, 0, 0, 0, process, process];
+        words[at] = word;
+        words
+    };
+    for (words, error) in [
+        (page(0, 0), PageError::Unfinished),
+        (page(0, MAGIC.swap_bytes()), PageError::ByteOrder),
+        (page(0, 1), PageError::NotAPage),
+        (page(2, VERSION + 1), PageError::Version(VERSION + 1)),
+        (page(3, 8192), PageError::Size(8192)),
+        (page(4, 64), PageError::Size(4096)),
+        (page(0, MAGIC), PageError::Taken),
+    ] {
+        let region = memory(&words);
+        let before = bytes(region);
+        assert_eq!(Page::sit_down(region, true).err(), Some(error));
+        assert!(bytes(region) == before, "{error} was written to");
+    }
+}
+
+#[test]
+fn who_joins_starts_with_words_of_its_own() {
+    let region = memory(&[]);
+    let page = Page::initialise(region, Presence::DEVICE).unwrap();
+    // Left by somebody who did not notice that the page was initialised again.
+    // SAFETY: the only one at this seat, for now.
+    let (mut sender, receiver) = unsafe { page.ends(Seat::Second, Spin) };
+    sender.send(b"stray").unwrap();
+    drop((sender, receiver));
+    page.join(Presence::PROCESS);
+    // SAFETY: the only ones at these seats.
+    let (_first, mut receiver) = unsafe { page.ends(Seat::First, Spin) };
+    assert_eq!(receiver.receive(&mut [0; 8]), Ok(0));
+    // SAFETY: as above.
+    let (mut sender, _second) = unsafe { page.ends(Seat::Second, Spin) };
+    sender.send(b"new").unwrap();
+    assert_eq!(receiver.receive(&mut [0; 8]), Ok(3));
+}
