@@ -4,7 +4,7 @@
 CARGO ?= cargo
 MEMTALK = target/release/memtalk
 
-.PHONY: all demo test crash kills loom litmus shuttle fuzz asan mutants verify lint bench soak install clean
+.PHONY: all demo test crash kills loom litmus shuttle fuzz asan mutants bare-metal verify lint bench soak install clean
 
 all: $(MEMTALK)
 
@@ -67,6 +67,19 @@ asan:
 		ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR=target/asan \
 		$(CARGO) +nightly test --locked --workspace --target $(HOST) -- \
 		--skip both_ways_at_any_pace_in_flat_memory --skip many_pairs_at_once
+
+# Without an operating system: the ring's code size and its calls on five targets,
+# then virtual machines and microcontrollers that talk with the real command. Each
+# wait is bounded, and so is the whole.
+TOOLS = qemu-system-x86_64:qemu-system-x86 qemu-system-aarch64:qemu-system-arm \
+	qemu-system-arm:qemu-system-arm readelf:binutils
+bare-metal:
+	@for tool in $(TOOLS); do command -v $${tool%:*} >/dev/null || \
+		{ echo "make bare-metal needs $${tool%:*} (on Debian: apt-get install $${tool#*:})" >&2; \
+		exit 1; }; done
+	timeout 600 sh verification/guests/sizes
+	timeout 900 $(CARGO) test --locked -p memtalk --test guests --test microcontrollers -- \
+		--ignored --nocapture --test-threads=1
 
 # Bugs, one at a time in a copy of the sources: a test finds each.
 mutants:

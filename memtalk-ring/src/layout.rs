@@ -1,39 +1,8 @@
 //! The page: which byte means what.
 //!
-//! Version 2. All words are 32 bits in the byte order of the machine, at the
-//! same offsets on 32- and 64-bit machines. With `capacity` for the bytes in
-//! one slab:
+#![doc = include_str!("../LAYOUT.md")]
 //!
-//! | offset | size | what |
-//! | --- | --- | --- |
-//! | 0 | 4 | magic number [`MAGIC`], written last: the page is initialised |
-//! | 4 | 4 | claim [`CLAIM`], written first: this memory is memtalk's. 0 if a party [outside](OUTSIDE) initialised the page |
-//! | 8 | 4 | layout version [`VERSION`] |
-//! | 12 | 4 | size of the page in bytes, a multiple of 64 |
-//! | 16 | 4 | `capacity`, in bytes: [`capacity_of`] the size |
-//! | 20 | 12 | zero |
-//! | 32 | 4 | seat of the first instance: 0 free, [`SEATED`] taken, with [`OUTSIDE`] and [`SILENT`] where they apply |
-//! | 36 | 4 | seat of the second instance: the same, or [`LEFT`] |
-//! | 40 | 24 | zero |
-//! | 64 | 128 | ring struct of the first ring: the first instance sends |
-//! | 192 | `capacity` | slab of the first ring |
-//! | 192 + `capacity` | 64 | zero |
-//! | 256 + `capacity` | 128 | ring struct of the second ring: the second instance sends |
-//! | 384 + `capacity` | `capacity` | slab of the second ring |
-//!
-//! A ring struct is two cache lines, each written by one end only:
-//!
-//! | offset | what | written by |
-//! | --- | --- | --- |
-//! | 0 | tail: index word of the sender ([`CLOSED`](crate::CLOSED), [`FAILED`](crate::FAILED)) | the sender |
-//! | 4 | how many free bytes the sending end sleeps for; 0 while it is awake | the sender |
-//! | 64 | head: index word of the receiver | the receiver |
-//! | 68 | how many bytes the receiving end sleeps for; 0 while it is awake | the receiver |
-//!
-//! The tail is the index of the next byte to be sent, the head that of the next
-//! byte to be received. Both start at 0, count to `2 * capacity - 1` and start
-//! over; index `i` is byte `i mod capacity` of the slab.
-//!
+//! # Why the gap before the second ring struct
 //! Many processors fetch cache lines in pairs, 128 bytes at a multiple of 128. If
 //! both lines of a ring struct were one pair, each end would take the other's line
 //! along with its own: small messages through a ring of a page then take up to

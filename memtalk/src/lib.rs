@@ -50,10 +50,16 @@
 //!   can still be received; then both ends fail with [`Error::PeerDied`]. The
 //!   kernel tells us: a thread sleeps on a lock that the peer holds while it
 //!   lives. There is no polling and no timeout.
+//! - **Whoever shares the memory can be the peer**: a virtual machine, firmware, a
+//!   program that knows nothing but the page ([`Options::at_offset`]). It holds no
+//!   lock, so a thread looks ten times a second whether it still has the object open;
+//!   and while it says that it cannot wake us, ends sleep for at most 5 ms before they
+//!   look again.
 //! - **Backpressure.** A stalled reader stalls the writer, at
 //!   [`Sender::capacity`] bytes.
 //! - **Waiting costs nothing.** Ends look for a short while and then sleep; idle
-//!   processes use no processor time.
+//!   processes that talk to each other use no processor time. (One that waits for a
+//!   peer to come looks 20 times a second, since that may be one that cannot wake it.)
 //! - **A peer is not trusted** to write sense into the page. It can send
 //!   garbage, stay silent, or be told apart from an honest one
 //!   ([`Error::Corrupt`]); it cannot make us reach outside the page. If somebody

@@ -157,6 +157,27 @@ fn a_mode_that_shares_by_halves() {
 }
 
 #[test]
+fn an_offset_where_no_page_can_be() {
+    let offsets = [
+        &["--offset", "1"][..],
+        &["--offset", "0x41"],
+        &["--offset", "-64"],
+        &["--offset", "x"],
+        &["--offset", "18446744073709551552"],
+        &["--offset", "64", "--scan"],
+        &["--offset", "64", "--pages", "2"],
+        &["--scan", "--pages", "2"],
+    ];
+    for args in offsets {
+        let object = Object::new();
+        let side = Side::start(object.memtalk().args(args).stdin(Stdio::null()));
+        let side = side.finish();
+        assert_eq!(side.code, Some(255), "{args:?}: {}", side.stderr);
+        assert!(!object.exists());
+    }
+}
+
+#[test]
 fn a_size_that_cannot_be_had() {
     let object = Object::new();
     let script = format!(
