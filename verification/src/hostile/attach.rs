@@ -64,6 +64,8 @@ pub fn attach(data: &[u8]) {
         use_once(&page);
     }
 
+    sit_down(&heap, &snapshot, expected);
+
     let initialised = Page::initialise(heap.region(), Presence::DEVICE);
     assert_eq!(
         initialised.as_ref().map(|_| ()).map_err(|&error| error),
@@ -75,6 +77,35 @@ pub fn attach(data: &[u8]) {
             assert_eq!(attached, Ok(page.capacity()));
             fill(&page);
         }
+        Err(_) => assert_eq!(heap.bytes(), before, "refused, and written to"),
+    }
+}
+
+/// Sits down in the memory, if `fits` is no error, which says what it is.
+fn sit_down(heap: &Heap, said: &Snapshot, fits: Result<(), PageError>) {
+    let before = heap.bytes();
+    let fresh = said.magic == 0 && said.claim == 0;
+    let seat = |at: usize| {
+        let word = before.get(at..at + 4).unwrap_or(&[0; 4]);
+        Presence::from_word(u32::from_ne_bytes(word.try_into().unwrap()))
+    };
+    let [first, second] = [seat(32), seat(36)];
+    let expected = fits.and_then(|()| match said.check(before.len()) {
+        _ if fresh => Ok(Seat::First),
+        Err(error) => Err(error),
+        Ok(_) if first.is_some_and(|first| first.outside) => Ok(Seat::First),
+        Ok(_) if second.is_none() => Ok(Seat::Second),
+        Ok(_) => Err(PageError::Taken),
+    });
+    let sat = Page::sit_down(heap.region(), true);
+    assert_eq!(
+        sat.as_ref().map(|&(_, seat)| seat).map_err(|&error| error),
+        expected
+    );
+    match sat {
+        Ok((page, seat)) => assert_eq!(page.presence(seat), Some(Presence::DEVICE)),
+        // A talk of our own was declared over.
+        Err(PageError::Taken) if second.is_some_and(|second| second.outside) => {}
         Err(_) => assert_eq!(heap.bytes(), before, "refused, and written to"),
     }
 }

@@ -1,0 +1,74 @@
+//! A virtual machine that talks with its host through a page that QEMU shares with
+//! it (`-device ivshmem-plain`), and serves it as [`service`](guests::service) says.
+//!
+//! One talk, then it ends: with a line on its console, and with a
+//! [`Status`](guests::failure::Status). What the memory holds already, and is not
+//! memtalk's, it leaves alone. It never sleeps: its processor is busy while it waits.
+
+#![no_std]
+#![no_main]
+
+use core::fmt::{self, Write};
+use core::panic::PanicInfo;
+
+use guests::failure::{Failure, Status};
+use guests::machine::{self, Console};
+use guests::service::{self, Report};
+use memtalk_ring::{Page, PageError, RawRegion, Seat, Spin};
+
+#[cfg(target_arch = "x86_64")]
+core::arch::global_asm!(include_str!("../machine/x86_64.s"), main = sym main);
+#[cfg(target_arch = "aarch64")]
+core::arch::global_asm!(include_str!("../machine/aarch64.s"), main = sym main);
+
+/// How often it tries to sit down at a page that somebody is initialising, 10 ms
+/// apart.
+const TRIES: u32 = 200;
+
+/// The boot code calls it, once.
+extern "C" fn main() -> ! {
+    // SAFETY: nobody else calls it.
+    let region = unsafe { machine::shared_memory() };
+    let status = match region.and_then(talk) {
+        Ok(report) => {
+            say(format_args!("complete, {report}"));
+            Status::Complete
+        }
+        Err(failure) => {
+            say(format_args!("{failure}"));
+            failure.status()
+        }
+    };
+    machine::exit(status)
+}
+
+fn say(what: fmt::Arguments<'_>) {
+    // If that fails, there is nobody to tell.
+    let _ = writeln!(Console, "vm: {what}");
+}
+
+fn talk(region: RawRegion) -> Result<Report, Failure> {
+    let (page, seat) = sit_down(region)?;
+    while page.presence(seat.peer()).is_none() {
+        core::hint::spin_loop();
+    }
+    // SAFETY: we have just sat down at a fresh page, and take our ends once.
+    let (sender, receiver) = unsafe { page.ends(seat, Spin) };
+    service::serve(sender, receiver)
+}
+
+fn sit_down(region: RawRegion) -> Result<(Page<RawRegion>, Seat), PageError> {
+    for _ in 1..TRIES {
+        match Page::sit_down(region, true) {
+            Err(PageError::Unfinished) => machine::nap(),
+            done => return done,
+        }
+    }
+    Page::sit_down(region, true)
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo) -> ! {
+    say(format_args!("{info}"));
+    machine::exit(Status::Mistake)
+}

@@ -1,0 +1,33 @@
+    .syntax unified
+
+    // The stack, then the handler of each exception. The last is the timer's.
+    .section .vectors, "a", %progbits
+    .word stack
+    .word reset
+    .rept 13
+    .word fault
+    .endr
+    .word tick
+
+    // Initialises memory: `data` is stored behind the program, `bss` is zero.
+    .section .text.reset, "ax", %progbits
+    .thumb_func
+    .globl reset
+reset:
+    ldr     r0, =data
+    ldr     r1, =data_end
+    ldr     r2, =data_stored
+    b       2f
+1:  ldmia   r2!, {r3}
+    stmia   r0!, {r3}
+2:  cmp     r0, r1
+    blo     1b
+    ldr     r0, =bss
+    ldr     r1, =bss_end
+    movs    r2, #0
+    b       4f
+3:  stmia   r0!, {r2}
+4:  cmp     r0, r1
+    blo     3b
+    bl      main
+    .pool

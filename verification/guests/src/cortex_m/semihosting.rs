@@ -1,0 +1,61 @@
+//! The calls that a debugger answers, or an emulator: text, and the end.
+
+use core::arch::asm;
+use core::fmt;
+
+use crate::failure::Status;
+
+/// Shows text that ends with a zero byte.
+const WRITE0: usize = 0x04;
+
+/// Ends the program, with a reason and a status.
+const EXIT_EXTENDED: usize = 0x20;
+
+/// The reason of a program that ends by itself.
+const APPLICATION_EXIT: usize = 0x2_0026;
+
+/// Bytes that are shown with one call.
+const CHUNK: usize = 64;
+
+/// What is shown with the program's messages.
+#[derive(Debug)]
+pub struct Console;
+
+impl fmt::Write for Console {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for chunk in text.as_bytes().chunks(CHUNK) {
+            let mut ended = [0; CHUNK + 1];
+            for (to, from) in ended.iter_mut().zip(chunk) {
+                *to = *from;
+            }
+            // SAFETY: the call reads up to a zero byte, and the last is one.
+            unsafe { call(WRITE0, ended.as_ptr().cast()) };
+        }
+        Ok(())
+    }
+}
+
+/// Ends the program.
+pub fn exit(status: Status) -> ! {
+    let block = [APPLICATION_EXIT, status as usize];
+    loop {
+        // SAFETY: the call reads two words.
+        unsafe { call(EXIT_EXTENDED, block.as_ptr()) };
+    }
+}
+
+/// Makes a call, and throws away what it returns.
+///
+/// # Safety
+/// The argument is what this call asks for, and the call writes to no memory.
+unsafe fn call(which: usize, argument: *const usize) {
+    // SAFETY: by contract.
+    unsafe {
+        asm!(
+            "bkpt #0xAB",
+            inlateout("r0") which => _,
+            in("r1") argument,
+            options(nostack, readonly, preserves_flags),
+        );
+    }
+}

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""Talks to memtalk through its page of shared memory, as the second of two:
+
+    memtalk -f /someobject                          # one terminal
+    python3 verification/peer.py /someobject        # another one
+
+A second implementation of the page, written from its description alone (README.md
+and memtalk-ring/src/layout.rs), to show that this is enough. It has no locks and
+wakes nobody: its seat says so, and memtalk looks by itself. It looks by itself as
+well, so nobody wakes it.
+
+It relies on these: a load and a store through a memoryview of 32-bit words is one
+access to memory, and those become visible in the order of the program. The first
+holds for CPython where the words are aligned, the second for x86. A weaker machine
+needs a fence before each store of an index and after each load of one, which Python
+has not.
+
+Only the locks would tell it that memtalk was killed: it waits for ever then.
+
+Exit status: 0 if both streams are complete, 1 if this side failed, 3 if there was no
+page within the time, 4 if the peer gave up or overwrote the page, 5 if two talk there,
+6 if it is no page, 255 for wrong arguments.
+"""
+
+import mmap
+import os
+import select
+import sys
+import time
+
+MAGIC = 0x74616C6B
+VERSION = 2
+LINE, OVERHEAD = 64, 384
+
+# Words of the page, by their number.
+MAGIC_AT, VERSION_AT, SIZE_AT, CAPACITY_AT, FIRST_SEAT, SECOND_SEAT = 0, 2, 3, 4, 8, 9
+# Words of a ring struct, from its start.
+TAIL, SENDER_WANTS, HEAD, RECEIVER_WANTS = 0, 1, 16, 17
+# Bits of a seat's word, and of an index word.
+SEATED, OUTSIDE, SILENT = 1, 2, 4
+FAILED, CLOSED = 1 << 30, 1 << 31
+
+# Bytes that a pipe takes without waiting, once it takes any.
+PIPE = 4096
+# Seconds between two looks at the page while nothing moves, at first and at most.
+SHORTEST, LONGEST = 0.0001, 0.005
+
+STDIN, STDOUT = 0, 1
+
+
+class Failure(Exception):
+    """Ends the program with this status, and says why."""
+
+    def __init__(self, status, why):
+        super().__init__(why)
+        self.status = status
+
+
+class End:
+    """One end of a ring. Each moves an index of its own over what is available to it:
+    the sender over free bytes, the receiver over filled ones. The peer can only make
+    more of them available."""
+
+    def __init__(self, words, slab, mine, theirs):
+        self.words, self.slab, self.mine, self.theirs = words, slab, mine, theirs
+        self.capacity = len(slab)
+        self.index = self.state = self.peer = 0
+        self.available = self.available_up_to(0)
+
+    def look(self):
+        """Takes note of the peer's word, which is loaded once and not trusted. Its
+        last word is the one with a flag."""
+        if self.peer:
+            return
+        word = self.words[self.theirs]
+        index, peer = word & (FAILED - 1), word & (FAILED | CLOSED)
+        available = self.available_up_to(index)
+        if (
+            index >= 2 * self.capacity
+            or peer == FAILED | CLOSED
+            or not self.available <= available <= self.capacity
+            or peer == CLOSED and not self.may_close(available)
+        ):
+            raise Failure(4, "the page was overwritten: its indices cannot be")
+        self.available, self.peer = available, peer
+
+    def slots(self, most):
+        """The available bytes, at most so many: as slices of the slab."""
+        count = min(self.available, most)
+        start = self.index % self.capacity
+        first = min(count, self.capacity - start)
+        return slice(start, start + first), slice(0, count - first)
+
+    def advance(self, count):
+        """Gives so many bytes to the peer. They have been written or read before."""
+        self.index = (self.index + count) % (2 * self.capacity)
+        self.available -= count
+        self.words[self.mine] = self.index
+
+    def end(self, flag):
+        """Says the last word of this end."""
+        if not self.state:
+            self.state = flag
+            self.words[self.mine] = self.index | flag
+
+
+class Sender(End):
+    def available_up_to(self, head):
+        return self.capacity - (self.index - head) % (2 * self.capacity)
+
+    def may_close(self, available):
+        """A receiver confirms a stream that we have ended, when it has all of it."""
+        return self.state == CLOSED and available == self.capacity
+
+    def send(self):
+        """Reads as much as is free. The end of the input ends the stream."""
+        data = os.read(STDIN, self.available)
+        if not data:
+            return self.end(CLOSED)
+        first, second = self.slots(len(data))
+        split = first.stop - first.start
+        self.slab[first], self.slab[second] = data[:split], data[split:]
+        self.advance(len(data))
+
+
+class Receiver(End):
+    def available_up_to(self, tail):
+        return (tail - self.index) % (2 * self.capacity)
+
+    def may_close(self, available):
+        return True
+
+    def receive(self):
+        """Writes some of what is there."""
+        first, second = self.slots(PIPE)
+        data = bytes(self.slab[first]) + bytes(self.slab[second])
+        self.advance(os.write(STDOUT, data))
+
+
+def open_page(name):
+    """The memory of the object and its words, if it carries a magic number by now."""
+    try:
+        file = os.open("/dev/shm" + name, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    size = os.fstat(file).st_size
+    if size % LINE:
+        raise Failure(6, f"{size} bytes are no page")
+    # A creator gives it nothing but the first line at first, and then its size.
+    page = memoryview(mmap.mmap(file, size) if size else bytes(LINE))
+    os.close(file)
+    words = page.cast("I")
+    if words[MAGIC_AT] not in (0, MAGIC):
+        raise Failure(6, "this is no page, or one of the other byte order")
+    return (page, words) if words[MAGIC_AT] else None
+
+
+def map_page(name, deadline):
+    """Waits until the object carries a magic number, and checks all else."""
+    while not (found := open_page(name)):
+        if time.monotonic() > deadline:
+            raise Failure(3, "nobody has initialised a page")
+        time.sleep(LONGEST)
+    page, words = found
+    size = len(page)
+    capacity = (size - OVERHEAD) // 2 // LINE * LINE
+    if words[VERSION_AT] != VERSION:
+        raise Failure(6, f"its layout has version {words[VERSION_AT]}, not {VERSION}")
+    if not 0 < capacity or (words[SIZE_AT], words[CAPACITY_AT]) != (size, capacity):
+        raise Failure(6, f"it says that it has {words[SIZE_AT]} bytes, which it has not")
+    return page, words, capacity
+
+
+def sit_down(page, words, capacity):
+    """Takes the second seat, and returns the ends of it."""
+    if not words[FIRST_SEAT] & SEATED or words[SECOND_SEAT] & SEATED:
+        raise Failure(5, "nobody waits there for a peer")
+    first_ring, first_slab = LINE, LINE + 2 * LINE
+    second_ring = first_slab + capacity + LINE
+    second_slab = second_ring + 2 * LINE
+    first, second = first_ring // 4, second_ring // 4
+    # The peer looks at these once the seat is taken.
+    for word in second + TAIL, second + SENDER_WANTS, first + HEAD, first + RECEIVER_WANTS:
+        words[word] = 0
+    words[SECOND_SEAT] = SEATED | OUTSIDE | SILENT
+    sender = Sender(
+        words, page[second_slab : second_slab + capacity], second + TAIL, second + HEAD
+    )
+    receiver = Receiver(
+        words, page[first_slab : first_slab + capacity], first + HEAD, first + TAIL
+    )
+    return sender, receiver
+
+
+def talk(sender, receiver):
+    """Until both streams are complete, or cannot be."""
+    pause = SHORTEST
+    while not receiver.state or not sender.peer and sender.state != FAILED:
+        sender.look()
+        receiver.look()
+        if sender.peer == FAILED:
+            sender.end(FAILED)
+        if receiver.peer and not receiver.available and not receiver.state:
+            if receiver.peer == FAILED:
+                sender.end(FAILED)
+            else:
+                # Only now all of it is where it should be: that is what we confirm.
+                os.close(STDOUT)
+            receiver.end(receiver.peer)
+        can_send = [STDIN] if sender.available and not sender.state else []
+        can_receive = [STDOUT] if receiver.available and not receiver.state else []
+        readable, writable, _ = select.select(can_send, can_receive, [], pause)
+        if readable:
+            sender.send()
+        if writable:
+            receiver.receive()
+        pause = SHORTEST if readable or writable else min(2 * pause, LONGEST)
+    if FAILED in (sender.peer, sender.state, receiver.state):
+        raise Failure(4, "the peer gave up before both streams were complete")
+
+
+def main(arguments):
+    if len(arguments) not in (1, 2) or not arguments[0].startswith("/"):
+        raise Failure(255, "usage: peer.py /OBJECT [SECONDS]")
+    patience = float(arguments[1]) if len(arguments) == 2 else 10
+    sender, receiver = sit_down(*map_page(arguments[0], time.monotonic() + patience))
+    try:
+        talk(sender, receiver)
+    finally:
+        # Does nothing where a stream is complete.
+        sender.end(FAILED)
+        receiver.end(FAILED)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except Failure as failure:
+        print("peer:", failure, file=sys.stderr)
+        sys.exit(failure.status)
+    except OSError as error:
+        print("peer:", error, file=sys.stderr)
+        sys.exit(1)
