@@ -16,7 +16,7 @@ mod buffered;
 
 pub use buffered::Buffered;
 
-use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write, WriteReady};
+use embedded_io::{ErrorKind, ErrorType, Read, ReadExactError, ReadReady, Write, WriteReady};
 
 use crate::memory::Memory;
 use crate::wait::Wait;
@@ -49,6 +49,22 @@ impl<M: Memory, W: Wait<M::Atomics>> Read for Receiver<M, W> {
         }
         self.receive(buf)
     }
+
+    fn read_exact(&mut self, buf: &mut [u8]) -> Result<(), ReadExactError<Error>> {
+        fill(self, buf)
+    }
+}
+
+/// Reads until `buf` is full. As the trait's own, without a path to a panic.
+fn fill<R: Read>(from: &mut R, mut buf: &mut [u8]) -> Result<(), ReadExactError<R::Error>> {
+    while !buf.is_empty() {
+        let count = from.read(buf)?;
+        if count == 0 {
+            return Err(ReadExactError::UnexpectedEof);
+        }
+        buf = buf.get_mut(count..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 impl<M: Memory, W: Wait<M::Atomics>> ReadReady for Receiver<M, W> {
@@ -76,6 +92,15 @@ impl<M: Memory, W: Wait<M::Atomics>> Write for Sender<M, W> {
     }
 
     fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// As the trait's own, without a path to a panic.
+    fn write_all(&mut self, mut buf: &[u8]) -> Result<(), Error> {
+        while !buf.is_empty() {
+            let count = self.write(buf)?;
+            buf = buf.get(count..).unwrap_or_default();
+        }
         Ok(())
     }
 }

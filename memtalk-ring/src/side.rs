@@ -285,7 +285,9 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
     }
 
     /// Loads the peer's word, checks it, and takes note of what it says.
-    #[inline]
+    ///
+    /// Not marked for inlining: where size counts, the seven places that call it would
+    /// make up a third of the ring.
     pub(crate) fn look(&mut self) -> Result<(), Error> {
         if self.corrupt {
             return Err(Error::Corrupt);

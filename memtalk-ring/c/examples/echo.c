@@ -52,7 +52,7 @@ static int look_again(long *looks) {
     return 1;
 }
 
-/* Maps the object, waiting until it has a size. */
+/* Maps the object, waiting until it has its size. */
 static enum status map(const char *name, long looks, void **memory, size_t *size) {
     struct stat about;
     int object = shm_open(name, O_RDWR, 0);
@@ -63,7 +63,7 @@ static enum status map(const char *name, long looks, void **memory, size_t *size
             close(object);
             return say(SYSTEM, name, strerror(errno));
         }
-    } while (about.st_size == 0 && look_again(&looks));
+    } while (about.st_size < MEMTALK_MIN_SIZE && look_again(&looks));
     *size = (size_t)about.st_size;
     if (*size < MEMTALK_MIN_SIZE) {
         close(object);

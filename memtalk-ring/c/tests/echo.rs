@@ -3,34 +3,14 @@
 mod support;
 
 use std::fs::{File, OpenOptions};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::ptr::NonNull;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use memtalk_ring::{Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Spin, layout};
 
-use support::{HERE, c_compiler, library, run};
+use support::{Process, until};
 
 const SIZE: usize = 4096;
-
-/// For everything that should take a moment.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The program, built as its first lines say.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("echo");
-        run(c_compiler()
-            .arg(Path::new(HERE).join("examples/echo.c"))
-            .arg(library())
-            .args(["-Wl,--gc-sections", "-lrt", "-lpthread", "-ldl", "-o"])
-            .arg(&program));
-        program
-    })
-}
 
 /// A POSIX shared memory object that goes with this value.
 struct Object {
@@ -84,54 +64,11 @@ impl Drop for Object {
     }
 }
 
-/// A process that does not outlive this value.
-struct Echo(Child);
-
-impl Echo {
-    fn start(name: &str, seconds: u32) -> Self {
-        let child = Command::new(program())
-            .arg(name)
-            .arg(seconds.to_string())
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        Self(child)
-    }
-
-    /// Its status, and what it said.
-    fn finish(mut self) -> (Option<i32>, String) {
-        let status = until("the program ends", || self.0.try_wait().expect("a child"));
-        let said = self.0.stderr.take().expect("a pipe");
-        let said = std::io::read_to_string(said).expect("UTF-8");
-        (status.code(), said)
-    }
-
-    fn fails_with(self, status: i32, because: &str) {
-        let (ended, said) = self.finish();
-        assert_eq!(ended, Some(status), "{said}");
-        assert!(said.contains(because), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Looks until there is something, or the test fails.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(seen) = look() {
-            return seen;
-        }
-        assert!(Instant::now() < deadline, "timed out: {what}");
-        std::thread::sleep(Duration::from_micros(100));
-    }
+/// Starts the program.
+fn echo(name: &str, seconds: u32) -> Process {
+    let mut command = Command::new(support::echo());
+    command.arg(name).arg(seconds.to_string());
+    Process::start(command.stdin(Stdio::null()))
 }
 
 type Ends = (
@@ -140,9 +77,9 @@ type Ends = (
 );
 
 /// The program at the second seat, and our ends.
-fn talk(test: &str, seconds: u32) -> (Echo, Object, Ends) {
+fn talk(test: &str, seconds: u32) -> (Process, Object, Ends) {
     let object = Object::new(test, SIZE);
-    let echo = Echo::start(&object.name, seconds);
+    let echo = echo(&object.name, seconds);
     let page = Page::initialise(object.map(), Presence::DEVICE).expect("it is large enough");
     // SAFETY: a fresh page, and nobody else sits at this seat.
     let ends = unsafe { page.ends(Seat::First, Spin) };
@@ -229,21 +166,21 @@ fn silence_has_a_bound() {
 
 #[test]
 fn no_object_is_a_failure() {
-    Echo::start(&format!("/memtalk-c-none-{}", std::process::id()), 1).fails_with(3, "No such");
+    echo(&format!("/memtalk-c-none-{}", std::process::id()), 1).fails_with(3, "No such");
 }
 
 #[test]
 fn an_object_without_a_page_is_a_failure() {
     let object = Object::new("zero", SIZE);
-    Echo::start(&object.name, 1).fails_with(5, "magic number");
+    echo(&object.name, 1).fails_with(5, "magic number");
 }
 
 #[test]
 fn an_object_too_small_for_a_page_is_a_failure() {
     let object = Object::new("small", 448);
-    Echo::start(&object.name, 1).fails_with(4, "cannot hold a page");
+    echo(&object.name, 1).fails_with(4, "cannot hold a page");
     let object = Object::new("empty", 0);
-    Echo::start(&object.name, 1).fails_with(4, "cannot hold a page");
+    echo(&object.name, 1).fails_with(4, "cannot hold a page");
 }
 
 #[test]
@@ -253,11 +190,11 @@ fn a_page_of_another_version_is_a_failure() {
     Page::initialise(object.map(), Presence::DEVICE).expect("it is large enough");
     let version = (layout::VERSION + 1).to_ne_bytes();
     object.file.write_all_at(&version, 8).expect("written");
-    Echo::start(&object.name, 1).fails_with(6, "another layout version");
+    echo(&object.name, 1).fails_with(6, "another layout version");
 }
 
 #[test]
 fn wrong_arguments_are_a_failure() {
-    let output = Command::new(program()).output().expect("it starts");
+    let output = Command::new(support::echo()).output().expect("it starts");
     assert_eq!(output.status.code(), Some(2));
 }

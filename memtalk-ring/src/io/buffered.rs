@@ -1,6 +1,6 @@
 //! A receiver with a private buffer.
 
-use embedded_io::{BufRead, ErrorType, Read, ReadReady};
+use embedded_io::{BufRead, ErrorType, Read, ReadExactError, ReadReady};
 
 use crate::memory::Memory;
 use crate::wait::{Spin, Wait};
@@ -105,6 +105,10 @@ impl<M: Memory, W: Wait<M::Atomics>> Read for Buffered<'_, M, W> {
         }
         self.consume(read);
         Ok(read)
+    }
+
+    fn read_exact(&mut self, buf: &mut [u8]) -> Result<(), ReadExactError<Error>> {
+        super::fill(self, buf)
     }
 }
 

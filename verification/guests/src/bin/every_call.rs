@@ -4,9 +4,8 @@
 //! The compiler knows nothing that could spare it a part of a call: what is given
 //! and what comes back goes through [`black_box`].
 //!
-//! Left out are `Debug` and `Display`, which bring along how the core library
-//! formats text, and what embedded-io's traits add to the functions that the ring
-//! implements.
+//! Left out are `Debug`, `Display` and embedded-io's `write_fmt`, which bring along how
+//! the core library formats text.
 
 #![no_std]
 #![no_main]
@@ -123,6 +122,7 @@ fn traits<W: Wait<Native>>(mut sender: Sender<Ring, W>, mut receiver: Receiver<R
     fn read(from: &mut impl embedded_io::Read<Error = Error>) -> Result<usize, Error> {
         let (mut bytes, len) = black_box(([0; 64], 3));
         let read = from.read(bytes.get_mut(..len).unwrap_or_default());
+        take(from.read_exact(bytes.get_mut(..len).unwrap_or_default()));
         take(bytes);
         read
     }
@@ -130,6 +130,7 @@ fn traits<W: Wait<Native>>(mut sender: Sender<Ring, W>, mut receiver: Receiver<R
     fn write(to: &mut impl embedded_io::Write<Error = Error>) -> Result<usize, Error> {
         let (bytes, len) = black_box(([1; 64], 3));
         let written = to.write(bytes.get(..len).unwrap_or_default())?;
+        to.write_all(bytes.get(..len).unwrap_or_default())?;
         to.flush()?;
         Ok(written)
     }
