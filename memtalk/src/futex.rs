@@ -5,7 +5,7 @@
 //! so, an end sleeps for a short time only and looks again, each time twice as long up
 //! to a limit: so a byte is noticed at the latest 5 ms after it was sent (and what the
 //! kernel's timer adds), or after as long as the wait for it has lasted, whichever is
-//! less; and an idle end wakes up 200 times a second, which takes about 0.1 % of a
+//! less; and an idle end wakes up 200 times a second, which takes about 0.3 % of a
 //! processor.
 //!
 //! A peer that begins to wake says that too. Whoever has seen it (with acquire

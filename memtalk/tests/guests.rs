@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use memtalk::{Channel, Name, Options};
 use memtalk_ring::layout::{CLAIM, MAGIC, OUTSIDE, SEATED, SILENT, VERSION};
 use support::machine::{AARCH64, Machine, X86_64};
+use support::program::tally;
 use support::{BOUND, Object, Side, TempFile, bounded, eventually, noise, setting};
 
 /// What guests exit with: `verification/guests/src/failure.rs`.
@@ -57,11 +58,13 @@ on_both_machines! {
     a_killed_guest_that_sat_first_is_noticed
     a_killed_guest_that_sat_second_is_noticed
     a_host_that_gives_up_is_noticed
+    a_killed_host_is_noticed_when_the_next_comes
     a_request_that_is_none_is_refused
     a_byte_that_is_wrong_is_noticed
     without_shared_memory_the_guest_says_so
     what_is_not_a_page_to_talk_through_is_left_alone
     a_page_that_is_being_initialised_is_waited_for
+    a_page_that_is_initialised_by_another_is_joined_again
     an_index_that_cannot_be_is_noticed
     round_trips
     throughput
@@ -76,14 +79,6 @@ fn echo(bytes: &[u8]) -> Vec<u8> {
 fn bulk(to_host: usize, to_guest: usize) -> Vec<u8> {
     let request = format!("bulk {to_host}\n");
     [request.as_bytes(), &noise(to_guest, 2)].concat()
-}
-
-/// How the guest sums up, by FNV-1a with 32 bits.
-fn tally(bytes: &[u8]) -> String {
-    let checksum = bytes.iter().fold(0x811C_9DC5_u32, |sum, &byte| {
-        (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
-    format!("{} bytes checksum {checksum:08x}", bytes.len())
 }
 
 /// What the guest says when all went well.
@@ -231,6 +226,25 @@ fn a_host_that_gives_up_is_noticed(machine: &'static Machine) {
     }
 }
 
+fn a_killed_host_is_noticed_when_the_next_comes(machine: &'static Machine) {
+    for guest_first in [true, false] {
+        let object = Object::new();
+        let mut guest = None;
+        if guest_first {
+            guest = Some(machine.start(&object));
+            eventually("the guest sits down", || object.is_initialised());
+        }
+        let mut host = object.open_side();
+        host.wait_until_seated(&object);
+        let guest = guest.unwrap_or_else(|| machine.start(&object));
+        host.say(&echo(b"hello"));
+        host.expect(b"hello");
+        host.kill();
+        let _next = object.open_side();
+        guest.finish().assert_said(PEER_FAILED, "the peer gave up");
+    }
+}
+
 fn a_request_that_is_none_is_refused(machine: &'static Machine) {
     for request in [&b""[..], b"echo", b"hello\n", b"bulk -1\n", &[b'x'; 10_000]] {
         let object = Object::new();
@@ -300,12 +314,28 @@ fn a_page_that_is_being_initialised_is_waited_for(machine: &'static Machine) {
     std::thread::sleep(Duration::from_secs(1));
     let page = object.open();
     page.write_all_at(&MAGIC.to_le_bytes(), 0).unwrap();
+    expect_second(&page);
+    guest.kill();
+}
+
+fn a_page_that_is_initialised_by_another_is_joined_again(machine: &'static Machine) {
+    let object = Object::new();
+    fs::write(object.path(), page(&[])).unwrap();
+    let mut guest = machine.start(&object);
+    let page = object.open();
+    expect_second(&page);
+    page.write_all_at(&[0; 4], 36).unwrap();
+    expect_second(&page);
+    guest.kill();
+}
+
+/// Waits until a guest sits second.
+fn expect_second(page: &File) {
     eventually("the guest sits down", || {
         let mut seat = [0; 4];
         page.read_exact_at(&mut seat, 36).unwrap();
         u32::from_le_bytes(seat) == SEATED | OUTSIDE | SILENT
     });
-    guest.kill();
 }
 
 fn an_index_that_cannot_be_is_noticed(machine: &'static Machine) {

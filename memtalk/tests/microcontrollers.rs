@@ -6,11 +6,10 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Instant;
 
+use support::program::{Program, tally};
 use support::{Finished, Object, Side, TempFile, eventually, noise};
 
 /// The memory of the firmware's board.
@@ -26,50 +25,19 @@ const SECOND_SEAT: usize = 36;
 /// The two ways to find it.
 const WAYS: [&[&str]; 2] = [&["--offset", "0x3040"], &["--scan"]];
 
-/// A program of `verification/guests`, built when it is first needed.
-struct Program {
-    target: &'static str,
-    name: &'static str,
-    path: OnceLock<PathBuf>,
-}
-
 static INTERRUPT: Program = Program::new("thumbv6m-none-eabi", "interrupt");
 static FIRMWARE: Program = Program::new("thumbv7m-none-eabi", "firmware");
 
-impl Program {
-    const fn new(target: &'static str, name: &'static str) -> Self {
-        let path = OnceLock::new();
-        Self { target, name, path }
-    }
-
-    fn build(&self) -> PathBuf {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verification/guests/build");
-        let output = Command::new("sh")
-            .arg(script)
-            .args([self.target, self.name])
-            .output()
-            .expect("a shell starts");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{} is not built: {stderr}",
-            self.name
-        );
-        let path = String::from_utf8(output.stdout).expect("a path");
-        path.trim_end().into()
-    }
-
-    /// QEMU with this program on `board`. It has a monitor on standard input, and what
-    /// the program says on standard error.
-    fn on(&self, board: &str) -> Command {
-        let mut command = Command::new("qemu-system-arm");
-        command
-            .args(["-M", board, "-display", "none", "-monitor", "stdio"])
-            .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-            .arg(self.path.get_or_init(|| self.build()))
-            .stdin(Stdio::piped());
-        command
-    }
+/// QEMU with this program on `board`. It has a monitor on standard input, and what the
+/// program says on standard error.
+fn emulator(program: &Program, board: &str) -> Command {
+    let mut command = Command::new("qemu-system-arm");
+    command
+        .args(["-M", board, "-display", "none", "-monitor", "stdio"])
+        .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
+        .arg(program.path())
+        .stdin(Stdio::piped());
+    command
 }
 
 /// A board with the firmware; switched off if the test fails.
@@ -85,7 +53,7 @@ impl Board {
             "memory-backend-file,id=ram,mem-path={},size={RAM},share=on",
             object.path().display()
         );
-        let mut command = FIRMWARE.on("mps2-an385,memory-backend=ram");
+        let mut command = emulator(&FIRMWARE, "mps2-an385,memory-backend=ram");
         Self(Side::start(command.args(["-object", &backend])))
     }
 
@@ -144,17 +112,6 @@ fn request(line: &str, rest: &[u8]) -> Vec<u8> {
     [line.as_bytes(), b"\n", rest].concat()
 }
 
-/// FNV-1a, as the programs sum up.
-fn checksum(bytes: &[u8]) -> u32 {
-    let sum = |sum: u32, &byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    bytes.iter().fold(0x811C_9DC5, sum)
-}
-
-/// What the programs say of such bytes.
-fn tally(bytes: &[u8]) -> String {
-    format!("{} bytes checksum {:08x}", bytes.len(), checksum(bytes))
-}
-
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
 fn a_main_loop_and_an_interrupt_handler() {
@@ -162,7 +119,7 @@ fn a_main_loop_and_an_interrupt_handler() {
     // sees to it that wake-ups are needed, and this log shows that the instructions
     // were executed.
     let log = TempFile::new(b"");
-    let mut command = INTERRUPT.on("microbit");
+    let mut command = emulator(&INTERRUPT, "microbit");
     command.args(["-d", "in_asm", "-D"]).arg(&log.0);
     let began = Instant::now();
     let Finished { code, stderr, .. } = Side::start(&mut command).finish_with_open_input();

@@ -2,35 +2,31 @@
 //! `verification/guests`.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
+use super::program::Program;
 use super::{Finished, Object, Side};
 
 /// A machine, and how to start it.
 #[derive(Debug)]
 pub struct Machine {
-    /// What its program is compiled for.
-    target: &'static str,
+    program: Program,
     emulator: &'static str,
     /// What the emulator is told about this machine.
     arguments: &'static [&'static str],
     /// What the emulator's status is for a status of 0, and for each one more.
     status: (i32, i32),
-    program: OnceLock<PathBuf>,
 }
 
 pub static X86_64: Machine = Machine {
-    target: "x86_64-unknown-none",
+    program: Program::new("x86_64-unknown-none", "vm"),
     emulator: "qemu-system-x86_64",
     arguments: &["-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
     status: (129, 2),
-    program: OnceLock::new(),
 };
 
 pub static AARCH64: Machine = Machine {
-    target: "aarch64-unknown-none",
+    program: Program::new("aarch64-unknown-none", "vm"),
     emulator: "qemu-system-aarch64",
     arguments: &[
         "-M",
@@ -41,7 +37,6 @@ pub static AARCH64: Machine = Machine {
         "enable=on,target=native",
     ],
     status: (0, 1),
-    program: OnceLock::new(),
 };
 
 impl Machine {
@@ -71,7 +66,7 @@ impl Machine {
             .args(["-smp", "1,maxcpus=2"])
             .args(["-display", "none", "-serial", "stdio"])
             .arg("-kernel")
-            .arg(self.program.get_or_init(|| self.build()))
+            .arg(self.program.path())
             .args(self.arguments)
             .args(sharing);
         Guest {
@@ -79,32 +74,11 @@ impl Machine {
             emulator: Side::start(command.stdin(Stdio::null())),
         }
     }
-
-    /// Builds the program, once.
-    fn build(&self) -> PathBuf {
-        let emulator = Command::new(self.emulator).arg("--version").output();
-        assert!(
-            emulator.is_ok(),
-            "{} is missing (on Debian: apt-get install qemu-system-x86 qemu-system-arm)",
-            self.emulator
-        );
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verification/guests/build");
-        let mut command = Command::new("sh");
-        let output = command.arg(script).args([self.target, "vm"]).output();
-        let output = output.expect("a shell starts");
-        assert!(
-            output.status.success(),
-            "the guest cannot be built: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let path = String::from_utf8(output.stdout).expect("a path");
-        path.trim_end().into()
-    }
 }
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.target)
+        f.write_str(self.program.target)
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod aftermath;
 pub mod machine;
 pub mod party;
+pub mod program;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};

@@ -9,6 +9,7 @@
 #![no_main]
 
 use core::fmt::{self, Write};
+use core::hint::spin_loop;
 use core::panic::PanicInfo;
 
 use guests::failure::{Failure, Status};
@@ -48,13 +49,22 @@ fn say(what: fmt::Arguments<'_>) {
 }
 
 fn talk(region: RawRegion) -> Result<Report, Failure> {
-    let (page, seat) = sit_down(region)?;
-    while page.presence(seat.peer()).is_none() {
-        core::hint::spin_loop();
+    loop {
+        let (page, seat) = sit_down(region)?;
+        while page.presence(seat.peer()).is_none() {
+            spin_loop();
+        }
+        // SAFETY: we have just sat down at a fresh page, and take our ends once.
+        let (sender, mut receiver) = unsafe { page.ends(seat, Spin) };
+        // Until something comes, we may have joined a process that is dead. Then another
+        // initialises the page, which frees our seat, and we start over.
+        while page.presence(seat).is_some() {
+            if !receiver.filled()?.is_empty() || receiver.at_end() {
+                return service::serve(sender, receiver);
+            }
+            spin_loop();
+        }
     }
-    // SAFETY: we have just sat down at a fresh page, and take our ends once.
-    let (sender, receiver) = unsafe { page.ends(seat, Spin) };
-    service::serve(sender, receiver)
 }
 
 fn sit_down(region: RawRegion) -> Result<(Page<RawRegion>, Seat), PageError> {
