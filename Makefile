@@ -72,7 +72,7 @@ asan:
 # then virtual machines and microcontrollers that talk with the real command. Each
 # wait is bounded, and so is the whole.
 TOOLS = qemu-system-x86_64:qemu-system-x86 qemu-system-aarch64:qemu-system-arm \
-	qemu-system-arm:qemu-system-arm readelf:binutils
+	qemu-system-arm:qemu-system-arm arm-none-eabi-gcc:gcc-arm-none-eabi readelf:binutils
 bare-metal:
 	@for tool in $(TOOLS); do command -v $${tool%:*} >/dev/null || \
 		{ echo "make bare-metal needs $${tool%:*} (on Debian: apt-get install $${tool#*:})" >&2; \

@@ -27,6 +27,7 @@ const WAYS: [&[&str]; 2] = [&["--offset", "0x3040"], &["--scan"]];
 
 static INTERRUPT: Program = Program::new("thumbv6m-none-eabi", "interrupt");
 static FIRMWARE: Program = Program::new("thumbv7m-none-eabi", "firmware");
+static FIRMWARE_IN_C: Program = Program::new("thumbv7m-none-eabi", "firmware_c");
 
 /// QEMU with this program on `board`. It has a monitor on standard input, and what the
 /// program says on standard error.
@@ -49,11 +50,15 @@ impl Board {
     /// Before 8.0 QEMU leaves out memory barriers where there is one processor. The
     /// firmware can do without on x86, since it neither sleeps in an end nor wakes.
     fn start(object: &Object) -> Self {
+        Self::start_with(&FIRMWARE, object)
+    }
+
+    fn start_with(firmware: &Program, object: &Object) -> Self {
         let backend = format!(
             "memory-backend-file,id=ram,mem-path={},size={RAM},share=on",
             object.path().display()
         );
-        let mut command = emulator(&FIRMWARE, "mps2-an385,memory-backend=ram");
+        let mut command = emulator(firmware, "mps2-an385,memory-backend=ram");
         Self(Side::start(command.args(["-object", &backend])))
     }
 
@@ -383,4 +388,27 @@ fn other_memory_of_the_board_is_left_alone() {
         "other memory was changed"
     );
     assert!(is_initialised(&page(&object)));
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn firmware_in_c_echoes_one_talk_and_ends() {
+    // `memtalk-ring/c/examples/firmware.c`.
+    let bytes = noise(500_000, 4);
+    for way in WAYS {
+        let object = Object::new();
+        let host = tenant(&object, way, &bytes);
+        let board = Board::start_with(&FIRMWARE_IN_C, &object);
+        host.finish().assert_complete(&bytes);
+        let Finished { code, stderr, .. } = board.0.finish_with_open_input();
+        assert_eq!((code, &*stderr), (Some(0), ""));
+    }
+    // A host that gives up.
+    let object = Object::new();
+    let board = Board::start_with(&FIRMWARE_IN_C, &object);
+    let mut host = open_tenant(&object, WAYS[0]);
+    host.say(b"hello");
+    host.expect(b"hello");
+    host.signal(15);
+    assert_eq!(board.0.finish_with_open_input().code, Some(9));
 }

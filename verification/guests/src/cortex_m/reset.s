@@ -1,6 +1,6 @@
     .syntax unified
 
-    // The stack, then the handler of each exception. The last is the timer's.
+    @ The stack, then the handler of each exception. The last is the timer's.
     .section .vectors, "a", %progbits
     .word stack
     .word reset
@@ -9,7 +9,7 @@
     .endr
     .word tick
 
-    // Initialises memory: `data` is stored behind the program, `bss` is zero.
+    @ Initialises memory: `data` is stored behind the program, `bss` is zero.
     .section .text.reset, "ax", %progbits
     .thumb_func
     .globl reset

@@ -1,0 +1,33 @@
+/*
+ * What a C program on a Cortex-M has in place of an operating system: `reset.s` calls
+ * `main` here, and this calls the program's, which is compiled with another name. Its
+ * result goes to who emulates the board, by semihosting: 0 for success, or 9 as for a
+ * peer that gave up.
+ */
+
+#include <stdint.h>
+
+#undef main
+
+int program_main(void);
+
+static void end(uintptr_t status) {
+    /* The program ends by itself, with this status. */
+    const uintptr_t block[2] = {0x20026, status};
+    register uintptr_t call __asm__("r0") = 0x20;
+    register const uintptr_t *argument __asm__("r1") = block;
+    __asm__ volatile("bkpt #0xAB" : "+r"(call) : "r"(argument) : "memory");
+}
+
+void fault(void) {
+    end(12);
+}
+
+void tick(void) {
+}
+
+int main(void) {
+    end(program_main() == 0 ? 0 : 9);
+    for (;;)
+        ;
+}
