@@ -95,9 +95,13 @@ verify:
 # What a change has to pass beside the tests.
 lint:
 	$(CARGO) fmt --all --check
+	for apart in verification/guests verification/fuzz memtalk/bench; do \
+		$(CARGO) fmt --check --manifest-path $$apart/Cargo.toml || exit 1; done
 	$(CARGO) clippy --locked --workspace --all-targets --features loom,shuttle,memtalk/crash-points -- -D warnings
 	$(CARGO) clippy --locked -p memtalk --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p memtalk-ring --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --locked --manifest-path verification/guests/Cargo.toml --lib \
+		--target-dir target/guests-lint -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk-ring --no-deps --all-features
 	sh verification/mutants.sh --dry-run

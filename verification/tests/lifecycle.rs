@@ -73,7 +73,7 @@ fn every_seeded_bug_is_found() {
             foreign: true,
             ..SEARCH
         };
-        let searches = [SEARCH, foreign, WITH_MACHINE];
+        let searches = [WITH_MACHINE, foreign, SEARCH];
         let trace = searches.into_iter().find_map(|search| {
             let bug = Some(bug);
             Search { bug, ..search }.run().err()

@@ -112,42 +112,48 @@ impl World {
         };
         let newcomers = world.processes.len();
         world.processes.extend(vec![newcomer; count]);
-        let fail = |path: &[Action], what: &str| {
+        // Every situation, from which it was reached first, and from which it can be.
+        let mut numbers = HashMap::from_iter([(world.clone(), 0_usize)]);
+        let mut found = vec![world.clone()];
+        let mut origins = vec![(0_usize, Action::Step(0))];
+        let mut reached_from = vec![Vec::new()];
+        let fail = |origins: &[(usize, Action)], mut number: usize, last, what: &str| {
+            let mut path: Vec<_> = Option::into_iter(last).collect();
+            while number != 0 {
+                let (before, action) = origins[number];
+                path.push(action);
+                number = before;
+            }
+            path.reverse();
             let mut text = format!("{what}: with {newcomers} survivors stopped,\n");
-            world.clone().tell(path, bug, &mut text);
+            world.clone().tell(&path, bug, &mut text);
             Err(text)
         };
-        // Every situation, how it was reached first, and from which it can be reached.
-        let mut numbers = HashMap::from_iter([(world.clone(), 0_usize)]);
-        let mut found = vec![(world.clone(), Vec::new())];
-        let mut reached_from = vec![Vec::new()];
         let mut talks = Vec::new();
-        let mut next_up = 0;
-        while next_up < found.len() {
-            let (from, path) = found[next_up].clone();
+        for number in 0.. {
+            let Some(from) = found.get(number).cloned() else {
+                break;
+            };
             if from.somebody_talks() {
-                talks.push(next_up);
-                next_up += 1;
+                talks.push(number);
                 continue;
             }
             for action in from.actions(false) {
                 if usize::from(action.pid()) < newcomers {
                     continue;
                 }
-                let path: Vec<_> = path.iter().copied().chain([action]).collect();
-                match from.after(action, bug) {
-                    Err(what) => return fail(&path, &what),
-                    Ok(next) => {
-                        let number = *numbers.entry(next.clone()).or_insert(found.len());
-                        if number == found.len() {
-                            found.push((next, path));
-                            reached_from.push(Vec::new());
-                        }
-                        reached_from[number].push(next_up);
-                    }
-                }
+                let next = match from.after(action, bug) {
+                    Ok(next) => next,
+                    Err(what) => return fail(&origins, number, Some(action), &what),
+                };
+                let next_number = *numbers.entry(next).or_insert_with_key(|next| {
+                    found.push(next.clone());
+                    origins.push((number, action));
+                    reached_from.push(Vec::new());
+                    found.len() - 1
+                });
+                reached_from[next_number].push(number);
             }
-            next_up += 1;
         }
         // From where a talk can be reached. Whoever only ever waits is not there.
         let mut hopeful = vec![false; found.len()];
@@ -157,7 +163,7 @@ impl World {
             }
         }
         match hopeful.iter().position(|&hopeful| !hopeful) {
-            Some(number) => fail(&found[number].1, "newcomers do not come to talk"),
+            Some(number) => fail(&origins, number, None, "newcomers do not come to talk"),
             None => Ok(()),
         }
     }
