@@ -6,8 +6,9 @@ use std::time::Duration;
 use memtalk_ring::Seat;
 
 use crate::futex::Futex;
-use crate::object::{Place, Seated, Tenancy};
+use crate::place::{Place, Tenancy};
 use crate::receiver::Receiver;
+use crate::seated::Seated;
 use crate::sender::Sender;
 use crate::sys::{self, map};
 use crate::talk::{NameRemover, Peer, Talk, watch};
@@ -118,7 +119,7 @@ impl Options {
         idle: impl FnMut(Duration),
     ) -> Result<Waiting, Error> {
         let place = Place::new(name.clone(), self.pages, self.mode, self.tenancy)?;
-        let seated = place.sit_down(self.timeout, idle)?;
+        let seated = Seated::sit_down(place, self.timeout, idle)?;
         Ok(Waiting {
             talk: Arc::new(Talk {
                 seated,

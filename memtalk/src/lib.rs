@@ -84,6 +84,7 @@ mod futex;
 mod name;
 mod object;
 mod patience;
+mod place;
 #[cfg(feature = "cli")]
 mod pump;
 mod receiver;
@@ -91,6 +92,7 @@ mod route;
 mod scan;
 #[doc(hidden)]
 pub mod seat;
+mod seated;
 mod sender;
 mod steps;
 mod sys;

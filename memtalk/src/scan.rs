@@ -6,31 +6,32 @@ use memtalk_ring::identity::Snapshot;
 use memtalk_ring::layout::LINE;
 
 use crate::Error;
-use crate::object::{metadata, read_from};
 use crate::sys::shm;
 
 /// Bytes that are read at once, a multiple of a page of memory.
 const CHUNK: usize = 64 * 1024;
 
-/// The offset in bytes of the page in `file`, a multiple of 64: where a magic number
+/// The offset in bytes of the page in `file`, which ends at `end`: a multiple of 64: where a magic number
 /// stands, and all else that a page says of itself fits, its size included. Memory
 /// that was never written to is not read.
 ///
 /// # Errors
 /// [`Error::SeveralPages`] if there is more than one.
-pub(crate) fn find_page(file: &File) -> Result<Option<u64>, Error> {
-    let end = metadata(file)?.len();
+pub(crate) fn find_page(file: &File, end: u64) -> Result<Option<u64>, Error> {
+    let failed = || Error::system("read the object");
     let mut chunk = vec![0; CHUNK];
     let mut found = None;
     let mut from = 0;
-    while let Some(data) = shm::next_data(file, from).map_err(Error::system("read the object"))? {
-        let count = read_from(file, &mut chunk, data)?;
+    while let Some(data) = shm::next_data(file, from).map_err(failed())? {
+        let count = shm::read(file, &mut chunk, data).map_err(failed())?;
         for (line, offset) in chunk[..count]
             .chunks_exact(LINE)
             .zip((data..).step_by(LINE))
         {
             let said = Snapshot::from_bytes(line);
-            if said.check(said.size as usize).is_err() || u64::from(said.size) > end - offset {
+            if said.check(said.size as usize).is_err()
+                || u64::from(said.size) > end.saturating_sub(offset)
+            {
                 continue;
             }
             if let Some(first) = found.replace(offset) {

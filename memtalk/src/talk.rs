@@ -7,7 +7,7 @@ use memtalk_ring::Page;
 
 use crate::Error;
 use crate::futex::Futex;
-use crate::object::{Seated, ViewOfPeer};
+use crate::seated::{Seated, ViewOfPeer};
 use crate::sys::map::Mapping;
 
 /// How often to look whether a peer outside is still there.

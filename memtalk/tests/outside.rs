@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Wait, layout};
 use std::sync::atomic::AtomicU32;
-use support::party::{self, Memory};
+use support::party::{self, Memory, Party};
 use support::{Object, Side, TempFile, eventually, noise};
 
 const PAGE: usize = 4096;
@@ -25,6 +25,14 @@ fn tenant(object: &Object, args: &[&str]) -> Side {
 
 fn at_somewhere(object: &Object) -> Side {
     tenant(object, &["--offset", &SOMEWHERE.to_string()])
+}
+
+/// Ends both streams of a talk, and sees that both are complete.
+#[track_caller]
+fn finish<W: Wait<Native>>(mut side: Side, mut party: Party<W>) {
+    side.end_input();
+    party.finish();
+    side.finish().assert_complete(b"");
 }
 
 #[test]
@@ -45,9 +53,7 @@ fn a_process_joins_who_is_first_and_outside() {
     let mut party = party::first(memory.whole());
     party.send(b"again");
     side.expect(b"again");
-    side.end_input();
-    party.finish();
-    side.finish().assert_complete(b"");
+    finish(side, party);
     assert_eq!(fs::metadata(object.path()).unwrap().len(), PAGE as u64);
 }
 
@@ -92,22 +98,18 @@ fn a_third_is_told_that_two_talk() {
     }
     party.send(b"undisturbed");
     side.expect(b"undisturbed");
-    side.end_input();
-    party.finish();
-    side.finish().assert_complete(b"");
+    finish(side, party);
 
     let object = Object::new();
-    let mut side = object.open_side();
+    let side = object.open_side();
     side.wait_until_seated(&object);
     let memory = Memory::open(&object);
-    let mut party = party::second(memory.whole());
+    let party = party::second(memory.whole());
     object
         .side(b"")
         .finish()
         .assert_failed(5, "two processes already talk");
-    side.end_input();
-    party.finish();
-    side.finish().assert_complete(b"");
+    finish(side, party);
     assert_eq!(
         Page::sit_down(memory.whole(), true).err(),
         Some(PageError::Taken)
@@ -213,15 +215,12 @@ fn a_restart_ends_the_talk_and_the_next_one_is_whole() {
         side.finish_with_open_input()
             .assert_failed(4, "the peer has started again");
         let mut side = object.open_side();
-        eventually("it joins", || page.presence(Seat::Second).is_some());
-        let mut party = party::seated(page, Seat::First, party::looking());
+        let mut party = party::joined(page);
         party.send(b"after");
         side.expect(b"after");
         side.say(b"answer");
         party.expect(b"answer");
-        side.end_input();
-        party.finish();
-        side.finish().assert_complete(b"");
+        finish(side, party);
     }
 }
 
@@ -256,13 +255,10 @@ fn words_that_the_last_one_left_behind_are_cleared_by_the_next() {
         object.open().write_all_at(&[7, 0, 0, 0], at).unwrap();
     }
     let mut side = object.open_side();
-    eventually("it joins", || page.presence(Seat::Second).is_some());
-    let mut party = party::seated(page, Seat::First, party::looking());
+    let mut party = party::joined(page);
     side.say(b"question");
     party.expect(b"question");
-    side.end_input();
-    party.finish();
-    side.finish().assert_complete(b"");
+    finish(side, party);
 }
 
 #[test]
@@ -373,9 +369,7 @@ fn sleep_is_bounded_until_the_peer_can_wake() {
         party.send(&[i]);
         side.expect(&[i]);
     }
-    side.end_input();
-    party.finish();
-    side.finish().assert_complete(b"");
+    finish(side, party);
 }
 
 #[test]
@@ -439,10 +433,7 @@ fn several_pages_are_told_apart_by_their_offsets() {
         .assert_failed(6, "pages are at offsets 64 and 8192");
     // A talk at each, at the same time.
     let mut sides = ["64", "8192"].map(|at| tenant(&object, &["--offset", at]));
-    let parties = [page, other].map(|page| {
-        eventually("it joins", || page.presence(Seat::Second).is_some());
-        party::seated(page, Seat::First, party::looking())
-    });
+    let parties = [page, other].map(party::joined);
     for (mut party, side) in parties.into_iter().zip(&mut sides) {
         party.send(b"hello");
         side.expect(b"hello");

@@ -83,7 +83,7 @@ pub struct Party<W: Wait<Native>> {
 }
 
 /// A wait that fails after the bound.
-pub fn looking() -> impl Wait<Native> + Clone {
+fn looking() -> impl Wait<Native> + Clone {
     let began = Instant::now();
     Idle(move |_| {
         assert!(began.elapsed() < BOUND, "the other side takes too long");
@@ -93,7 +93,11 @@ pub fn looking() -> impl Wait<Native> + Clone {
 
 /// Initialises a page, and waits until somebody has joined it.
 pub fn first(region: RawRegion) -> Party<impl Wait<Native>> {
-    let page = Page::initialise(region, Presence::DEVICE).expect("a page fits");
+    joined(Page::initialise(region, Presence::DEVICE).expect("a page fits"))
+}
+
+/// Waits until somebody has joined the page, and sits first there.
+pub fn joined(page: Page<RawRegion>) -> Party<impl Wait<Native>> {
     eventually("somebody joins", || page.presence(Seat::Second).is_some());
     seated(page, Seat::First, looking())
 }
