@@ -3,14 +3,18 @@
 //! `make crash`. A build that counts its steps (system calls, and accesses to
 //! words of the page) kills itself before the step that the test names. For
 //! each such step, and for pairs of them in the two processes, everybody else
-//! ends and tells the truth, and a fresh pair talks through the same name.
+//! ends and tells the truth, and a fresh pair talks through the same name. The same
+//! for a process that talks to somebody outside, who then talks to the next one.
 //!
 //! `PAIRS=n` tries `n` pairs of steps, in place of 200.
 
 mod support;
 
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
+use support::party::{self, Memory};
 use support::{Object, Side, aftermath, eventually, noise, setting};
 
 /// More than a ring holds, so that senders have to wait.
@@ -55,17 +59,16 @@ fn talk(deaths: Deaths) -> [bool; 2] {
     [0, 1].map(|i| ends[i].signal.is_some())
 }
 
-/// Lets one of the two die at each of its steps. Returns how many it has.
-fn every_step_of(which: usize) -> u32 {
+/// Lets a process die at each of its steps; `dies` tries one, and returns whether it
+/// had so many. Returns how many it has.
+fn every_step(mut dies: impl FnMut(u32) -> bool) -> u32 {
     // Threads take turns as they like, so the number of steps varies a little.
     const SPARE: u32 = 20;
     let mut last = 0;
     let mut step = 0;
     while step < last + SPARE {
         step += 1;
-        let mut deaths = [None; 2];
-        deaths[which] = Some(step);
-        if talk(deaths)[which] {
+        if dies(step) {
             last = step;
         }
     }
@@ -74,7 +77,13 @@ fn every_step_of(which: usize) -> u32 {
 
 #[test]
 fn a_death_at_any_step_and_at_pairs_of_steps() {
-    let steps = [0, 1].map(every_step_of);
+    let steps = [0, 1].map(|which| {
+        every_step(|step| {
+            let mut deaths = [None; 2];
+            deaths[which] = Some(step);
+            talk(deaths)[which]
+        })
+    });
     let [first, second] = steps;
     println!("died at each of {first} steps of the first, {second} of the second");
 
@@ -89,4 +98,39 @@ fn a_death_at_any_step_and_at_pairs_of_steps() {
         both += u32::from(talk(deaths) == [true, true]);
     }
     println!("{pairs} pairs of steps; both died in {both}");
+}
+
+#[test]
+fn a_death_at_any_step_beside_somebody_outside() {
+    let object = Object::new();
+    let memory = Memory::create(&object, 4096);
+    let region = memory.whole();
+    let stop = AtomicBool::new(false);
+    let steps = thread::scope(|scope| {
+        scope.spawn(|| party::echo(region, &stop));
+        let _stop = Stop(&stop);
+        every_step(|step| {
+            let _tried = aftermath::Tried(step);
+            let end = start(&object, 0, Some(step)).finish_with_open_input();
+            if end.signal.is_none() {
+                end.assert_complete(&stream(0));
+            }
+            assert!(stream(0).starts_with(&end.stdout));
+            start(&object, 1, None)
+                .finish_with_open_input()
+                .assert_complete(&stream(1));
+            end.signal.is_some()
+        })
+    });
+    println!("died at each of {steps} steps beside somebody outside");
+    assert_eq!(object.open().metadata().unwrap().len(), 4096);
+}
+
+/// Sets it when it goes, also if the test fails.
+struct Stop<'s>(&'s AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

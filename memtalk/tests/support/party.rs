@@ -4,11 +4,12 @@ use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use memtalk_ring::{
-    Idle, Native, Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Wait,
+    Error, Idle, Native, Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Wait,
 };
 
 use super::{BOUND, Object, eventually};
@@ -102,6 +103,24 @@ pub fn joined(page: Page<RawRegion>) -> Party<impl Wait<Native>> {
     seated(page, Seat::First, looking())
 }
 
+/// Serves talk after talk, as firmware does: sends back what comes. Until `stop`.
+pub fn echo(region: RawRegion, stop: &AtomicBool) {
+    let stopped = || stop.load(Ordering::Relaxed);
+    while !stopped() {
+        let page = Page::initialise(region, Presence::DEVICE).expect("a page fits");
+        eventually("somebody joins", || {
+            stopped() || page.presence(Seat::Second).is_some()
+        });
+        if !stopped() {
+            // A talk that broke off is its process's to tell.
+            let _ = seated(page.clone(), Seat::First, looking()).echo();
+        }
+        eventually("the process leaves, or the next one speaks for it", || {
+            stopped() || page.presence(Seat::Second).is_none()
+        });
+    }
+}
+
 /// Joins the page.
 pub fn second(region: RawRegion) -> Party<impl Wait<Native>> {
     let page = Page::attach(region).expect("a page is there");
@@ -149,6 +168,21 @@ impl<W: Wait<Native>> Party<W> {
         assert_eq!(self.receiver.wait(), Ok(0), "the end of the stream");
         assert_eq!(self.receiver.close(), Ok(()));
         assert_eq!(self.sender.wait_delivered(), Ok(()));
+    }
+
+    fn echo(mut self) -> Result<(), Error> {
+        let mut bytes = [0; 500];
+        while self.receiver.wait()? > 0 {
+            let count = self.receiver.receive(&mut bytes)?;
+            let mut rest = &bytes[..count];
+            while !rest.is_empty() {
+                self.sender.wait(1)?;
+                rest = &rest[self.sender.send(rest)?..];
+            }
+        }
+        self.sender.end();
+        self.receiver.close()?;
+        self.sender.wait_delivered()
     }
 
     /// Is gone without a word.
