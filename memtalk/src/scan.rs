@@ -11,9 +11,9 @@ use crate::sys::shm;
 /// Bytes that are read at once, a multiple of a page of memory.
 const CHUNK: usize = 64 * 1024;
 
-/// The offset in bytes of the page in `file`, which ends at `end`: a multiple of 64: where a magic number
-/// stands, and all else that a page says of itself fits, its size included. Memory
-/// that was never written to is not read.
+/// The offset in bytes of the page in `file`, which ends at `end`: a multiple of 64
+/// where a magic number stands, and all else that a page says of itself fits, its size
+/// included. Memory that was never written to is not read.
 ///
 /// # Errors
 /// [`Error::SeveralPages`] if there is more than one.

@@ -8,10 +8,11 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use memtalk::{Name, Options};
 use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Wait, layout};
 use std::sync::atomic::AtomicU32;
 use support::party::{self, Memory, Party};
-use support::{Object, Side, TempFile, eventually, noise};
+use support::{BOUND, Object, Side, TempFile, eventually, noise};
 
 const PAGE: usize = 4096;
 
@@ -397,6 +398,22 @@ fn a_page_in_the_midst_of_a_machines_memory() {
             rest(left) == rest(noise(len, 3)),
             "other memory was changed"
         );
+    }
+}
+
+#[test]
+fn a_program_joins_a_machine_whatever_number_of_pages_it_asked_for() {
+    let object = Object::new();
+    let name = Name::new(object.name()).unwrap();
+    let memory = Memory::create(&object, 5 * PAGE);
+    let options = Options::new().pages(3).timeout(BOUND);
+    for options in [
+        options.clone().at_offset(SOMEWHERE as u64),
+        options.anywhere(),
+    ] {
+        Page::initialise(memory.region(SOMEWHERE, PAGE), Presence::DEVICE).unwrap();
+        let channel = options.open(&name).unwrap();
+        assert_eq!(channel.sender.capacity(), 1856);
     }
 }
 
