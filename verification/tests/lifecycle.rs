@@ -1,5 +1,7 @@
 //! Sitting down and getting up: every interleaving and every crash.
 
+use std::time::Instant;
+
 use verification::lifecycle::{BUGS, Search};
 
 /// Two processes and a machine that start twice each.
@@ -18,42 +20,40 @@ const SEARCH: Search = Search {
     bug: None,
 };
 
+/// Searches all of it, and prints how much that was.
+#[track_caller]
+fn find_nothing(search: &Search) {
+    let began = Instant::now();
+    let found = search.run().unwrap_or_else(|trace| panic!("{trace}"));
+    println!("{found:?} in {:?}", began.elapsed());
+}
+
 #[test]
 fn three_processes_that_start_twice() {
-    let began = std::time::Instant::now();
-    let found = SEARCH.run().unwrap_or_else(|trace| panic!("{trace}"));
-    println!("{found:?} in {:?}", began.elapsed());
+    find_nothing(&SEARCH);
 }
 
 #[test]
 #[ignore = "takes a minute: `make verify` runs it"]
 fn three_processes_that_start_three_times() {
-    let began = std::time::Instant::now();
-    let longer = Search {
+    find_nothing(&Search {
         starts: 3,
         ..SEARCH
-    };
-    let found = longer.run().unwrap_or_else(|trace| panic!("{trace}"));
-    println!("{found:?} in {:?}", began.elapsed());
+    });
 }
 
 #[test]
 fn two_processes_and_a_machine_that_start_twice() {
-    let began = std::time::Instant::now();
-    let found = WITH_MACHINE.run().unwrap_or_else(|trace| panic!("{trace}"));
-    println!("{found:?} in {:?}", began.elapsed());
+    find_nothing(&WITH_MACHINE);
 }
 
 #[test]
 #[ignore = "takes a minute: `make verify` runs it"]
 fn three_processes_and_a_machine() {
-    let began = std::time::Instant::now();
-    let search = Search {
+    find_nothing(&Search {
         machine_starts: 2,
         ..SEARCH
-    };
-    let found = search.run().unwrap_or_else(|trace| panic!("{trace}"));
-    println!("{found:?} in {:?}", began.elapsed());
+    });
 }
 
 #[test]
