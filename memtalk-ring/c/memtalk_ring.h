@@ -76,6 +76,9 @@
 // by itself. Always so for who uses this interface.
 #define MEMTALK_SILENT 4
 
+// In the second's seat word, alone: a process sat here and has left.
+#define MEMTALK_LEFT 8
+
 // Why a call did not do what it should. Functions return these as negative
 // numbers; 0 and more mean success.
 enum memtalk_error
@@ -163,8 +166,8 @@ const char *memtalk_error_text(int32_t error);
 // MEMTALK_SILENT, since nothing here wakes a sleeper, and MEMTALK_OUTSIDE unless you
 // hold the lock of the seat as memtalk's own library does. MEMTALK_SEATED may be
 // part of it. The other side may join before this returns; receive, and send more
-// than the ring holds, only when memtalk_page_seat says that the second seat is
-// taken.
+// than the ring holds, only when memtalk_page_seat says that somebody has come to
+// the second seat.
 //
 // Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_BAD_MEMORY: then nothing
 // was written to `memory`, and `page` is not open.
@@ -204,13 +207,15 @@ int32_t memtalk_page_sit_down(struct memtalk_page *page,
 // written to `memory`, so it does no harm to try again until the page is there.
 int32_t memtalk_page_attach(struct memtalk_page *page, void *memory, size_t size);
 
-// Who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND), or sat there: nobody
-// clears the word. The other side may take its seat at any time.
+// Who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND), or sat there. The other side
+// may take its seat at any time.
 //
-// Returns 0 while the seat is free, otherwise MEMTALK_SEATED with MEMTALK_OUTSIDE
-// and MEMTALK_SILENT where they apply; or MEMTALK_ERROR_BAD_ARGUMENT,
-// MEMTALK_ERROR_NOT_OPEN.
-int32_t memtalk_page_seat(struct memtalk_page *page, uint32_t seat);
+// Returns 0 while nobody has sat there since the page was initialised, otherwise
+// MEMTALK_SEATED with MEMTALK_OUTSIDE and MEMTALK_SILENT where they apply, or
+// MEMTALK_LEFT when a process that sat at the second seat of your page has left it; or
+// MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
+int32_t memtalk_page_seat(struct memtalk_page *page,
+                          uint32_t seat);
 
 // Takes the second seat of a page that you attached to: the other side sees that you
 // are there, and may send at once. Call it before you open the ends.

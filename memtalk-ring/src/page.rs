@@ -5,10 +5,12 @@
 
 use core::sync::atomic::AtomicU32;
 
+use crate::atomics::Atomics;
 use crate::cursor::Capacity;
 use crate::identity::{PageError, Snapshot, clear_words, write_words};
 use crate::layout::{Header, LINE, RingHeader, capacity_of, ring_offset, slab_offset};
 use crate::memory::Memory;
+use crate::order::site;
 use crate::region::Region;
 use crate::seat::{Presence, Seat};
 use crate::side::Departure;
@@ -100,8 +102,16 @@ impl<R: Region> Page<R> {
         presence.store::<R::Atomics>(self.seat_word(seat));
     }
 
-    /// Who sits at a seat, or did: the word outlives whoever sat there. `None`
-    /// while it is free.
+    /// Whether nobody has sat at this seat since the page was initialised. Who sits
+    /// first waits for the second until this is false: a process may have come, and
+    /// have [left](crate::layout::LEFT) already.
+    #[must_use]
+    pub fn is_free(&self, seat: Seat) -> bool {
+        R::Atomics::load::<site::LookAtSeat>(self.seat_word(seat)) == 0
+    }
+
+    /// Who sits at a seat, or did: the word may outlive whoever sat there. `None` while
+    /// nobody has, and when a process has [left](crate::layout::LEFT) it.
     #[must_use]
     pub fn presence(&self, seat: Seat) -> Option<Presence> {
         Presence::load::<R::Atomics>(self.seat_word(seat))

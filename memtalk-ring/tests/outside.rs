@@ -57,6 +57,7 @@ fn a_process_that_waits_is_joined() {
     let (page, seat) = Page::sit_down(region, true).unwrap();
     assert_eq!(seat, Seat::Second);
     assert_eq!(process.presence(Seat::Second), Some(Presence::DEVICE));
+    assert!(!process.is_free(Seat::Second));
     assert_eq!(page.presence(Seat::First), Some(Presence::PROCESS));
 }
 

@@ -47,10 +47,10 @@ mod sender;
 
 pub use error::{memtalk_error, memtalk_error_text};
 pub use page::{
-    MEMTALK_ALIGNMENT, MEMTALK_FIRST, MEMTALK_MAX_SIZE, MEMTALK_MIN_SIZE, MEMTALK_OUTSIDE,
-    MEMTALK_SEATED, MEMTALK_SECOND, MEMTALK_SILENT, memtalk_page, memtalk_page_attach,
-    memtalk_page_initialise, memtalk_page_join, memtalk_page_open, memtalk_page_seat,
-    memtalk_page_sit_down,
+    MEMTALK_ALIGNMENT, MEMTALK_FIRST, MEMTALK_LEFT, MEMTALK_MAX_SIZE, MEMTALK_MIN_SIZE,
+    MEMTALK_OUTSIDE, MEMTALK_SEATED, MEMTALK_SECOND, MEMTALK_SILENT, memtalk_page,
+    memtalk_page_attach, memtalk_page_initialise, memtalk_page_join, memtalk_page_open,
+    memtalk_page_seat, memtalk_page_sit_down,
 };
 pub use receiver::{
     memtalk_receiver, memtalk_receiver_at_end, memtalk_receiver_close, memtalk_receiver_fail,

@@ -36,6 +36,9 @@ pub const MEMTALK_OUTSIDE: u32 = 2;
 /// by itself. Always so for who uses this interface.
 pub const MEMTALK_SILENT: u32 = 4;
 
+/// In the second's seat word, alone: a process sat here and has left.
+pub const MEMTALK_LEFT: u32 = 8;
+
 const _: () = {
     assert!(MEMTALK_ALIGNMENT == layout::LINE);
     assert!(MEMTALK_MIN_SIZE == layout::MIN_SIZE);
@@ -45,6 +48,7 @@ const _: () = {
     assert!(MEMTALK_SEATED == layout::SEATED);
     assert!(MEMTALK_OUTSIDE == layout::OUTSIDE);
     assert!(MEMTALK_SILENT == layout::SILENT);
+    assert!(MEMTALK_LEFT == layout::LEFT);
 };
 
 /// A page that was initialised or attached to. Yours to allocate, not to look into.
@@ -101,8 +105,8 @@ fn presence(flags: u32) -> Result<Presence, memtalk_error> {
 /// MEMTALK_SILENT, since nothing here wakes a sleeper, and MEMTALK_OUTSIDE unless you
 /// hold the lock of the seat as memtalk's own library does. MEMTALK_SEATED may be
 /// part of it. The other side may join before this returns; receive, and send more
-/// than the ring holds, only when memtalk_page_seat says that the second seat is
-/// taken.
+/// than the ring holds, only when memtalk_page_seat says that somebody has come to
+/// the second seat.
 ///
 /// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_BAD_MEMORY: then nothing
 /// was written to `memory`, and `page` is not open.
@@ -201,19 +205,24 @@ unsafe fn found(
     Ok(0)
 }
 
-/// Who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND), or sat there: nobody
-/// clears the word. The other side may take its seat at any time.
+/// Who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND), or sat there. The other side
+/// may take its seat at any time.
 ///
-/// Returns 0 while the seat is free, otherwise MEMTALK_SEATED with MEMTALK_OUTSIDE
-/// and MEMTALK_SILENT where they apply; or MEMTALK_ERROR_BAD_ARGUMENT,
-/// MEMTALK_ERROR_NOT_OPEN.
+/// Returns 0 while nobody has sat there since the page was initialised, otherwise
+/// MEMTALK_SEATED with MEMTALK_OUTSIDE and MEMTALK_SILENT where they apply, or
+/// MEMTALK_LEFT when a process that sat at the second seat of your page has left it; or
+/// MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memtalk_page_seat(page: *mut memtalk_page, seat: u32) -> i32 {
     code(|| {
         // SAFETY: as the header demands of the caller.
         let opened = unsafe { memtalk_page::get(page) }?;
-        let presence = opened.page.presence(self::seat(seat)?);
-        Ok(presence.map_or(0, Presence::word))
+        let seat = self::seat(seat)?;
+        if opened.page.is_free(seat) {
+            return Ok(0);
+        }
+        let presence = opened.page.presence(seat);
+        Ok(presence.map_or(MEMTALK_LEFT, Presence::word))
     })
 }
 

@@ -99,7 +99,7 @@ pub fn first(region: RawRegion) -> Party<impl Wait<Native>> {
 
 /// Waits until somebody has joined the page, and sits first there.
 pub fn joined(page: Page<RawRegion>) -> Party<impl Wait<Native>> {
-    eventually("somebody joins", || page.presence(Seat::Second).is_some());
+    eventually("somebody joins", || !page.is_free(Seat::Second));
     seated(page, Seat::First, looking())
 }
 
@@ -109,7 +109,7 @@ pub fn echo(region: RawRegion, stop: &AtomicBool) {
     while !stopped() {
         let page = Page::initialise(region, Presence::DEVICE).expect("a page fits");
         eventually("somebody joins", || {
-            stopped() || page.presence(Seat::Second).is_some()
+            stopped() || !page.is_free(Seat::Second)
         });
         if !stopped() {
             // A talk that broke off is its process's to tell.

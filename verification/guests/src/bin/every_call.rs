@@ -45,6 +45,7 @@ fn pages(region: RawRegion) -> Result<Page<RawRegion>, PageError> {
     initialised.join(us);
     initialised.clear_second();
     joined.say(seat, us);
+    take(page.is_free(black_box(seat)));
     take(page.presence(black_box(seat)));
     take(page.seat_word(black_box(seat)));
     take(page.capacity());

@@ -66,7 +66,7 @@ extern "C" fn main() -> ! {
             Ok(page) => page,
             Err(error) => exit(Failure::from(error).status()),
         };
-        while page.presence(Seat::Second).is_none() {
+        while page.is_free(Seat::Second) {
             sleep();
         }
         // Whoever reads the lines sees it; nothing else could be done.

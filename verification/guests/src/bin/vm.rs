@@ -51,7 +51,7 @@ fn say(what: fmt::Arguments<'_>) {
 fn talk(region: RawRegion) -> Result<Report, Failure> {
     loop {
         let (page, seat) = sit_down(region)?;
-        while page.presence(seat.peer()).is_none() {
+        while page.is_free(seat.peer()) {
             spin_loop();
         }
         // SAFETY: we have just sat down at a fresh page, and take our ends once.
