@@ -128,7 +128,11 @@ impl Snapshot {
 }
 
 /// Writes all words of a page of `size` bytes with `first` at its first seat, the
-/// magic number last. Nobody else may be using the page.
+/// magic number last.
+///
+/// Nobody else may be using the page, but for a process at the second seat of what the
+/// page was before. Whatever that reads of what is written here, or later, it finds its
+/// seat free afterwards.
 pub fn write_words<A: Atomics>(
     header: &Header<A>,
     rings: [&RingHeader<A>; 2],
@@ -138,14 +142,15 @@ pub fn write_words<A: Atomics>(
 ) {
     let identity = &header.identity;
     let claim = if first.outside { 0 } else { CLAIM };
+    let [first_seat, second_seat] = &header.seats.taken;
     A::store::<site::HeaderStore>(&identity.magic, 0);
+    A::store::<site::HeaderStore>(second_seat, 0);
+    A::fence::<site::RestartFence>();
     A::store::<site::HeaderStore>(&identity.claim, claim);
     A::store::<site::HeaderStore>(&identity.version, VERSION);
     A::store::<site::HeaderStore>(&identity.size, size);
     A::store::<site::HeaderStore>(&identity.capacity, capacity.bytes());
-    let [first_seat, second_seat] = &header.seats.taken;
     A::store::<site::HeaderStore>(first_seat, first.word());
-    A::store::<site::HeaderStore>(second_seat, 0);
     clear_words(
         rings
             .into_iter()

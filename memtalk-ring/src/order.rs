@@ -95,6 +95,8 @@ sites! {
         "The survivor's end sees the dead peer's last bytes when it sees the failure.";
     HeaderStore: Store Relaxed,
         "Ordered before the magic number by PublishMagic.";
+    RestartFence: Fence Release,
+        "A process that still sits at what the page was before, and has read anything of what it becomes, finds its seat free.";
     PublishMagic: Store Release,
         "All else in the page is initialised before anyone can see the magic number.";
     LoadMagic: Load Acquire,

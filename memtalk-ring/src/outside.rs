@@ -16,9 +16,10 @@
 //! Firmware that provides the memory itself does not ask: it calls
 //! [`Page::initialise`] whenever it starts, and sits first.
 //!
-//! Who sits first waits until the second seat is taken ([`Page::presence`]), talks,
-//! waits until that seat is free, which is when a process has seen the end of its
-//! streams as well, and initialises the page for the next talk. If the process was
+//! Who sits first waits until somebody has come to the second seat
+//! ([`Page::is_free`]), talks, waits until nobody sits there ([`Page::presence`]), which
+//! is when a process has seen the end of its streams as well, and initialises the page
+//! for the next talk. If the process was
 //! killed, the next to come frees the seat in its name, and fails what it left open.
 //!
 //! Who sits second, and finds its own seat free, has joined a page whose process was
@@ -33,13 +34,17 @@
 //! # Why starting again is safe
 //! A page may be initialised again while a process still sits at its second seat,
 //! knows nothing of it, and moves its own index. That reaches nobody:
-//! - Who sits first looks at the second's words only once that seat is taken
-//!   ([`Page::presence`]), and initialising has freed it.
+//! - Who sits first looks at the second's words only once somebody has come to that
+//!   seat ([`Page::is_free`]), and initialising has freed it.
 //! - Who joins sets those words to 0 before it takes the seat ([`Page::join`]).
 //! - Nobody joins before the old process has gone, which holds the seat's lock
 //!   until then. It goes when it sees that its seat is free.
 //! - The old process frees its seat only if the word is still its own, in one step,
 //!   which processes can make.
+//!
+//! Nor does the old process take the next talk for its own: initialising frees its seat
+//! before anything else, and it looks at its seat after it has copied bytes, and before
+//! it does anything with them or believes the end of a stream.
 //!
 //! A page that is being initialised has a magic number of 0, and a claim of 0, which
 //! no process leaves: so no process takes it for a dead process's and initialises
@@ -55,8 +60,8 @@ impl<R: Region> Page<R> {
     /// Sits down in memory that a process shares with us, who are outside its
     /// operating system: see [`outside`](crate::outside) for what is done when.
     ///
-    /// Who sits first waits until [`presence`](Self::presence) shows a second before
-    /// it takes its ends.
+    /// Who sits first waits until the second seat is not [free](Self::is_free) any more
+    /// before it takes its ends.
     ///
     /// # Errors
     /// Every [`PageError`]. [`PageError::Unfinished`] while a process initialises the

@@ -27,6 +27,10 @@ pub struct Receiver {
     route: Route,
     buffer: Buffer,
     talk: Arc<Talk>,
+    /// Whether the peer may initialise the page again at any time, and begin another
+    /// talk there: one that sits first and outside. So what was copied out, and the end
+    /// of the stream, are believed only once our seat has been looked at.
+    wary: bool,
 }
 
 /// What [`BufRead`] shows: private memory, since a reference into the page could
@@ -52,6 +56,7 @@ impl Receiver {
             end,
             route: Route::default(),
             buffer: Buffer::default(),
+            wary: talk.seated.peer_may_restart(),
             talk,
         }
     }
@@ -67,7 +72,8 @@ impl Receiver {
     ///
     /// From a ring of 12 KiB or more it writes straight from the shared memory: one
     /// copy, made by the kernel. From a smaller one, and to a pipe or a socket from
-    /// one of less than 64 KiB, it receives first what there is, up to 64 KiB.
+    /// one of less than 64 KiB, it receives first what there is, up to 64 KiB; and so
+    /// from a ring of any size where the peer is a machine that initialised it.
     ///
     /// A non-blocking descriptor is waited for.
     ///
@@ -80,10 +86,10 @@ impl Receiver {
             self.buffer.used += count;
             return Ok(count);
         }
-        if self.end.wait().map_err(|e| self.talk.error(e))? == 0 {
+        if self.wait()? == 0 {
             return Ok(0);
         }
-        if self.route.is_staged(output.as_fd(), self.end.capacity()) {
+        if self.wary || self.route.is_staged(output.as_fd(), self.end.capacity()) {
             self.gather()?;
             let count = stdio::write(output.as_fd(), self.buffer.rest())?;
             self.buffer.used += count;
@@ -93,6 +99,22 @@ impl Receiver {
         let count = stdio::write_from(output.as_fd(), &filled).map_err(Error::transfer)?;
         filled.release(count);
         Ok(count)
+    }
+
+    /// Waits for bytes. Returns how many are there; 0 at the end of the stream.
+    fn wait(&mut self) -> Result<usize, Error> {
+        let there = self.end.wait().map_err(|e| self.talk.error(e))?;
+        self.believe()?;
+        Ok(there)
+    }
+
+    /// What was read last was of this talk, or an error.
+    fn believe(&mut self) -> Result<(), Error> {
+        if self.wary && self.talk.seated.was_restarted() {
+            self.buffer.clear(0);
+            return Err(Error::PeerRestarted);
+        }
+        Ok(())
     }
 
     /// Receives what there is, and what comes at once, into the empty buffer.
@@ -114,7 +136,7 @@ impl Receiver {
                 Err(error) => return Err(self.talk.error(error).into()),
             }
         }
-        Ok(())
+        Ok(self.believe()?)
     }
 
     /// Confirms that the whole stream was received and is safe. The peer's
@@ -127,6 +149,7 @@ impl Receiver {
         if !self.buffer.rest().is_empty() {
             return Err(Error::NotAtEnd);
         }
+        self.believe()?;
         self.end.close().map_err(|e| self.talk.error(e))
     }
 }
@@ -140,19 +163,22 @@ impl Read for Receiver {
             self.buffer.used += count;
             return Ok(count);
         }
-        if bytes.is_empty() || self.end.wait().map_err(|e| self.talk.error(e))? == 0 {
+        if bytes.is_empty() || self.wait()? == 0 {
             return Ok(0);
         }
-        Ok(self.end.receive(bytes).map_err(|e| self.talk.error(e))?)
+        let count = self.end.receive(bytes).map_err(|e| self.talk.error(e))?;
+        self.believe()?;
+        Ok(count)
     }
 }
 
 impl BufRead for Receiver {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.buffer.rest().is_empty() {
-            let there = self.end.wait().map_err(|e| self.talk.error(e))?;
+            let there = self.wait()?;
             let (bytes, filled) = self.buffer.clear(there);
             *filled = self.end.receive(bytes).map_err(|e| self.talk.error(e))?;
+            self.believe()?;
         }
         Ok(self.buffer.rest())
     }

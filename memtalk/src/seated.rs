@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
-use memtalk_ring::{Page, Region, Seat};
+use memtalk_ring::{Page, Presence, Region, Seat};
 
 use crate::futex::Futex;
 use crate::object::{Object, leave, seat_byte};
@@ -100,13 +100,18 @@ impl Seated {
         }
     }
 
-    /// Tells a peer outside, who sees no locks, that we go: gives up what is not
+    /// Tells who is or may come outside, and sees no locks, that we go: gives up what is not
     /// closed, and marks the seat.
     pub(crate) fn tell_outside(&self) {
-        if self.peer_is_outside() {
+        // If nobody has come, somebody outside may have the object open already.
+        if self.peer().is_none_or(|peer| peer.outside) {
             self.page.mourn(self.seat, &Futex::for_waking());
             leave(&self.page, self.seat);
         }
+    }
+
+    fn peer(&self) -> Option<Presence> {
+        self.page.presence(self.seat.peer())
     }
 
     /// Gives up the seat. Nobody uses its ends any more.
@@ -116,13 +121,21 @@ impl Seated {
 
     /// Whether the peer, who is there, holds no lock.
     pub(crate) fn peer_is_outside(&self) -> bool {
-        let peer = self.page.presence(self.seat.peer());
-        peer.is_some_and(|peer| peer.outside)
+        self.peer().is_some_and(|peer| peer.outside)
+    }
+
+    /// Whether the peer may initialise the page again at any time.
+    pub(crate) fn peer_may_restart(&self) -> bool {
+        self.seat == Seat::Second && self.peer_is_outside()
     }
 
     /// Whether the peer, outside, has initialised the page again since we sat down:
     /// then our seat is free, and not since we left it.
+    ///
+    /// What was read before was the old talk's, if this is not so: initialising frees our
+    /// seat before anything else (`RestartFence`).
     pub(crate) fn was_restarted(&self) -> bool {
+        fence(Ordering::Acquire);
         self.seat == Seat::Second && self.page.seat_word(self.seat).load(Ordering::Acquire) == 0
     }
 

@@ -2,14 +2,15 @@
 
 mod support;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufRead, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use memtalk::{Name, Options};
-use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Wait, layout};
+use memtalk::{Channel, Name, Options, Receiver};
+use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Spin, Wait, layout};
 use std::sync::atomic::AtomicU32;
 use support::party::{self, Memory, Party};
 use support::{BOUND, Object, Side, TempFile, eventually, noise};
@@ -19,7 +20,7 @@ const PAGE: usize = 4096;
 /// Somewhere in a machine's memory, and not where a page of memory begins.
 const SOMEWHERE: usize = 3 * PAGE + 0x40;
 
-/// `memtalk` for a machine's memory.
+/// `memtalk` with these options, for a machine's memory mostly.
 fn tenant(object: &Object, args: &[&str]) -> Side {
     Side::start(object.memtalk().args(args).stdin(Stdio::piped()))
 }
@@ -222,6 +223,122 @@ fn a_restart_ends_the_talk_and_the_next_one_is_whole() {
         side.say(b"answer");
         party.expect(b"answer");
         finish(side, party);
+    }
+}
+
+fn assert_restarted(error: &io::Error) {
+    let found = memtalk::Error::from_io(error);
+    assert!(
+        matches!(found, Some(memtalk::Error::PeerRestarted)),
+        "{error:?}"
+    );
+}
+
+/// What a receiver makes of what has come.
+type Taken = fn(&mut Receiver) -> io::Result<usize>;
+
+#[test]
+fn nothing_of_the_next_talk_is_taken_for_the_old_ones() {
+    let ways: [Taken; 4] = [
+        |receiver| receiver.read(&mut [0; 1000]),
+        |receiver| receiver.fill_buf().map(<[u8]>::len),
+        |receiver| receiver.write_to(File::create("/dev/null")?),
+        |receiver| io::pipe().and_then(|(_from, to)| receiver.write_to(to)),
+    ];
+    for (way, pages) in ways.into_iter().flat_map(|way| [(way, 1), (way, 32)]) {
+        let object = Object::new();
+        let name = Name::new(object.name()).unwrap();
+        let memory = Memory::create(&object, pages * PAGE);
+        let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+        let options = Options::new().timeout(BOUND);
+        let Channel { mut receiver, .. } = options.open(&name).unwrap();
+        let mut party = party::joined(page);
+        party.send(&[1; 100]);
+        receiver.read_exact(&mut [0; 100]).unwrap();
+        party.die();
+        // Its next life sends more than the last one did, and ends the stream.
+        let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+        let mut party = party::seated(page, Seat::First, Spin);
+        party.send(&[2; 200]);
+        party.sender.end();
+        let error = way(&mut receiver).unwrap_err();
+        assert_restarted(&error);
+    }
+}
+
+#[test]
+fn what_is_being_written_stays_what_it_was() {
+    const HELD: usize = 64 * 1024;
+    let object = Object::new();
+    let name = Name::new(object.name()).unwrap();
+    let memory = Memory::create(&object, 64 * PAGE);
+    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    let options = Options::new().timeout(BOUND);
+    let Channel { mut receiver, .. } = options.open(&name).unwrap();
+    let mut party = party::joined(page);
+    party.send(&[1; 50_000]);
+    party.die();
+    // The pipe is full, so the write waits.
+    let (mut from, mut to) = io::pipe().unwrap();
+    to.write_all(&[1; HELD]).unwrap();
+    let writer = thread::spawn(move || receiver.write_to(to));
+    thread::sleep(Duration::from_millis(50));
+    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    party::seated(page, Seat::First, Spin).send(&[2; 50_000]);
+    let mut written = Vec::new();
+    from.read_to_end(&mut written).unwrap();
+    assert!(written.iter().all(|&byte| byte == 1));
+    assert!(writer.join().unwrap().is_ok());
+}
+
+#[test]
+fn the_end_of_the_next_talk_is_not_taken_for_the_old_ones() {
+    let object = Object::new();
+    let name = Name::new(object.name()).unwrap();
+    let memory = Memory::create(&object, PAGE);
+    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    let options = Options::new().timeout(BOUND);
+    let Channel { mut receiver, .. } = options.open(&name).unwrap();
+    party::joined(page).die();
+    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    party::seated(page, Seat::First, Spin).sender.end();
+    let error = receiver.read(&mut [0]).unwrap_err();
+    assert_restarted(&error);
+    assert!(receiver.close().is_err());
+}
+
+#[test]
+fn a_process_that_comes_and_goes_between_two_looks_was_there() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    let side = object.open_side();
+    eventually("it joins", || page.presence(Seat::Second).is_some());
+    side.signal(libc::SIGTERM);
+    eventually("it leaves", || page.presence(Seat::Second).is_none());
+    let mut party = party::joined(page);
+    assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
+    // So the next talk can begin.
+    let side = object.open_side();
+    let party = party::first(memory.whole());
+    finish(side, party);
+}
+
+#[test]
+fn who_has_the_object_open_when_a_process_gives_up_waiting_learns_of_it() {
+    for (timeout, signal) in [("1", None), ("60", Some(libc::SIGTERM))] {
+        let object = Object::new();
+        let side = tenant(&object, &["--timeout", timeout]);
+        side.wait_until_seated(&object);
+        let memory = Memory::open(&object);
+        if let Some(signal) = signal {
+            side.signal(signal);
+        }
+        drop(side.finish_with_open_input());
+        assert!(!object.exists());
+        let mut party = party::second(memory.whole());
+        assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
+        assert_eq!(party.sender.wait(1), Err(Error::PeerFailed));
     }
 }
 

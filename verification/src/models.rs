@@ -362,6 +362,29 @@ pub fn hand_over<B: Backend>() {
     ));
 }
 
+/// A page is initialised again under a process that still sits at its second seat:
+/// once that has read anything new, it finds its seat free.
+pub fn restart_is_noticed<B: Backend>() {
+    const OLD: u32 = 1;
+    let page = Arc::new((page_header::<B>(), ring_header::<B>(), ring_header::<B>()));
+    B::store::<site::PublishTail>(&page.1.sender.index, OLD);
+    Presence::PROCESS.store::<B>(&page.0.seats.taken[1]);
+    let theirs = Arc::clone(&page);
+    let capacity = capacity_of(512).and_then(Capacity::new).unwrap();
+    let ((), found) = B::both(
+        move || {
+            write_words(&page.0, [&page.1, &page.2], 512, capacity, Presence::DEVICE);
+            B::store::<site::PublishTail>(&page.1.sender.index, 2);
+        },
+        move || {
+            let tail = B::load::<site::LoadTail>(&theirs.1.sender.index);
+            let seat = Presence::load::<B>(&theirs.0.seats.taken[1]);
+            (tail, seat)
+        },
+    );
+    assert!(matches!(found, (OLD, _) | (_, None)), "{found:?}");
+}
+
 /// Somebody takes the second seat of a page on which another left its words: whoever
 /// sits first sees the seat taken, and then no other words than those of a start.
 pub fn seat_is_taken<B: Backend>() {

@@ -25,6 +25,7 @@ pub fn weaker(row: &Row) -> Vec<Weakening> {
     let orderings: &[Option<Ordering>] = match (row.access, row.ordering) {
         (Access::Load | Access::Store, Ordering::Relaxed) => &[],
         (Access::Load | Access::Store, _) => &[Some(Ordering::Relaxed)],
+        (Access::Fence, Ordering::Acquire | Ordering::Release) => &[None],
         (Access::Fence, _) => &[
             Some(Ordering::AcqRel),
             Some(Ordering::Acquire),

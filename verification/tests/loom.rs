@@ -95,6 +95,7 @@ macro_rules! models {
 
 models! {
     a_page_is_handed_over_whole: None, 3_274, models::hand_over::<Loom>;
+    a_restart_is_noticed: None, 24, models::restart_is_noticed::<Loom>;
     a_seat_is_taken_after_its_words_are_cleared: None, 6, models::seat_is_taken::<Loom>;
     a_peer_begins_to_wake: None, 39, models::peer_begins_to_wake::<Loom>;
     capacity_1_wraps_without_waiting: None, 915, || models::try_without_waiting::<Loom>(1, 3);
