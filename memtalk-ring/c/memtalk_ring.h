@@ -14,13 +14,14 @@
  *
  *     while (memtalk_page_attach(&page, memory, size) != 0)
  *         ; // until the other side has initialised it
- *     memtalk_page_join(&page, MEMTALK_OUTSIDE | MEMTALK_SILENT);
+ *     if (memtalk_page_seat(&page, MEMTALK_SECOND) == 0) // else two talk
+ *         memtalk_page_join(&page, MEMTALK_OUTSIDE | MEMTALK_SILENT);
  *     memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);
  *
  * Results. Functions return a number that is 0 or more, or an error: a negative
  * number of memtalk_error. After an error from an end, other than
- * MEMTALK_ERROR_BAD_ARGUMENT and MEMTALK_ERROR_NOT_AT_END, that end will not work
- * again.
+ * MEMTALK_ERROR_BAD_ARGUMENT and MEMTALK_ERROR_NOT_AT_END, that end moves no more
+ * bytes.
  *
  * Waiting. No function waits: each returns at once, and wakes nobody. Look again
  * when it suits you: in the main loop, on a timer, when the other side interrupts.
@@ -87,7 +88,7 @@ enum memtalk_error
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   // A pointer is NULL or not aligned, a number out of its range, or a flag
-  // missing or unknown. Nothing was done.
+  // missing or unknown. Nothing was done, but that what was to be opened is closed.
   MEMTALK_ERROR_BAD_ARGUMENT = -1,
   // The page or the end was never opened, or not successfully. Nothing was done.
   MEMTALK_ERROR_NOT_OPEN = -2,
@@ -157,8 +158,9 @@ const char *memtalk_error_text(int32_t error);
 
 // Makes a page of `size` bytes at `memory`, whatever they held before, and takes its
 // first seat. Nobody else may be using the memory, but for the other side of a page
-// that you initialised there before: so call it whenever you start, and when a talk
-// is over and another may begin.
+// that you initialised there before: so call it whenever you start; and when a talk is
+// over and memtalk_page_seat says that nobody sits at the second seat any more, for
+// the next one.
 //
 // `memory` is a multiple of MEMTALK_ALIGNMENT, `size` a multiple of 64 from
 // MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE. Each ring holds half of what remains of

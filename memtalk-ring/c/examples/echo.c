@@ -34,7 +34,8 @@ enum status {
     NO_PAGE = 5,   /* nobody initialised it */
     FOREIGN = 6,   /* another version, size or byte order */
     PEER = 7,      /* the other side failed, or overwrote the page */
-    TIMEOUT = 8    /* the other side was silent for too long */
+    TIMEOUT = 8,   /* the other side was silent for too long */
+    BUSY = 9       /* two talk there already */
 };
 
 static enum status say(enum status status, const char *what, const char *why) {
@@ -161,6 +162,8 @@ int main(int argc, char **argv) {
     if (status != COMPLETE)
         return status;
 
+    if (memtalk_page_seat(&page, MEMTALK_SECOND) != 0)
+        return say(BUSY, "the page", memtalk_error_text(MEMTALK_ERROR_TAKEN));
     result = memtalk_page_join(&page, MEMTALK_OUTSIDE | MEMTALK_SILENT);
     if (result == 0)
         result = memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);

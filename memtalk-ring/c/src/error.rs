@@ -10,7 +10,7 @@ use memtalk_ring::{Error, PageError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum memtalk_error {
     /// A pointer is NULL or not aligned, a number out of its range, or a flag
-    /// missing or unknown. Nothing was done.
+    /// missing or unknown. Nothing was done, but that what was to be opened is closed.
     BadArgument = -1,
     /// The page or the end was never opened, or not successfully. Nothing was done.
     NotOpen = -2,

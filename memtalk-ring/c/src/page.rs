@@ -96,8 +96,9 @@ fn presence(flags: u32) -> Result<Presence, memtalk_error> {
 
 /// Makes a page of `size` bytes at `memory`, whatever they held before, and takes its
 /// first seat. Nobody else may be using the memory, but for the other side of a page
-/// that you initialised there before: so call it whenever you start, and when a talk
-/// is over and another may begin.
+/// that you initialised there before: so call it whenever you start; and when a talk is
+/// over and memtalk_page_seat says that nobody sits at the second seat any more, for
+/// the next one.
 ///
 /// `memory` is a multiple of MEMTALK_ALIGNMENT, `size` a multiple of 64 from
 /// MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE. Each ring holds half of what remains of
@@ -118,6 +119,8 @@ pub unsafe extern "C" fn memtalk_page_initialise(
     flags: u32,
 ) -> i32 {
     code(|| {
+        // SAFETY: as the header demands of the caller.
+        unsafe { memtalk_page::clear(page) }?;
         let first = presence(flags)?;
         // SAFETY: as the header demands of the caller.
         unsafe { found(page, memory, size, |region| Page::initialise(region, first)) }
@@ -146,6 +149,8 @@ pub unsafe extern "C" fn memtalk_page_sit_down(
     flags: u32,
 ) -> i32 {
     code(|| {
+        // SAFETY: as the header demands of the caller.
+        unsafe { memtalk_page::clear(page) }?;
         if !presence(flags)?.outside {
             return Err(memtalk_error::BadArgument);
         }

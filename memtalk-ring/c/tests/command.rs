@@ -100,6 +100,23 @@ impl Talk {
 }
 
 #[test]
+fn a_third_leaves_two_alone_who_talk() {
+    let mut talk = Talk::start("third");
+    talk.say(b"before");
+    assert_eq!(talk.hear(6), b"before");
+    let name = talk.object.0.file_name().expect("it has a name");
+    let mut third = Command::new(echo());
+    third
+        .arg(format!("/{}", name.display()))
+        .stdin(Stdio::null());
+    let (status, said) = Process::start(&mut third).finish();
+    assert_eq!(status, Some(9), "{said}");
+    talk.say(b"after");
+    assert_eq!(talk.hear(5), b"after");
+    talk.assert_complete();
+}
+
+#[test]
 fn a_megabyte_comes_back_whole() {
     let mut talk = Talk::start("megabyte");
     let bytes: Vec<u8> = (0..1_u32 << 20)

@@ -24,13 +24,14 @@ const CONTRACT: &str = "\
  *
  *     while (memtalk_page_attach(&page, memory, size) != 0)
  *         ; // until the other side has initialised it
- *     memtalk_page_join(&page, MEMTALK_OUTSIDE | MEMTALK_SILENT);
+ *     if (memtalk_page_seat(&page, MEMTALK_SECOND) == 0) // else two talk
+ *         memtalk_page_join(&page, MEMTALK_OUTSIDE | MEMTALK_SILENT);
  *     memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);
  *
  * Results. Functions return a number that is 0 or more, or an error: a negative
  * number of memtalk_error. After an error from an end, other than
- * MEMTALK_ERROR_BAD_ARGUMENT and MEMTALK_ERROR_NOT_AT_END, that end will not work
- * again.
+ * MEMTALK_ERROR_BAD_ARGUMENT and MEMTALK_ERROR_NOT_AT_END, that end moves no more
+ * bytes.
  *
  * Waiting. No function waits: each returns at once, and wakes nobody. Look again
  * when it suits you: in the main loop, on a timer, when the other side interrupts.
