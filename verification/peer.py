@@ -4,8 +4,8 @@
     memtalk -f /someobject                          # one terminal
     python3 verification/peer.py /someobject        # another one
 
-A second implementation of the page, written from its description alone (README.md
-and memtalk-ring/src/layout.rs), to show that this is enough. It has no locks and
+A second implementation of the page, written from its description alone
+(memtalk-ring/LAYOUT.md), to show that this is enough. It has no locks and
 wakes nobody: its seat says so, and memtalk looks by itself. It looks by itself as
 well, so nobody wakes it.
 

@@ -22,7 +22,7 @@ pub enum Error {
     /// The permissions do not let the owner, and each other class of users, both
     /// read and write or do neither.
     Mode,
-    /// The offset is not a multiple of 64, or too large for a file.
+    /// The offset is not a multiple of 64 less than 2^62.
     Offset,
     /// No peer came in time.
     Timeout(Duration),
@@ -128,7 +128,7 @@ impl fmt::Display for Error {
         match self {
             Self::Pages { most } => write!(f, "the number of pages must be from 1 to {most}"),
             Self::Mode => f.write_str("the mode must be 600, 660, 606 or 666"),
-            Self::Offset => f.write_str("the offset must be a multiple of 64"),
+            Self::Offset => f.write_str("the offset must be a multiple of 64, less than 2^62"),
             Self::Timeout(after) => write!(
                 f,
                 "no peer came within {} s; start the other side, or allow more time",

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use memtalk_ring::identity::Snapshot;
-use memtalk_ring::layout::{CLAIM, Header, LEFT, SEATED};
+use memtalk_ring::layout::{CLAIM, Header, LEFT, SEATED, capacity_of};
 use memtalk_ring::{Native, Page, PageError, Presence, Seat};
 
 use crate::futex::Futex;
@@ -188,7 +188,12 @@ impl Os for Place {
                 second: (second != 0).then(|| sat(second)),
             },
             Err(PageError::Unfinished) => Content::Blank,
-            Err(PageError::NotAPage) if (said.magic, said.claim) == (0, 0) => Content::Unclaimed,
+            Err(PageError::NotAPage)
+                if (said.magic, said.claim) == (0, 0)
+                    && (self.is_tenant() || capacity_of(size).is_some()) =>
+            {
+                Content::Unclaimed
+            }
             Err(reason) => Content::Foreign(reason),
         })
     }
@@ -253,8 +258,11 @@ impl Os for Place {
         Ok(())
     }
 
-    fn attach(&mut self, object: &mut Object) -> Result<(), Error> {
-        let (_, _, size) = self.examine(object)?;
+    fn attach(&mut self, object: &mut Object) -> Result<bool, Error> {
+        let (_, said, size) = self.examine(object)?;
+        if said.check(size).is_err() {
+            return Ok(false);
+        }
         let found = size / shm::page_size();
         match self.pages {
             Some(asked) if !self.is_tenant() && asked != found => {
@@ -263,8 +271,8 @@ impl Os for Place {
             _ => {}
         }
         let mapping = map(object, size)?;
-        object.page = Some(Page::attach(mapping).map_err(Error::Foreign)?);
-        Ok(())
+        object.page = Page::attach(mapping).ok();
+        Ok(object.page.is_some())
     }
 
     fn join(&mut self, object: &Object) -> Result<(), Error> {

@@ -20,6 +20,9 @@ const LONGEST_RETRY: Duration = Duration::from_millis(5);
 /// How often to look whether somebody outside has come, who wakes nobody.
 const LOOK_OUTSIDE: Duration = Duration::from_millis(50);
 
+/// Offsets of pages are less than this, and so far from the largest of a file.
+const OFFSETS: u64 = 1 << 62;
+
 /// Where a tenant's page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tenancy {
@@ -53,7 +56,7 @@ impl Place {
             return Err(Error::Mode);
         }
         if let Some(Tenancy::At(offset)) = tenancy
-            && (!offset.is_multiple_of(LINE as u64) || offset > i64::MAX as u64)
+            && (!offset.is_multiple_of(LINE as u64) || offset >= OFFSETS)
         {
             return Err(Error::Offset);
         }
@@ -70,15 +73,20 @@ impl Place {
     }
 }
 
-/// How long to wait until the next look for somebody outside.
+/// How long to wait until the next look for somebody outside, at least so long.
 ///
 /// # Errors
 /// [`Error::Timeout`] if it is over, since `began`.
-pub(crate) fn time_to_look(began: Instant, timeout: Option<Duration>) -> Result<Duration, Error> {
+pub(crate) fn time_to_look(
+    began: Instant,
+    timeout: Option<Duration>,
+    least: Duration,
+) -> Result<Duration, Error> {
+    let pause = LOOK_OUTSIDE.max(least);
     match timeout.map(|timeout| (timeout, timeout.saturating_sub(began.elapsed()))) {
-        None => Ok(LOOK_OUTSIDE),
+        None => Ok(pause),
         Some((timeout, Duration::ZERO)) => Err(Error::Timeout(timeout)),
-        Some((_, left)) => Ok(left.min(LOOK_OUTSIDE)),
+        Some((_, left)) => Ok(left.min(pause)),
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) fn find_page(file: &File, end: u64) -> Result<Option<u64>, Error> {
     let failed = || Error::system("read the object");
     let mut chunk = vec![0; CHUNK];
     let mut found = None;
+    // What peers sent to each other, in a page, may look like a page.
+    let mut searched = 0;
     let mut from = 0;
     while let Some(data) = shm::next_data(file, from).map_err(failed())? {
         let count = shm::read(file, &mut chunk, data).map_err(failed())?;
@@ -29,11 +31,13 @@ pub(crate) fn find_page(file: &File, end: u64) -> Result<Option<u64>, Error> {
             .zip((data..).step_by(LINE))
         {
             let said = Snapshot::from_bytes(line);
-            if said.check(said.size as usize).is_err()
+            if offset < searched
+                || said.check(said.size as usize).is_err()
                 || u64::from(said.size) > end.saturating_sub(offset)
             {
                 continue;
             }
+            searched = offset + u64::from(said.size);
             if let Some(first) = found.replace(offset) {
                 return Err(Error::SeveralPages(first, offset));
             }

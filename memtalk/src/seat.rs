@@ -142,8 +142,9 @@ pub trait Os {
     /// Maps the object and initialises the page, the magic number last.
     fn initialise(&mut self, object: &mut Self::Object) -> Result<(), Self::Error>;
 
-    /// Maps the object and checks that it is a page of the size asked for.
-    fn attach(&mut self, object: &mut Self::Object) -> Result<(), Self::Error>;
+    /// Maps the object and checks that it is a page of the size asked for; `false` if
+    /// it is no page at all any more: somebody outside may be initialising it again.
+    fn attach(&mut self, object: &mut Self::Object) -> Result<bool, Self::Error>;
 
     /// Marks the second seat as taken in the page and wakes the first, both at
     /// once: who dies does both or neither.
@@ -337,10 +338,10 @@ impl<O, E> SitDown<O, E> {
                 os.unlink()?;
                 return Err(Refusal::Os(error));
             }
-            Self::Attach(mut object) => {
-                os.attach(&mut object)?;
-                Self::Join(object)
-            }
+            Self::Attach(mut object) => match os.attach(&mut object)? {
+                true => Self::Join(object),
+                false => return Ok(Step::Early(Self::Open)),
+            },
             Self::Join(object) => {
                 os.join(&object)?;
                 Self::LeaveDoor(object, Seat::Second)
@@ -415,9 +416,12 @@ impl Outcome {
             Self::Take(Seat::Second)
             | Self::SpeakFor(Seat::Second)
             | Self::Busy
-            | Self::Foreign(PageError::ByteOrder | PageError::Version(_) | PageError::Size(_)) => {
-                self
-            }
+            | Self::Foreign(
+                PageError::ByteOrder
+                | PageError::Version(_)
+                | PageError::Size(_)
+                | PageError::BadMemory(_),
+            ) => self,
             _ => Self::Wait,
         }
     }

@@ -42,8 +42,12 @@ impl Seated {
         let began = Instant::now();
         let mut patience = Patience::new(timeout);
         let mut machine = SitDown::Open;
+        let mut looked = began;
         loop {
             steps::step();
+            if matches!(machine, SitDown::Open) {
+                looked = Instant::now();
+            }
             machine = match machine.step(&mut place) {
                 Ok(Step::Next(next)) => next,
                 Ok(Step::Blocked(next)) => {
@@ -51,7 +55,8 @@ impl Seated {
                     next
                 }
                 Ok(Step::Early(next)) => {
-                    idle(time_to_look(began, timeout)?);
+                    // Looking through much memory takes a while: a twentieth of the time.
+                    idle(time_to_look(began, timeout, 19 * looked.elapsed())?);
                     patience = Patience::new(timeout);
                     next
                 }
@@ -105,8 +110,13 @@ impl Seated {
     pub(crate) fn tell_outside(&self) {
         // If nobody has come, somebody outside may have the object open already.
         if self.peer().is_none_or(|peer| peer.outside) {
-            self.page.mourn(self.seat, &Futex::for_waking());
-            leave(&self.page, self.seat);
+            // Our own threads may be using the ends still. They go on with a copy, and
+            // so write nothing over what is said here.
+            let shared = detach(&self.object.file, self.object.at, self.page.region());
+            let shared = shared.and_then(|shared| Page::over(shared).ok());
+            let page = shared.as_ref().unwrap_or(&self.page);
+            page.mourn(self.seat, &Futex::for_waking());
+            leave(page, self.seat);
         }
     }
 
@@ -152,12 +162,16 @@ impl Seated {
     /// Waits until a peer sits at the other seat.
     pub(crate) fn wait_for_peer(&self, timeout: Option<Duration>) -> Result<(), Error> {
         let began = Instant::now();
-        while self.page.presence(Seat::Second).is_none() {
-            let pause = time_to_look(began, timeout)?;
+        let seat = self.page.seat_word(Seat::Second);
+        loop {
+            let said = seat.load(Ordering::Acquire);
+            if Presence::from_word(said).is_some() {
+                return Ok(());
+            }
+            let pause = time_to_look(began, timeout, Duration::ZERO)?;
             // A process wakes us, somebody outside does not.
-            futex::wait(self.page.seat_word(Seat::Second), 0, Some(pause));
+            futex::wait(seat, said, Some(pause));
         }
-        Ok(())
     }
 }
 
@@ -184,13 +198,19 @@ impl ViewOfPeer {
     /// Puts a private copy in place of `mapping`, for all its clones. Returns another
     /// mapping of what is shared, if there is room for it.
     pub(crate) fn detach(&self, mapping: &Mapping) -> Option<Mapping> {
-        let shared = Mapping::new(&self.file, self.at, mapping.size());
-        mapping.detach(&self.file).ok()?;
-        shared.ok()
+        detach(&self.file, self.at, mapping)
     }
 
     /// Whether nobody else has the object open, so that no party outside is there.
     pub(crate) fn is_alone(&self) -> bool {
         !lease::is_open_elsewhere(&self.file)
     }
+}
+
+/// Puts a private copy of the page at `at` in place of `mapping`, for all its clones.
+/// Returns another mapping of what is shared, if both succeed.
+fn detach(file: &File, at: u64, mapping: &Mapping) -> Option<Mapping> {
+    let shared = Mapping::new(file, at, mapping.size());
+    mapping.detach(file).ok()?;
+    shared.ok()
 }

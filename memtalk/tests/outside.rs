@@ -535,6 +535,44 @@ fn a_program_joins_a_machine_whatever_number_of_pages_it_asked_for() {
 }
 
 #[test]
+fn what_was_sent_through_a_page_is_not_taken_for_another() {
+    let object = Object::new();
+    let memory = Memory::create(&object, 5 * PAGE);
+    let page = Page::initialise(memory.region(SOMEWHERE, PAGE), Presence::DEVICE).unwrap();
+    let mut head = [0; 64];
+    let (file, at) = (object.open(), SOMEWHERE as u64);
+    file.read_exact_at(&mut head, at).unwrap();
+    file.write_all_at(&head, at + 192).unwrap();
+    let side = tenant(&object, &["--scan"]);
+    finish(side, party::joined(page));
+}
+
+#[test]
+fn who_is_interrupted_while_it_sends_says_so_last() {
+    for _ in 0..60 {
+        let object = Object::new();
+        let memory = Memory::create(&object, PAGE);
+        let mut command = object.memtalk();
+        let side = Side::start(command.stdin(File::open("/dev/zero").unwrap()));
+        let mut party = party::first(memory.whole());
+        party.expect(&[0; 100_000]);
+        let interrupted = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(5));
+            side.signal(libc::SIGTERM);
+            side.finish_with_open_input()
+        });
+        let error = loop {
+            match party.receiver.wait() {
+                Ok(_) => party.receiver.receive(&mut [1; 512]).unwrap(),
+                Err(error) => break error,
+            };
+        };
+        assert_eq!(error, Error::PeerFailed);
+        assert_eq!(interrupted.join().unwrap().signal, Some(libc::SIGTERM));
+    }
+}
+
+#[test]
 fn a_tenant_takes_nothing_that_is_not_offered() {
     let object = Object::new();
     let timeout = |args: &[&str]| {

@@ -300,11 +300,11 @@ impl Os for View<'_> {
         Ok(())
     }
 
-    fn attach(&mut self, object: &mut ObjectId) -> Result<(), Failed> {
+    fn attach(&mut self, object: &mut ObjectId) -> Result<bool, Failed> {
         if self.object(*object).page != Page::Initialised {
             self.violated("a page is attached that is not initialised");
         }
-        Ok(())
+        Ok(true)
     }
 
     fn join(&mut self, object: &ObjectId) -> Result<(), Failed> {
