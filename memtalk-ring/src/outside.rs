@@ -19,8 +19,8 @@
 //! Who sits first waits until somebody has come to the second seat
 //! ([`Page::is_free`]), talks, waits until nobody sits there ([`Page::presence`]), which
 //! is when a process has seen the end of its streams as well, and initialises the page
-//! for the next talk. If the process was
-//! killed, the next to come frees the seat in its name, and fails what it left open.
+//! for the next talk. If the process was killed, the next to come frees the seat in its
+//! name, and fails what it left open.
 //!
 //! Who sits second, and finds its own seat free, has joined a page whose process was
 //! dead, and which another has initialised since. It sits down again.

@@ -73,7 +73,8 @@ impl Place {
     }
 }
 
-/// How long to wait until the next look for somebody outside, at least so long.
+/// How long to wait until the next look for somebody outside: `least`, or longer, but
+/// not beyond the timeout.
 ///
 /// # Errors
 /// [`Error::Timeout`] if it is over, since `began`.

@@ -105,15 +105,21 @@ impl Seated {
         }
     }
 
-    /// Tells who is or may come outside, and sees no locks, that we go: gives up what is not
-    /// closed, and marks the seat.
+    /// Tells whoever is outside, or may come from there, and sees no locks, that we go:
+    /// gives up what is not closed, and marks the seat.
     pub(crate) fn tell_outside(&self) {
         // If nobody has come, somebody outside may have the object open already.
         if self.peer().is_none_or(|peer| peer.outside) {
             // Our own threads may be using the ends still. They go on with a copy, and
-            // so write nothing over what is said here.
-            let shared = detach(&self.object.file, self.object.at, self.page.region());
-            let shared = shared.and_then(|shared| Page::over(shared).ok());
+            // so write nothing over what is said here: if there is room for another
+            // mapping to say it in, and otherwise perhaps.
+            let (file, ours) = (&self.object.file, self.page.region());
+            let shared = Mapping::new(file, self.object.at, ours.size())
+                .ok()
+                .and_then(|shared| Page::over(shared).ok());
+            if shared.is_some() {
+                let _ = ours.detach(file);
+            }
             let page = shared.as_ref().unwrap_or(&self.page);
             page.mourn(self.seat, &Futex::for_waking());
             leave(page, self.seat);
@@ -198,19 +204,13 @@ impl ViewOfPeer {
     /// Puts a private copy in place of `mapping`, for all its clones. Returns another
     /// mapping of what is shared, if there is room for it.
     pub(crate) fn detach(&self, mapping: &Mapping) -> Option<Mapping> {
-        detach(&self.file, self.at, mapping)
+        let shared = Mapping::new(&self.file, self.at, mapping.size());
+        mapping.detach(&self.file).ok()?;
+        shared.ok()
     }
 
     /// Whether nobody else has the object open, so that no party outside is there.
     pub(crate) fn is_alone(&self) -> bool {
         !lease::is_open_elsewhere(&self.file)
     }
-}
-
-/// Puts a private copy of the page at `at` in place of `mapping`, for all its clones.
-/// Returns another mapping of what is shared, if both succeed.
-fn detach(file: &File, at: u64, mapping: &Mapping) -> Option<Mapping> {
-    let shared = Mapping::new(file, at, mapping.size());
-    mapping.detach(file).ok()?;
-    shared.ok()
 }

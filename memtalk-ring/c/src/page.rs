@@ -185,11 +185,15 @@ pub unsafe extern "C" fn memtalk_page_attach(
     memory: *mut c_void,
     size: usize,
 ) -> i32 {
-    // SAFETY: as the header demands of the caller.
-    code(|| unsafe { found(page, memory, size, Page::attach) })
+    code(|| {
+        // SAFETY: as the header demands of the caller.
+        unsafe { memtalk_page::clear(page) }?;
+        // SAFETY: as above.
+        unsafe { found(page, memory, size, Page::attach) }
+    })
 }
 
-/// Puts what `make` makes of the memory into `page`.
+/// Puts what `make` makes of the memory into `page`, which the caller has cleared.
 ///
 /// # Safety
 /// The header's contract.
@@ -199,8 +203,6 @@ unsafe fn found(
     size: usize,
     make: impl FnOnce(RawRegion) -> Result<Page<RawRegion>, memtalk_ring::PageError>,
 ) -> Result<u32, memtalk_error> {
-    // SAFETY: by contract.
-    unsafe { memtalk_page::clear(page) }?;
     let opened = Opened {
         page: make(region(memory, size)?)?,
         seats: [false; 2],
