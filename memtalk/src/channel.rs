@@ -1,17 +1,19 @@
 //! The face of the library: open a channel by name, get its two ends.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use memtalk_ring::Seat;
 
 use crate::futex::Futex;
-use crate::place::{Place, Tenancy};
+use crate::place::{Deadline, Place, Tenancy};
 use crate::receiver::Receiver;
-use crate::seated::Seated;
+use crate::seat::Awaited;
+use crate::seated::{Arrival, Seated};
 use crate::sender::Sender;
 use crate::sys::{self, map};
-use crate::talk::{NameRemover, Peer, Talk, watch};
+use crate::talk::{Current, NameRemover, Peer, Talk, watch};
 use crate::{Error, Name};
 
 /// How to open a channel.
@@ -55,7 +57,8 @@ impl Options {
     /// 0o600, 0o660, 0o606 or 0o666, whatever the umask says, and also accepts an
     /// object that another user has created. Without this, the permissions are
     /// 0o600 and an object of another user is [`Error::NotOurs`]: whoever owns it
-    /// could read all that passes.
+    /// could read all that passes. An object that lets in more users than these
+    /// permissions is [`Error::ModesDiffer`].
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
@@ -101,31 +104,36 @@ impl Options {
     ///
     /// # Errors
     /// [`Error::Busy`] if two talk there already, [`Error::Foreign`],
-    /// [`Error::NotAnObject`], [`Error::NotOurs`], [`Error::PagesDiffer`] or
-    /// [`Error::SeveralPages`] if what is there cannot be used (it is left untouched
-    /// then), [`Error::Pages`], [`Error::Mode`] or [`Error::Offset`] for an option out
-    /// of range, [`Error::Timeout`] if a machine initialised no page in time,
+    /// [`Error::NotAnObject`], [`Error::NotOurs`], [`Error::ModesDiffer`],
+    /// [`Error::PagesDiffer`] or [`Error::SeveralPages`] if what is there cannot be used
+    /// (it is left untouched then), [`Error::Pages`], [`Error::Mode`] or
+    /// [`Error::Offset`] for an option out of range, [`Error::Timeout`] if a machine
+    /// initialised no page in time, [`Error::LeftBehind`] if another user did not
+    /// remove what a talk of its has left,
     /// [`Error::Stuck`] if another process keeps the object locked,
     /// [`Error::System`] if a system call fails.
     pub fn sit_down(&self, name: &Name) -> Result<Waiting, Error> {
-        self.sit_down_idling(name, sys::nap)
+        self.sit_down_idling(name, |time, _| sys::nap(time))
     }
 
-    /// The same, with what to do while a machine is waited for: `idle` lets some time
-    /// pass. There is nothing to be cleaned up then.
+    /// The same, with what to do meanwhile: `idle` lets some time pass, and is told whom
+    /// this waits for, if it is not just a process on its way in or out. There is nothing
+    /// to be cleaned up then.
     pub(crate) fn sit_down_idling(
         &self,
         name: &Name,
-        idle: impl FnMut(Duration),
+        idle: impl FnMut(Duration, Option<Awaited>),
     ) -> Result<Waiting, Error> {
         let place = Place::new(name.clone(), self.pages, self.mode, self.tenancy)?;
-        let seated = Seated::sit_down(place, self.timeout, idle)?;
+        let deadline = Deadline::new(self.timeout);
+        let talk = Talk::new(Seated::sit_down(place.clone(), deadline, idle)?);
+        let current = Arc::new(Current::default());
+        current.set(&talk);
         Ok(Waiting {
-            talk: Arc::new(Talk {
-                seated,
-                fate: Arc::default(),
-            }),
-            timeout: self.timeout,
+            place,
+            talk,
+            current,
+            deadline,
         })
     }
 }
@@ -135,21 +143,29 @@ impl Options {
 /// Dropping it gets up again.
 #[derive(Debug)]
 pub struct Waiting {
+    place: Place,
     talk: Arc<Talk>,
-    timeout: Option<Duration>,
+    /// For those who may have to end it.
+    current: Arc<Current>,
+    deadline: Deadline,
 }
 
 impl Waiting {
-    /// Waits for the peer, asleep, and returns the two ends.
+    /// Waits for the peer, asleep, and returns the two ends. If somebody removes the
+    /// object meanwhile, this sits down again.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if no peer came in time (the object is removed again),
-    /// [`Error::System`] if a system call fails.
-    pub fn wait_for_peer(self) -> Result<Channel, Error> {
-        let Self { talk, timeout } = self;
-        if talk.seated.seat == Seat::First {
-            talk.seated.wait_for_peer(timeout)?;
+    /// [`Error::Timeout`] if no peer came in time (the object is removed again, and
+    /// nobody has joined it), [`Error::System`] if a system call fails; those of
+    /// [`sit_down`](Options::sit_down) if it was removed.
+    pub fn wait_for_peer(mut self) -> Result<Channel, Error> {
+        while self.talk.seated.seat == Seat::First {
+            match self.talk.seated.wait_for_peer(self.deadline)? {
+                Arrival::Peer => break,
+                Arrival::NameLost => self.sit_down_again()?,
+            }
         }
+        let talk = self.talk;
         watch(&talk)?;
         let Seated { page, seat, .. } = &talk.seated;
         let wait = Futex::new(page.clone(), seat.peer());
@@ -161,10 +177,18 @@ impl Waiting {
         })
     }
 
+    fn sit_down_again(&mut self) -> Result<(), Error> {
+        let idle = |time, _| sys::nap(time);
+        let seated = Seated::sit_down(self.place.clone(), self.deadline, idle)?;
+        self.talk = Talk::new(seated);
+        self.current.set(&self.talk);
+        Ok(())
+    }
+
     /// Something to remove the name with while the talk goes on.
     #[must_use]
     pub fn name_remover(&self) -> NameRemover {
-        NameRemover(Arc::downgrade(&self.talk))
+        NameRemover(Arc::clone(&self.current))
     }
 }
 
@@ -208,4 +232,46 @@ pub struct Channel {
     pub receiver: Receiver,
     /// Whether the peer is still there.
     pub peer: Peer,
+}
+
+impl Channel {
+    /// Ends the talk in good order: ends our stream, copies what the peer still sends to
+    /// `rest`, confirms it, and waits until the peer has confirmed ours. Returns the
+    /// number of bytes copied. `Ok` is a certificate for both streams.
+    ///
+    /// This takes as long as the peer goes on sending. It cannot wait for a peer that
+    /// waits for it: whatever that does first, it gets what it needs for that.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use memtalk::{Name, Options};
+    /// # use std::io::Write;
+    /// # let name = Name::new(format!("/memtalk-finish-{}", std::process::id()))?;
+    /// # let theirs = name.clone();
+    /// # let peer = std::thread::spawn(move || {
+    /// #     let mut channel = Options::new().open(&theirs).unwrap();
+    /// #     channel.sender.write_all(b"yours").unwrap();
+    /// #     channel.finish(&mut std::io::sink()).unwrap();
+    /// # });
+    /// let mut channel = Options::new().open(&name)?;
+    /// channel.sender.write_all(b"mine")?;
+    /// let mut rest = Vec::new();
+    /// channel.finish(&mut rest)?;
+    /// assert_eq!(rest, b"yours");
+    /// # peer.join().unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `rest`, and those of reading and closing, which [`Error::from_io`] tells
+    /// apart. The talk has ended then, and the peer is told that it is incomplete.
+    pub fn finish(mut self, rest: &mut impl Write) -> io::Result<u64> {
+        self.sender.end();
+        let count = io::copy(&mut self.receiver, rest)?;
+        rest.flush()?;
+        self.receiver.close()?;
+        self.sender.close()?;
+        Ok(count)
+    }
 }

@@ -10,6 +10,7 @@ use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::pump::{self, Failure, Totals};
+use crate::seat::Awaited;
 use crate::sys::signal;
 use crate::{Error, Name, NameError, Options};
 
@@ -67,6 +68,12 @@ Exit status:
   255  usage: -f is missing or no valid name, unknown option
   INT, TERM, HUP: cleaned up, then the signal's default action";
 
+/// How long to wait for others at the door when the talk is over, and when a signal has
+/// come. They take some tens of microseconds, unless somebody has stopped them; what is
+/// left behind then, the next talk removes.
+const PATIENCE: Duration = Duration::from_secs(10);
+const BRIEFLY: Duration = Duration::from_millis(100);
+
 fn name_parser() -> impl TypedValueParser<Value = Name> {
     OsStringValueParser::new()
         .try_map(|name: OsString| -> Result<Name, NameError> { Name::new(name) })
@@ -108,7 +115,7 @@ impl From<&Error> for Status {
     fn from(error: &Error) -> Self {
         match error {
             Error::Pages { .. } | Error::Mode | Error::Offset => Self::Usage,
-            Error::Timeout(_) => Self::Timeout,
+            Error::Timeout(_) | Error::LeftBehind => Self::Timeout,
             Error::PeerDied | Error::PeerRestarted | Error::PeerStopped | Error::Corrupt => {
                 Self::Incomplete
             }
@@ -116,6 +123,7 @@ impl From<&Error> for Status {
             Error::Foreign(_)
             | Error::NotAnObject
             | Error::NotOurs
+            | Error::ModesDiffer { .. }
             | Error::PagesDiffer { .. }
             | Error::SeveralPages(..)
             | Error::Truncated => Self::Foreign,
@@ -212,10 +220,13 @@ fn talk(args: &Args) -> Result<(), Failure> {
     if args.scan {
         options = options.anywhere();
     }
-    let mut told = false;
-    let idle = |time| {
-        if !std::mem::replace(&mut told, true) {
-            note(&"waiting for a machine to initialise its page");
+    let mut told = None;
+    let idle = |time, awaited: Option<Awaited>| {
+        if awaited.is_some() && std::mem::replace(&mut told, awaited) != awaited {
+            match awaited {
+                Some(Awaited::Owner) => say(&args.file, &format_args!("waiting: {}", Error::LeftBehind)),
+                _ => note(&"waiting for a machine to initialise its page"),
+            }
         }
         signals.nap(time);
     };
@@ -230,7 +241,7 @@ fn talk(args: &Args) -> Result<(), Failure> {
             if let Ok(signal) = signals.wait() {
                 // The next to come finds the name free, or an object that
                 // nobody sits at.
-                let _ = on_signal.remove();
+                let _ = on_signal.remove(BRIEFLY);
                 signals.die(signal)
             }
         })
@@ -248,8 +259,11 @@ fn talk(args: &Args) -> Result<(), Failure> {
     let result = pump::run(channel, args.verbose.then(|| (args.file.clone(), tell)));
     // The ends may still be in use by threads that wait for their descriptors,
     // so the name is all that we remove; the end of the process does the rest.
-    if let Err(error) = remover.remove() {
-        note(&error);
+    if result.is_err() {
+        remover.give_up();
+    }
+    if let Err(error) = remover.remove(PATIENCE) {
+        say(&args.file, &format_args!("the object stays: {error}"));
     }
     let Totals { sent, received } = result?;
     note(&format_args!(

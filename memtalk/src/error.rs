@@ -38,6 +38,17 @@ pub enum Error {
     ///
     /// [`Options::mode`]: crate::Options::mode
     NotOurs,
+    /// The object lets in users whom [`Options::mode`] does not.
+    ///
+    /// [`Options::mode`]: crate::Options::mode
+    ModesDiffer {
+        /// Permissions that were asked for.
+        asked: u32,
+        /// The object's permissions.
+        found: u32,
+    },
+    /// An earlier talk has left an object of another user, who alone can remove it.
+    LeftBehind,
     /// The object has another number of pages than was asked for.
     PagesDiffer {
         /// Pages that were asked for.
@@ -100,7 +111,9 @@ impl Error {
             Self::Pages { .. } | Self::Mode | Self::Offset | Self::Ended | Self::NotAtEnd => {
                 io::ErrorKind::InvalidInput
             }
-            Self::NotOurs => io::ErrorKind::PermissionDenied,
+            Self::NotOurs | Self::ModesDiffer { .. } | Self::LeftBehind => {
+                io::ErrorKind::PermissionDenied
+            }
             Self::Timeout(_) => io::ErrorKind::TimedOut,
             Self::Busy | Self::Stuck => io::ErrorKind::ResourceBusy,
             Self::Foreign(_)
@@ -149,6 +162,13 @@ impl fmt::Display for Error {
             }
             Self::NotOurs => f.write_str(
                 "the object belongs to another user, left untouched; use another name, or --mode on both sides if that is your peer",
+            ),
+            Self::ModesDiffer { asked, found } => write!(
+                f,
+                "the object lets in other users (mode {found:o}, not {asked:o}), left untouched; start both sides with the same --mode, or use another name"
+            ),
+            Self::LeftBehind => f.write_str(
+                "an earlier talk left an object of another user, who can remove it or talk here again; or use another name",
             ),
             Self::PagesDiffer { asked, found } => write!(
                 f,

@@ -3,18 +3,19 @@
 use std::fs::{File, Metadata, Permissions};
 use std::io;
 use std::mem::offset_of;
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use memtalk_ring::identity::Snapshot;
-use memtalk_ring::layout::{CLAIM, Header, LEFT, SEATED, capacity_of};
+use memtalk_ring::layout::{Header, LEFT, SEATED, capacity_of};
 use memtalk_ring::{Native, Page, PageError, Presence, Seat};
 
 use crate::futex::Futex;
 use crate::place::{Place, Tenancy};
 use crate::scan;
-use crate::seat::{Content, Os};
+use crate::seat::{Content, Found, Os};
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::Mapping;
 use crate::sys::{self, futex, lease, shm};
@@ -35,14 +36,13 @@ pub(crate) const fn seat_byte(seat: Seat) -> u64 {
 /// seats.
 const HEAD: usize = size_of::<Header<Native>>();
 
-/// Where in it the claim lies, and the seat words.
-const CLAIM_AT: usize = offset_of!(Header<Native>, identity.claim);
+/// Where in it the seat words lie.
 const SEATS_AT: usize = offset_of!(Header<Native>, seats);
 
 /// An open object, and the page in it once it is mapped.
 #[derive(Debug)]
 pub(crate) struct Object {
-    pub(crate) file: File,
+    pub(crate) file: Arc<File>,
     /// Offset of the page in bytes: 0, but for a tenant.
     pub(crate) at: u64,
     pub(crate) page: Option<Page<Mapping>>,
@@ -54,16 +54,17 @@ impl Place {
         self.pages.unwrap_or(1) * shm::page_size()
     }
 
-    /// Whether an object of this owner will do: who owns an object can read it.
-    fn accepts(&self, data: &Metadata) -> bool {
-        self.mode.is_some() || data.uid() == shm::user()
+    /// The permissions of an object that we create.
+    fn mode(&self) -> u32 {
+        self.mode.unwrap_or(0o600)
     }
 
     /// Opens what the name leads to, if it leads to any object.
-    fn open_file(&self) -> Result<Option<File>, Error> {
+    fn open_file(&self) -> Result<Found<File>, Error> {
         let file = match shm::open(self.name.as_c_str()) {
             Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Found::Contended),
             Err(e) => {
                 return Err(
                     not_an_object(&e).unwrap_or_else(|| Error::system("open the object")(e))
@@ -74,10 +75,24 @@ impl Place {
         if !data.is_file() {
             return Err(Error::NotAnObject);
         }
-        if !self.accepts(&data) {
+        // Who owns an object can read it.
+        if self.mode.is_none() && data.uid() != shm::user() {
             return Err(Error::NotOurs);
         }
-        Ok(Some(file))
+        Ok(Found::Object(file))
+    }
+
+    /// Checks that an object lets in nobody whom we do not. Only who a machine lets read
+    /// its memory is for its owner to say (QEMU lets everybody); and that it is a
+    /// machine's, nobody else can have written there.
+    fn check_mode(&self, object: &Object, first: Option<Presence>) -> Result<(), Error> {
+        const WRITE: u32 = 0o222;
+        let (found, asked) = (metadata(&object.file)?.mode() & 0o777, self.mode());
+        let (more, machine) = (found & !asked, first.is_some_and(|first| first.outside));
+        match more == 0 || machine && more & WRITE == 0 {
+            true => Ok(()),
+            false => Err(Error::ModesDiffer { asked, found }),
+        }
     }
 
     /// The first bytes of the page, what they say, and how many bytes it can have: all
@@ -103,48 +118,68 @@ impl Os for Place {
         self.tenancy.is_some()
     }
 
-    fn open(&mut self) -> Result<Option<Object>, Error> {
-        let Some(file) = self.open_file()? else {
-            return Ok(None);
+    fn open(&mut self) -> Result<Found<Object>, Error> {
+        let file = match self.open_file()? {
+            Found::Object(file) => file,
+            Found::Nothing => return Ok(Found::Nothing),
+            Found::Contended => return Ok(Found::Contended),
         };
         let at = match self.tenancy {
             None => 0,
             Some(Tenancy::At(offset)) => offset,
             Some(Tenancy::Anywhere) => match scan::find_page(&file, metadata(&file)?.len())? {
                 Some(offset) => offset,
-                None => return Ok(None),
+                None => return Ok(Found::Nothing),
             },
         };
-        let page = None;
-        Ok(Some(Object { file, at, page }))
+        let (file, page) = (Arc::new(file), None);
+        Ok(Found::Object(Object { file, at, page }))
     }
 
-    fn create(&mut self) -> Result<Option<Object>, Error> {
-        match shm::create(self.name.as_c_str()) {
-            Ok(file) => {
-                let (at, page) = (0, None);
-                Ok(Some(Object { file, at, page }))
-            }
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+    fn create(&mut self) -> Result<Object, Error> {
+        let size = self.size();
+        let file = shm::create().map_err(Error::system("create the object"))?;
+        // Whatever the umask says.
+        file.set_permissions(Permissions::from_mode(self.mode()))
+            .map_err(Error::system("set the object's mode"))?;
+        file.set_len(size as u64)
+            .and_then(|()| shm::allocate(&file, size))
+            .map_err(Error::system(
+                "get memory for the object (fewer --pages need less)",
+            ))?;
+        let (file, at, page) = (Arc::new(file), 0, None);
+        let mut object = Object { file, at, page };
+        lock::try_lock(&object.file, seat_byte(Seat::First), Kind::Write)
+            .map_err(Error::system("lock the object"))?;
+        let mapping = map(&object, size)?;
+        let page = Page::initialise(mapping, Presence::PROCESS).map_err(Error::Foreign)?;
+        object.page = Some(page);
+        Ok(object)
+    }
+
+    fn publish(&mut self, object: &Object) -> Result<bool, Error> {
+        match shm::publish(&object.file, self.name.as_c_str()) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(e) => Err(Error::system("create the object")(e)),
         }
     }
 
-    fn unlink(&mut self) -> Result<(), Error> {
-        match shm::unlink(self.name.as_c_str()) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                Err(Error::system("remove the object")(e))
-            }
-            _ => Ok(()),
+    fn unlink(&mut self) -> Result<bool, Error> {
+        match shm::unlink(self.name.as_c_str()).map_err(|e| (e.kind(), e)) {
+            Ok(()) | Err((io::ErrorKind::NotFound, _)) => Ok(true),
+            Err((io::ErrorKind::PermissionDenied, _)) => Ok(false),
+            Err((_, e)) => Err(Error::system("remove the object")(e)),
         }
     }
 
     fn is_named(&mut self, object: &Object) -> Result<bool, Error> {
-        let Some(found) = self.open_file()? else {
+        let failed = Error::system("examine the object");
+        let Some(found) = shm::examine(self.name.as_c_str()).map_err(failed)? else {
             return Ok(false);
         };
-        let identity = |file| metadata(file).map(|data| (data.dev(), data.ino()));
-        Ok(identity(&found)? == identity(&object.file)?)
+        let ours = metadata(&object.file)?;
+        Ok((found.dev(), found.ino()) == (ours.dev(), ours.ino()))
     }
 
     fn try_door(&mut self, object: &Object) -> Result<bool, Error> {
@@ -161,8 +196,8 @@ impl Os for Place {
             .map_err(Error::system("examine the object's locks"))
     }
 
-    fn try_sit(&mut self, object: &Object, seat: Seat) -> Result<bool, Error> {
-        lock::try_lock(&object.file, object.at + seat_byte(seat), Kind::Write)
+    fn try_sit(&mut self, object: &Object) -> Result<bool, Error> {
+        lock::try_lock(&object.file, object.at + seat_byte(Seat::Second), Kind::Write)
             .map_err(Error::system("lock the object"))
     }
 
@@ -173,9 +208,6 @@ impl Os for Place {
 
     fn inspect(&mut self, object: &Object) -> Result<Content, Error> {
         let (head, said, size) = self.examine(object)?;
-        if size == 0 && self.tenancy.is_none() {
-            return Ok(Content::Blank);
-        }
         let [first, second] = [0, 4].map(|at| {
             let word = head[SEATS_AT + at..].first_chunk();
             word.map_or(0, |&word| u32::from_ne_bytes(word))
@@ -187,12 +219,15 @@ impl Os for Place {
                 first: sat(first),
                 second: (second != 0).then(|| sat(second)),
             },
-            Err(PageError::Unfinished) => Content::Blank,
-            Err(PageError::NotAPage)
+            Err(PageError::Unfinished) => Content::Unfinished,
+            Err(_) if size == 0 && !self.is_tenant() => {
+                Content::Unclaimed(PageError::BadMemory(size))
+            }
+            Err(reason @ PageError::NotAPage)
                 if (said.magic, said.claim) == (0, 0)
                     && (self.is_tenant() || capacity_of(size).is_some()) =>
             {
-                Content::Unclaimed
+                Content::Unclaimed(reason)
             }
             Err(reason) => Content::Foreign(reason),
         })
@@ -222,42 +257,6 @@ impl Os for Place {
         Ok(())
     }
 
-    fn claim(&mut self, object: &Object) -> Result<(), Error> {
-        // One write, so that an object is never seen with something else in it:
-        // no magic number, and the claim.
-        let mut head = [0; HEAD];
-        head[CLAIM_AT..][..4].copy_from_slice(&CLAIM.to_ne_bytes());
-        object
-            .file
-            .write_all_at(&head, 0)
-            .map_err(Error::system("initialise the object"))
-    }
-
-    fn resize(&mut self, object: &Object) -> Result<(), Error> {
-        // What a dead creator left may have other permissions than we want.
-        let data = metadata(&object.file)?;
-        if data.uid() == shm::user() {
-            let mode = Permissions::from_mode(self.mode.unwrap_or(0o600));
-            let set = object.file.set_permissions(mode);
-            set.map_err(Error::system("set the object's mode"))?;
-        }
-        let size = self.size();
-        object
-            .file
-            .set_len(size as u64)
-            .and_then(|()| shm::allocate(&object.file, size))
-            .map_err(Error::system(
-                "get memory for the object (fewer --pages need less)",
-            ))
-    }
-
-    fn initialise(&mut self, object: &mut Object) -> Result<(), Error> {
-        let mapping = map(object, self.size())?;
-        let page = Page::initialise(mapping, Presence::PROCESS).map_err(Error::Foreign)?;
-        object.page = Some(page);
-        Ok(())
-    }
-
     fn attach(&mut self, object: &mut Object) -> Result<bool, Error> {
         let (_, said, size) = self.examine(object)?;
         if said.check(size).is_err() {
@@ -271,8 +270,14 @@ impl Os for Place {
             _ => {}
         }
         let mapping = map(object, size)?;
-        object.page = Page::attach(mapping).ok();
-        Ok(object.page.is_some())
+        let Ok(page) = Page::attach(mapping) else {
+            return Ok(false);
+        };
+        if !self.is_tenant() {
+            self.check_mode(object, page.presence(Seat::First))?;
+        }
+        object.page = Some(page);
+        Ok(true)
     }
 
     fn join(&mut self, object: &Object) -> Result<(), Error> {
@@ -284,6 +289,11 @@ impl Os for Place {
         // the first asleep for ever.
         futex::set_and_wake::<SEATED>(page.seat_word(Seat::Second))
             .map_err(Error::system("join the talk"))
+    }
+
+    fn is_joined(&mut self, object: &Object) -> Result<bool, Error> {
+        let second = |page: &Page<Mapping>| page.presence(Seat::Second);
+        Ok(object.page.as_ref().and_then(second).is_some())
     }
 }
 

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use memtalk_ring::layout::{LINE, MAX_SIZE};
 
-use crate::sys::{self, shm};
+use crate::sys::shm;
 use crate::{Error, Name};
 
 /// How long to wait for others at the door. They hold it for as long as a page
 /// takes to initialise, unless somebody has stopped them.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The time to the second try at the door, and the longest between two tries;
 /// each is twice the one before. Others mostly hold it for some tens of
@@ -17,8 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_micros(50);
 const LONGEST_RETRY: Duration = Duration::from_millis(5);
 
-/// How often to look whether somebody outside has come, who wakes nobody.
-const LOOK_OUTSIDE: Duration = Duration::from_millis(50);
+/// How often to look for what wakes nobody: somebody outside who comes, a name that is
+/// taken away.
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
 /// Offsets of pages are less than this, and so far from the largest of a file.
 const OFFSETS: u64 = 1 << 62;
@@ -73,21 +74,47 @@ impl Place {
     }
 }
 
-/// How long to wait until the next look for somebody outside: `least`, or longer, but
-/// not beyond the timeout.
-///
-/// # Errors
-/// [`Error::Timeout`] if it is over, since `began`.
-pub(crate) fn time_to_look(
+/// Until when to wait for a peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
     began: Instant,
     timeout: Option<Duration>,
-    least: Duration,
-) -> Result<Duration, Error> {
-    let pause = LOOK_OUTSIDE.max(least);
-    match timeout.map(|timeout| (timeout, timeout.saturating_sub(began.elapsed()))) {
-        None => Ok(pause),
-        Some((timeout, Duration::ZERO)) => Err(Error::Timeout(timeout)),
-        Some((_, left)) => Ok(left.min(pause)),
+}
+
+impl Deadline {
+    /// So long from now, or for ever.
+    pub(crate) fn new(timeout: Option<Duration>) -> Self {
+        let began = Instant::now();
+        Self { began, timeout }
+    }
+
+    /// How long to wait until the next look for somebody who wakes nobody: `least`, or
+    /// longer, but not beyond the deadline.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] if that is over.
+    pub(crate) fn time_to_look(self, least: Duration) -> Result<Duration, Error> {
+        let pause = LOOK.max(least);
+        match self.timeout {
+            None => Ok(pause),
+            Some(timeout) => match timeout.saturating_sub(self.began.elapsed()) {
+                Duration::ZERO => Err(Error::Timeout(timeout)),
+                left => Ok(left.min(pause)),
+            },
+        }
+    }
+
+    /// What to have at a door: as much as others may need there, or as much as is left
+    /// until the deadline.
+    pub(crate) fn patience(self) -> Patience {
+        let mut patience = Patience::new(PATIENCE);
+        if let Some(timeout) = self.timeout
+            && let Some(end) = self.began.checked_add(timeout)
+            && end < patience.end
+        {
+            (patience.end, patience.over) = (end, Some(timeout));
+        }
+        patience
     }
 }
 
@@ -95,27 +122,30 @@ pub(crate) fn time_to_look(
 pub(crate) struct Patience {
     end: Instant,
     retry: Duration,
-    timeout: Option<Duration>,
+    /// The timeout that is over at its end, if it is not the door's alone.
+    over: Option<Duration>,
 }
 
 impl Patience {
-    /// As long as others may take, or as long as the user allows if that is less.
-    pub(crate) fn new(timeout: Option<Duration>) -> Self {
-        let timeout = timeout.filter(|&timeout| timeout < PATIENCE);
+    /// As long as this.
+    pub(crate) fn new(time: Duration) -> Self {
         Self {
-            end: Instant::now() + timeout.unwrap_or(PATIENCE),
+            end: Instant::now() + time,
             retry: RETRY,
-            timeout,
+            over: None,
         }
     }
 
-    /// Waits a little before the next try.
-    pub(crate) fn pause(&mut self) -> Result<(), Error> {
+    /// Waits a little before the next try, by `idle`.
+    ///
+    /// # Errors
+    /// [`Error::Stuck`] if there is no patience left, or [`Error::Timeout`].
+    pub(crate) fn pause(&mut self, idle: impl FnOnce(Duration)) -> Result<(), Error> {
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(self.timeout.map_or(Error::Stuck, Error::Timeout));
+            return Err(self.over.map_or(Error::Stuck, Error::Timeout));
         }
-        sys::nap(left.min(self.retry));
+        idle(left.min(self.retry));
         self.retry = LONGEST_RETRY.min(2 * self.retry);
         Ok(())
     }

@@ -1,6 +1,11 @@
 //! Who may sit down at a talk, and how everyone gets up again.
 //!
 //! # Rules
+//! Every talk has an object of its own: made for it without a name, with the page
+//! initialised and the first seat taken, and then given the name in one step. So what
+//! the name leads to is a whole page or somebody else's, nothing of an earlier talk is
+//! in it, and nobody has it open who could not open this very object.
+//!
 //! Three locks on every object, each dropped by the kernel when its owner dies,
 //! however it dies: the *door*, held for the short time in which anybody sits
 //! down or gets up, and one for each *seat*, held as long as somebody sits
@@ -8,54 +13,66 @@
 //!
 //! | first seat | second seat | page | the newcomer |
 //! | --- | --- | --- | --- |
-//! | free | free | somebody else's | leaves it alone: an error |
-//! | free | free | empty, unfinished, or a talk's | takes the first seat and initialises the page |
+//! | | | somebody else's | leaves it alone: an error |
 //! | taken | free | a talk that nobody has joined | takes the second seat |
-//! | one taken | one free | a talk that had two | takes the name away from it, and starts over |
+//! | one taken | one free | a talk that had two | retires it |
+//! | free | free | a talk's | retires it |
 //! | taken | taken | any | leaves: busy |
+//!
+//! To *retire* an object is to take the name away from it, and to start over with one
+//! of one's own. Where that is not permitted (the object is another user's, in a sticky
+//! directory), the newcomer waits for whoever may.
 //!
 //! Whoever gets up first removes the name, if it still leads to this object. A
 //! talk that one of the two has left is over: nobody can join it any more, so it
-//! needs no name, and those who come next can have it at once.
+//! needs no name, and those who come next can have it at once. A first that gives up
+//! waiting does so behind the door, and only if nobody has joined. A first whose
+//! object has lost its name, which only a stranger takes away, starts over.
 //!
 //! # Parties outside
 //! A guest of a virtual machine, or a program that has nothing but the memory, holds
 //! no locks: its seat word says [`OUTSIDE`](memtalk_ring::layout::OUTSIDE), and what
 //! it does is in [`memtalk_ring::outside`]. Whether it is still there, the kernel
 //! knows: whoever can write to the object *has it open*, a mapping included. If
-//! nobody else has, all seats outside are free, and the rules above hold. If somebody
+//! nobody else has, all seats outside are free, and the object is retired. If somebody
 //! has:
 //!
 //! | first seat | second seat | page | the newcomer |
 //! | --- | --- | --- | --- |
-//! | | | neither magic number nor claim | waits: a machine may be about to start |
+//! | | | empty, or neither magic number nor claim | waits: a machine may be about to start |
 //! | outside | free | nobody joined | takes the second seat |
 //! | outside | free | a process had joined, and is gone | tells the party outside, and waits until it initialises the page again |
 //! | outside | taken or outside | | leaves: busy |
 //! | taken | outside | | leaves: busy |
-//! | free | outside | the first has died | tells the party outside, takes the name away from it, and starts over |
+//! | free | outside | the first has died | tells the party outside, and retires the object |
 //!
 //! The name of an object whose first sits outside is not removed: that machine may
 //! offer the next talk there. A *tenant* ([`Os::is_tenant`]) takes the second seat in
 //! memory that is somebody else's anyway, firmware's for example. Where another would
-//! create, initialise or remove something, it waits.
+//! create or retire something, it waits.
 //!
 //! # Why this is right
 //! - *Never two at one seat:* the seat's lock excludes the second process. (A process
 //!   and a party outside that come to the second seat at the same moment are not kept
 //!   from each other: nothing that both know would do it.)
-//! - *Never a half-initialised page:* initialising and joining both happen
-//!   behind the door, and an object whose creator died half-way has free seats,
-//!   so it is initialised again. A party outside does not claim what it initialises,
-//!   so that is not taken for a dead creator's.
-//! - *Nobody's work is destroyed:* an object that is neither empty nor claimed
-//!   by memtalk is not touched; a page is initialised only when both seats are
-//!   free and nobody outside has it; a name is removed only from an object that it
-//!   leads to, behind that object's door.
+//! - *Never a half-initialised page:* it has no name before it is whole, and whoever
+//!   dies over it leaves nothing.
+//! - *Nobody's work is destroyed:* a process initialises only what it has just made; a
+//!   name is removed only from an object that memtalk claimed and that the name leads
+//!   to, behind that object's door.
 //! - *Nobody is locked out by the dead:* their locks are free, and what they had open
 //!   is closed.
 //! - *A talk stays between two:* a seat that was once taken is marked in the
 //!   page, so nobody slips into the place of one who left.
+//! - *Nobody is let in by the past:* whoever wants the talk to be private joins no
+//!   object that lets others in, and uses none again.
+//!
+//! # Between looking at a name and removing it
+//! Names are removed by name, not by object. No process of ours comes in between: it
+//! would have to hold the door. A stranger may: one that removes the name in this very
+//! moment, after which another first takes it, and loses it to us. It notices, as it
+//! would if the stranger had removed its own, and starts over; and a talk of two does
+//! not need its name. A stranger who can do so can remove any name at any time.
 //!
 //! # Form
 //! Both ways are machines that make one call to the operating system at each
@@ -67,11 +84,11 @@ use memtalk_ring::{PageError, Presence, Seat};
 /// What an object holds, as far as sitting down is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Content {
-    /// Nothing, or a page whose creator did not finish.
-    Blank,
-    /// Something with neither a magic number nor a claim: somebody else's, unless a
-    /// machine is about to start that will initialise it.
-    Unclaimed,
+    /// Nothing, or something with neither a magic number nor a claim: somebody else's
+    /// for this reason, unless a machine is about to start that will initialise it.
+    Unclaimed(PageError),
+    /// A page whose creator did not finish.
+    Unfinished,
     /// A page, whose seats are or were taken by these.
     Page {
         /// Who initialised it.
@@ -81,6 +98,17 @@ pub enum Content {
     },
     /// Not a page of this version, for this reason.
     Foreign(PageError),
+}
+
+/// What a name leads to.
+#[derive(Debug)]
+pub enum Found<O> {
+    /// Nothing.
+    Nothing,
+    /// An object that cannot be opened just now: somebody looks who has it open.
+    Contended,
+    /// This object, open.
+    Object(O),
 }
 
 /// The calls to the operating system that sitting down and getting up take.
@@ -97,13 +125,17 @@ pub trait Os {
     fn is_tenant(&self) -> bool;
 
     /// Opens the object that the name leads to, if it leads to any.
-    fn open(&mut self) -> Result<Option<Self::Object>, Self::Error>;
+    fn open(&mut self) -> Result<Found<Self::Object>, Self::Error>;
 
-    /// Creates an empty object under the name, unless the name is in use.
-    fn create(&mut self) -> Result<Option<Self::Object>, Self::Error>;
+    /// Makes an object without a name: a page, initialised, with us at its first seat.
+    fn create(&mut self) -> Result<Self::Object, Self::Error>;
 
-    /// Takes the name away from the object that it leads to.
-    fn unlink(&mut self) -> Result<(), Self::Error>;
+    /// Gives the name to an object that has none; `false` if the name is in use.
+    fn publish(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
+
+    /// Takes the name away from the object that it leads to; `false` if that is for
+    /// another user to do.
+    fn unlink(&mut self) -> Result<bool, Self::Error>;
 
     /// Whether the name leads to this object.
     fn is_named(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
@@ -117,8 +149,8 @@ pub trait Os {
     /// Whether somebody else sits at `seat`.
     fn is_seated(&mut self, object: &Self::Object, seat: Seat) -> Result<bool, Self::Error>;
 
-    /// Locks a seat; `false` while somebody else holds any lock on it.
-    fn try_sit(&mut self, object: &Self::Object, seat: Seat) -> Result<bool, Self::Error>;
+    /// Locks the second seat; `false` while somebody else holds any lock on it.
+    fn try_sit(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
 
     /// Unlocks a seat.
     fn stand(&mut self, object: &Self::Object, seat: Seat) -> Result<(), Self::Error>;
@@ -133,22 +165,17 @@ pub trait Os {
     /// outside, who sees no locks, learns of it.
     fn speak_for(&mut self, object: &Self::Object, seat: Seat) -> Result<(), Self::Error>;
 
-    /// Marks the object as claimed by memtalk and not initialised.
-    fn claim(&mut self, object: &Self::Object) -> Result<(), Self::Error>;
-
-    /// Gives the object its size, with memory behind all of it.
-    fn resize(&mut self, object: &Self::Object) -> Result<(), Self::Error>;
-
-    /// Maps the object and initialises the page, the magic number last.
-    fn initialise(&mut self, object: &mut Self::Object) -> Result<(), Self::Error>;
-
-    /// Maps the object and checks that it is a page of the size asked for; `false` if
-    /// it is no page at all any more: somebody outside may be initialising it again.
+    /// Maps the object and checks that it is what was asked for, in size and in whom it
+    /// lets in; `false` if it is no page at all any more: somebody outside may be
+    /// initialising it again.
     fn attach(&mut self, object: &mut Self::Object) -> Result<bool, Self::Error>;
 
     /// Marks the second seat as taken in the page and wakes the first, both at
     /// once: who dies does both or neither.
     fn join(&mut self, object: &Self::Object) -> Result<(), Self::Error>;
+
+    /// Whether anybody has joined the page that we initialised.
+    fn is_joined(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
 }
 
 /// Why nobody sat down.
@@ -168,6 +195,15 @@ impl<E> From<E> for Refusal<E> {
     }
 }
 
+/// Who is waited for, before anybody can sit down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// A machine, which is to initialise a page.
+    Machine,
+    /// The other user whose object an earlier talk has left under the name.
+    Owner,
+}
+
 /// What a step led to.
 #[derive(Debug)]
 pub enum Step<Next, Done> {
@@ -175,19 +211,21 @@ pub enum Step<Next, Done> {
     Next(Next),
     /// Somebody else is in the way for a moment: try again.
     Blocked(Next),
-    /// Whoever is to sit first is not ready: go on after a while.
-    Early(Next),
+    /// Somebody else has to do something first: go on after a while.
+    Early(Next, Awaited),
     /// The machine has finished.
     Done(Done),
 }
 
 /// On the way to a seat. Each variant is named after its next step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum SitDown<O, E> {
+pub enum SitDown<O> {
     /// Look for an object.
     Open,
     /// There is none: make one.
     Create,
+    /// Give it the name.
+    Publish(O),
     /// Wait for our turn.
     Door(O),
     /// The name may have moved on while we waited.
@@ -204,30 +242,23 @@ pub enum SitDown<O, E> {
     SpeakFor(O, Seat),
     /// The talk is over: take the name away from it.
     Retire(O),
-    /// Take a seat.
-    Take(O, Seat),
-    /// Initialise the page, in three steps.
-    Claim(O),
-    /// Second step.
-    Resize(O),
-    /// Third step.
-    Initialise(O),
-    /// Initialising failed: leave nothing behind.
-    Undo(O, E),
+    /// Take the second seat.
+    Take(O),
     /// Join the page.
     Attach(O),
     /// The page is one: tell the first that we are here.
     Join(O),
     /// Let others in.
-    LeaveDoor(O, Seat),
+    LeaveDoor(O),
 }
 
-impl<O, E> SitDown<O, E> {
+impl<O> SitDown<O> {
     /// The object that is open at this point, if any.
     pub fn object(&self) -> Option<&O> {
         match self {
             Self::Open | Self::Create => None,
-            Self::Door(object)
+            Self::Publish(object)
+            | Self::Door(object)
             | Self::CheckName(object)
             | Self::LookAtFirst(object)
             | Self::LookAtSecond(object, _)
@@ -235,14 +266,10 @@ impl<O, E> SitDown<O, E> {
             | Self::LookForOthers(object, ..)
             | Self::SpeakFor(object, _)
             | Self::Retire(object)
-            | Self::Take(object, _)
-            | Self::Claim(object)
-            | Self::Resize(object)
-            | Self::Initialise(object)
-            | Self::Undo(object, _)
+            | Self::Take(object)
             | Self::Attach(object)
             | Self::Join(object)
-            | Self::LeaveDoor(object, _) => Some(object),
+            | Self::LeaveDoor(object) => Some(object),
         }
     }
 
@@ -250,19 +277,23 @@ impl<O, E> SitDown<O, E> {
     ///
     /// # Errors
     /// [`Refusal`] says why there is no seat. Every lock is dropped then.
-    pub fn step<S>(self, os: &mut S) -> Result<Step<Self, (O, Seat)>, Refusal<E>>
+    pub fn step<S>(self, os: &mut S) -> Result<Step<Self, (O, Seat)>, Refusal<S::Error>>
     where
-        S: Os<Object = O, Error = E>,
+        S: Os<Object = O>,
     {
         let next = match self {
             Self::Open => match os.open()? {
-                Some(object) => Self::Door(object),
-                None if os.is_tenant() => return Ok(Step::Early(Self::Open)),
-                None => Self::Create,
+                Found::Object(object) => Self::Door(object),
+                Found::Contended => return Ok(Step::Blocked(Self::Open)),
+                Found::Nothing if os.is_tenant() => {
+                    return Ok(Step::Early(Self::Open, Awaited::Machine));
+                }
+                Found::Nothing => Self::Create,
             },
-            Self::Create => match os.create()? {
-                Some(object) => Self::Door(object),
-                None => Self::Open,
+            Self::Create => Self::Publish(os.create()?),
+            Self::Publish(object) => match os.publish(&object)? {
+                true => return Ok(Step::Done((object, Seat::First))),
+                false => Self::Open,
             },
             Self::Door(object) => match os.try_door(&object)? {
                 true => Self::CheckName(object),
@@ -310,56 +341,39 @@ impl<O, E> SitDown<O, E> {
                 os.speak_for(&object, seat)?;
                 match seat {
                     Seat::First => Self::Retire(object),
-                    Seat::Second => return Ok(Step::Early(Self::Open)),
+                    Seat::Second => return Ok(Step::Early(Self::Open, Awaited::Machine)),
                 }
             }
-            Self::Retire(_object) => {
-                os.unlink()?;
-                Self::Create
-            }
-            Self::Take(object, seat) => match (os.try_sit(&object, seat)?, seat) {
-                (true, Seat::First) => Self::Claim(object),
-                (true, Seat::Second) => Self::Attach(object),
-                (false, _) => return Ok(Step::Blocked(Self::Take(object, seat))),
+            Self::Retire(_object) => match os.unlink()? {
+                true => Self::Create,
+                false => return Ok(Step::Early(Self::Open, Awaited::Owner)),
             },
-            Self::Claim(object) => match os.claim(&object) {
-                Ok(()) => Self::Resize(object),
-                Err(error) => Self::Undo(object, error),
+            Self::Take(object) => match os.try_sit(&object)? {
+                true => Self::Attach(object),
+                false => return Ok(Step::Blocked(Self::Take(object))),
             },
-            Self::Resize(object) => match os.resize(&object) {
-                Ok(()) => Self::Initialise(object),
-                Err(error) => Self::Undo(object, error),
-            },
-            Self::Initialise(mut object) => match os.initialise(&mut object) {
-                Ok(()) => Self::LeaveDoor(object, Seat::First),
-                Err(error) => Self::Undo(object, error),
-            },
-            Self::Undo(_object, error) => {
-                os.unlink()?;
-                return Err(Refusal::Os(error));
-            }
             Self::Attach(mut object) => match os.attach(&mut object)? {
                 true => Self::Join(object),
-                false => return Ok(Step::Early(Self::Open)),
+                false => return Ok(Step::Early(Self::Open, Awaited::Machine)),
             },
             Self::Join(object) => {
                 os.join(&object)?;
-                Self::LeaveDoor(object, Seat::Second)
+                Self::LeaveDoor(object)
             }
-            Self::LeaveDoor(object, seat) => {
+            Self::LeaveDoor(object) => {
                 os.leave_door(&object)?;
-                return Ok(Step::Done((object, seat)));
+                return Ok(Step::Done((object, Seat::Second)));
             }
         };
         Ok(Step::Next(next))
     }
 
-    fn follow(outcome: Outcome, object: O) -> Result<Step<Self, (O, Seat)>, Refusal<E>> {
+    fn follow<E>(outcome: Outcome, object: O) -> Result<Step<Self, (O, Seat)>, Refusal<E>> {
         Ok(Step::Next(match outcome {
-            Outcome::Take(seat) => Self::Take(object, seat),
+            Outcome::Join => Self::Take(object),
             Outcome::Retire => Self::Retire(object),
             Outcome::SpeakFor(seat) => Self::SpeakFor(object, seat),
-            Outcome::Wait => return Ok(Step::Early(Self::Open)),
+            Outcome::Wait => return Ok(Step::Early(Self::Open, Awaited::Machine)),
             Outcome::Busy => return Err(Refusal::Busy),
             Outcome::Foreign(reason) => return Err(Refusal::Foreign(reason)),
         }))
@@ -369,11 +383,12 @@ impl<O, E> SitDown<O, E> {
 /// What a newcomer does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Sits down here.
-    Take(Seat),
+    /// Takes the second seat.
+    Join,
     /// Takes the name away from a talk that is over, and starts over.
     Retire,
-    /// Speaks for the process that died at this seat, and then starts over.
+    /// Speaks for the process that died at this seat, and then starts over: with an
+    /// object of its own, if that was the first.
     SpeakFor(Seat),
     /// Comes back later.
     Wait,
@@ -387,33 +402,32 @@ impl Outcome {
     /// The rules: what follows from what the object holds, and from the seat that is
     /// locked, if any. First if somebody else has the object open, then if not.
     fn of(content: Content, locked: Option<Seat>) -> [Self; 2] {
-        use Outcome::{Busy, Foreign, Retire, SpeakFor, Take, Wait};
+        use Outcome::{Busy, Foreign, Join, Retire, SpeakFor, Wait};
         let (first, second) = match (content, locked) {
             (Content::Foreign(reason), _) => return [Foreign(reason); 2],
-            (Content::Blank, None) => return [Take(Seat::First); 2],
-            (Content::Unclaimed, None) => return [Wait, Foreign(PageError::NotAPage)],
+            (Content::Unclaimed(reason), None) => return [Wait, Foreign(reason)],
+            (Content::Unfinished, None) => return [Retire; 2],
             // A seat is locked, yet no page is there: not our doing.
-            (Content::Blank, Some(_)) => return [Foreign(PageError::Unfinished); 2],
-            (Content::Unclaimed, Some(_)) => return [Foreign(PageError::NotAPage); 2],
+            (Content::Unclaimed(reason), Some(_)) => return [Foreign(reason); 2],
+            (Content::Unfinished, Some(_)) => return [Foreign(PageError::Unfinished); 2],
             (Content::Page { first, second }, _) => (first, second),
         };
         match (first.outside, second.map(|second| second.outside), locked) {
-            (true, None, None) => [Take(Seat::Second), Take(Seat::First)],
-            (true, Some(false), None) => [SpeakFor(Seat::Second), Take(Seat::First)],
-            (true, Some(true), None) => [Busy, Take(Seat::First)],
-            (false, Some(true), None) => [SpeakFor(Seat::First), Take(Seat::First)],
+            (true, None, None) => [Join, Retire],
+            (true, Some(false), None) => [SpeakFor(Seat::Second), Retire],
+            (true, Some(true), None) => [Busy, Retire],
             (true, _, Some(_)) | (false, Some(true), Some(_)) => [Busy; 2],
-            (false, _, None) => [Take(Seat::First); 2],
-            (false, None, Some(Seat::First)) => [Take(Seat::Second); 2],
+            // Somebody outside may have it open, and come to the second seat later.
+            (false, _, None) => [SpeakFor(Seat::First); 2],
+            (false, None, Some(Seat::First)) => [Join; 2],
             (false, _, Some(_)) => [Retire; 2],
         }
     }
 
-    /// What a tenant does: waits, where others would create, initialise or remove
-    /// something.
+    /// What a tenant does: waits, where others would create or retire something.
     fn as_tenant(self) -> Self {
         match self {
-            Self::Take(Seat::Second)
+            Self::Join
             | Self::SpeakFor(Seat::Second)
             | Self::Busy
             | Self::Foreign(
@@ -433,37 +447,77 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RemoveName {
     /// Wait for our turn.
-    Door,
+    Door(Reason),
+    /// Has anybody joined?
+    LookAtSecond,
     /// Does the name still lead to our object?
     CheckName,
     /// It does: remove it.
     Unlink,
+    /// That is for another user to do: does our peer still sit there, who may?
+    LookAtPeer,
     /// Let others in.
-    LeaveDoor,
+    LeaveDoor(Removed),
+}
+
+/// Why the name is to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The talk is over.
+    Over,
+    /// Nobody comes. If somebody has come after all, the name stays.
+    Alone,
+}
+
+/// What became of the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Removed {
+    /// It does not lead to this object any more.
+    Gone,
+    /// It stays, since somebody has joined.
+    Joined,
+    /// It stays until the peer, whose object this is, removes it.
+    ByPeer,
+    /// It stays: the object is another user's, who is gone.
+    Refused,
 }
 
 impl RemoveName {
-    /// Makes one step: one call to the operating system.
+    /// Makes one step for whoever sits at `seat`: one call to the operating system.
     ///
     /// # Errors
     /// What the operating system said; the machine is not to be used after it.
-    pub fn step<S: Os>(self, os: &mut S, object: &S::Object) -> Result<Step<Self, ()>, S::Error> {
+    pub fn step<S: Os>(
+        self,
+        os: &mut S,
+        object: &S::Object,
+        seat: Seat,
+    ) -> Result<Step<Self, Removed>, S::Error> {
         let next = match self {
-            Self::Door => match os.try_door(object)? {
-                true => Self::CheckName,
-                false => return Ok(Step::Blocked(Self::Door)),
+            Self::Door(reason) => match (os.try_door(object)?, reason) {
+                (true, Reason::Over) => Self::CheckName,
+                (true, Reason::Alone) => Self::LookAtSecond,
+                (false, _) => return Ok(Step::Blocked(self)),
+            },
+            Self::LookAtSecond => match os.is_joined(object)? {
+                true => Self::LeaveDoor(Removed::Joined),
+                false => Self::CheckName,
             },
             Self::CheckName => match os.is_named(object)? {
                 true => Self::Unlink,
-                false => Self::LeaveDoor,
+                false => Self::LeaveDoor(Removed::Gone),
             },
-            Self::Unlink => {
-                os.unlink()?;
-                Self::LeaveDoor
-            }
-            Self::LeaveDoor => {
+            Self::Unlink => match os.unlink()? {
+                true => Self::LeaveDoor(Removed::Gone),
+                false => Self::LookAtPeer,
+            },
+            Self::LookAtPeer => match os.is_seated(object, seat.peer())? {
+                true => Self::LeaveDoor(Removed::ByPeer),
+                false => Self::LeaveDoor(Removed::Refused),
+            },
+            Self::LeaveDoor(removed) => {
                 os.leave_door(object)?;
-                return Ok(Step::Done(()));
+                return Ok(Step::Done(removed));
             }
         };
         Ok(Step::Next(next))

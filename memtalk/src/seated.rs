@@ -1,20 +1,19 @@
 //! A process that sits at an object, and its view of the peer.
 
 use std::fs::File;
-use std::io;
-use std::sync::Mutex;
 use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use memtalk_ring::{Page, Presence, Region, Seat};
 
 use crate::futex::Futex;
 use crate::object::{Object, leave, seat_byte};
-use crate::place::{Patience, Place, time_to_look};
-use crate::seat::{Os, Refusal, RemoveName, SitDown, Step};
+use crate::place::{Deadline, LOOK, PATIENCE, Patience, Place};
+use crate::seat::{Awaited, Os, Reason, Refusal, RemoveName, Removed, SitDown, Step};
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::Mapping;
-use crate::sys::{futex, lease};
+use crate::sys::{self, futex, lease};
 use crate::{Error, steps};
 
 /// We sit at `seat`, until [`stand`](Self::stand) or the end of the process.
@@ -32,17 +31,16 @@ pub(crate) struct Seated {
 }
 
 impl Seated {
-    /// Takes a seat at `place`. Calls `idle` to let some time pass while nobody is
-    /// there whom we could join; nothing is to be cleaned up then.
+    /// Takes a seat at `place`. Calls `idle` to let some time pass, and with whom it
+    /// waits for if that may take longer; nothing is to be cleaned up then.
     pub(crate) fn sit_down(
         mut place: Place,
-        timeout: Option<Duration>,
-        mut idle: impl FnMut(Duration),
+        deadline: Deadline,
+        mut idle: impl FnMut(Duration, Option<Awaited>),
     ) -> Result<Self, Error> {
-        let began = Instant::now();
-        let mut patience = Patience::new(timeout);
+        let mut patience = deadline.patience();
         let mut machine = SitDown::Open;
-        let mut looked = began;
+        let mut looked = Instant::now();
         loop {
             steps::step();
             if matches!(machine, SitDown::Open) {
@@ -51,13 +49,17 @@ impl Seated {
             machine = match machine.step(&mut place) {
                 Ok(Step::Next(next)) => next,
                 Ok(Step::Blocked(next)) => {
-                    patience.pause()?;
+                    patience.pause(|time| idle(time, None))?;
                     next
                 }
-                Ok(Step::Early(next)) => {
+                Ok(Step::Early(next, awaited)) => {
                     // Looking through much memory takes a while: a twentieth of the time.
-                    idle(time_to_look(began, timeout, 19 * looked.elapsed())?);
-                    patience = Patience::new(timeout);
+                    match (deadline.time_to_look(19 * looked.elapsed()), awaited) {
+                        (Ok(time), _) => idle(time, Some(awaited)),
+                        (Err(_), Awaited::Owner) => return Err(Error::LeftBehind),
+                        (Err(error), Awaited::Machine) => return Err(error),
+                    }
+                    patience = deadline.patience();
                     next
                 }
                 Ok(Step::Done((object, seat))) => return Self::new(place, object, seat),
@@ -82,47 +84,74 @@ impl Seated {
         })
     }
 
-    /// Removes the name, if it still leads to our object. Others can then use it
-    /// for a talk of their own, while we go on with ours.
-    pub(crate) fn remove_name(&self) -> Result<(), Error> {
+    /// Removes the name, if it still leads to our object and `reason` holds. Others can
+    /// then use it for a talk of their own, while we go on with ours.
+    ///
+    /// # Errors
+    /// [`Error::Stuck`] if others keep the door for longer than `patience`.
+    pub(crate) fn remove_name(
+        &self,
+        reason: Reason,
+        mut patience: Patience,
+    ) -> Result<Removed, Error> {
         if !self.owned {
-            return Ok(());
+            return Ok(Removed::Gone);
         }
-        let _only_one = self.door.lock();
+        let _only_one = loop {
+            match self.door.try_lock() {
+                Ok(guard) => break guard,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => patience.pause(sys::nap)?,
+            }
+        };
         let mut place = self.place.clone();
-        let mut patience = Patience::new(None);
-        let mut machine = RemoveName::Door;
+        let mut machine = RemoveName::Door(reason);
         loop {
             steps::step();
-            machine = match machine.step(&mut place, &self.object)? {
+            machine = match machine.step(&mut place, &self.object, self.seat)? {
                 Step::Next(next) => next,
-                Step::Blocked(next) | Step::Early(next) => {
-                    patience.pause()?;
+                Step::Blocked(next) | Step::Early(next, _) => {
+                    patience.pause(sys::nap)?;
                     next
                 }
-                Step::Done(()) => return Ok(()),
+                Step::Done(removed) => return Ok(removed),
             };
         }
     }
 
-    /// Tells whoever is outside, or may come from there, and sees no locks, that we go:
-    /// gives up what is not closed, and marks the seat.
+    /// Gives up what is not closed, in the name of our own threads, which may still use
+    /// the ends: they go on with a copy, and so write nothing over what is said here. If
+    /// there is no room for a copy, and another mapping to say it in, they perhaps do.
+    /// Returns the page where it was said, and whether they cannot.
+    fn fail_ends(&self) -> (Page<Mapping>, bool) {
+        let (file, ours) = (&self.object.file, self.page.region());
+        let shared = Mapping::new(file, self.object.at, ours.size())
+            .ok()
+            .and_then(|shared| Page::over(shared).ok());
+        let detached = shared.is_some() && ours.detach(file).is_ok();
+        let page = shared.unwrap_or_else(|| self.page.clone());
+        page.mourn(self.seat, &Futex::for_waking());
+        (page, detached)
+    }
+
+    /// Tells a peer that sees no locks, present or future, that we are leaving: gives up
+    /// what is not closed, and marks the seat.
     pub(crate) fn tell_outside(&self) {
         // If nobody has come, somebody outside may have the object open already.
         if self.peer().is_none_or(|peer| peer.outside) {
-            // Our own threads may be using the ends still. They go on with a copy, and
-            // so write nothing over what is said here: if there is room for another
-            // mapping to say it in, and otherwise perhaps.
-            let (file, ours) = (&self.object.file, self.page.region());
-            let shared = Mapping::new(file, self.object.at, ours.size())
-                .ok()
-                .and_then(|shared| Page::over(shared).ok());
-            if shared.is_some() {
-                let _ = ours.detach(file);
-            }
-            let page = shared.as_ref().unwrap_or(&self.page);
-            page.mourn(self.seat, &Futex::for_waking());
-            leave(page, self.seat);
+            let (page, _) = self.fail_ends();
+            leave(&page, self.seat);
+        }
+    }
+
+    /// Ends our part of the talk at once, although our own threads may still use the
+    /// ends.
+    pub(crate) fn give_up(&self) {
+        if self.peer().is_none_or(|peer| peer.outside) {
+            self.tell_outside();
+        } else if let (_, true) = self.fail_ends() {
+            // Who watches the seat learns of it as well. Otherwise when the process ends.
+            let _ = self.stand();
         }
     }
 
@@ -156,35 +185,52 @@ impl Seated {
     }
 
     /// What a thread needs to watch the peer.
-    pub(crate) fn view_of_peer(&self) -> Result<ViewOfPeer, Error> {
-        let copy = self.object.file.try_clone();
-        Ok(ViewOfPeer {
-            file: copy.map_err(Error::system("copy a descriptor"))?,
+    pub(crate) fn view_of_peer(&self) -> ViewOfPeer {
+        ViewOfPeer {
+            file: Arc::clone(&self.object.file),
             at: self.object.at,
             seat: self.object.at + seat_byte(self.seat.peer()),
-        })
+        }
     }
 
-    /// Waits until a peer sits at the other seat.
-    pub(crate) fn wait_for_peer(&self, timeout: Option<Duration>) -> Result<(), Error> {
-        let began = Instant::now();
+    /// Waits until a peer sits at the second seat, or the name is lost. What is told as
+    /// lost, or as too late, is so for good: nobody has joined, nor will.
+    pub(crate) fn wait_for_peer(&self, deadline: Deadline) -> Result<Arrival, Error> {
         let seat = self.page.seat_word(Seat::Second);
         loop {
             let said = seat.load(Ordering::Acquire);
             if Presence::from_word(said).is_some() {
-                return Ok(());
+                return Ok(Arrival::Peer);
             }
-            let pause = time_to_look(began, timeout, Duration::ZERO)?;
-            // A process wakes us, somebody outside does not.
-            futex::wait(seat, said, Some(pause));
+            let why = match deadline.time_to_look(Duration::ZERO) {
+                Ok(pause) if self.place.clone().is_named(&self.object)? => {
+                    // A process wakes us, somebody outside does not.
+                    futex::wait(seat, said, Some(pause));
+                    continue;
+                }
+                why => why,
+            };
+            match self.remove_name(Reason::Alone, Patience::new(PATIENCE))? {
+                Removed::Joined => {}
+                _ => return why.map(|_| Arrival::NameLost),
+            }
         }
     }
+}
+
+/// How the wait for a peer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// A peer is there.
+    Peer,
+    /// The name does not lead to our object any more, so that nobody can come.
+    NameLost,
 }
 
 /// The peer's seat, and the object, open.
 #[derive(Debug)]
 pub(crate) struct ViewOfPeer {
-    file: File,
+    file: Arc<File>,
     /// Offset of the page in bytes.
     at: u64,
     /// The byte that the peer locks, if it is a process.
@@ -195,10 +241,17 @@ impl ViewOfPeer {
     /// Sleeps until no process sits there any more.
     ///
     /// It asks for a read lock, which the sitter's write lock holds off and which
-    /// does not make the seat look taken, and gives it back at once.
-    pub(crate) fn wait_until_left(&self) -> io::Result<()> {
-        lock::lock(&self.file, self.seat, Kind::Read)?;
-        lock::unlock(&self.file, self.seat)
+    /// does not make the seat look taken, and gives it back at once. Where the kernel
+    /// has no locks to give, it looks now and then.
+    pub(crate) fn wait_until_left(&self) {
+        if lock::lock(&self.file, self.seat, Kind::Read).is_ok() {
+            // If this fails, whoever wants the seat finds that nobody sits there.
+            let _ = lock::unlock(&self.file, self.seat);
+            return;
+        }
+        while lock::is_write_locked(&self.file, self.seat).unwrap_or(true) {
+            sys::nap(LOOK);
+        }
     }
 
     /// Puts a private copy in place of `mapping`, for all its clones. Returns another

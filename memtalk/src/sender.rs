@@ -17,8 +17,8 @@ use crate::talk::Talk;
 ///
 /// [`Write`] blocks while the ring is full; what is written is with the peer at
 /// once, so flushing does nothing. When the peer has stopped or died, writing
-/// fails with [`io::ErrorKind::ConnectionReset`], at the latest where it would
-/// have to wait for the peer.
+/// fails with [`io::ErrorKind::ConnectionReset`]: at once if the receiver has said so,
+/// and at the latest where it would have to wait for the peer.
 ///
 /// A sender that is dropped without [`end`](Self::end) or
 /// [`close`](Self::close) has given up, and the peer is told that the stream is
@@ -66,6 +66,7 @@ impl Sender {
     /// Those of the descriptor, and those of [`write`](Write::write), which
     /// [`Error::from_io`] tells apart.
     pub fn read_from(&mut self, input: impl AsFd) -> io::Result<usize> {
+        self.talk.check_peer()?;
         let capacity = self.end.capacity();
         if self.route.is_staged(input.as_fd(), capacity) {
             // A look at the peer each time, even if we know of free space: what
@@ -103,6 +104,11 @@ impl Sender {
     /// peer has confirmed all of it. `Ok` is a certificate: every byte was
     /// delivered.
     ///
+    /// The peer confirms by [`Receiver::close`](crate::Receiver::close), once it has read
+    /// to the end. If it waits here meanwhile for us to do the same, both wait for ever:
+    /// so call [`end`](Self::end), read to the end, close the receiver, and then this,
+    /// or let [`Channel::finish`](crate::Channel::finish) do it.
+    ///
     /// # Errors
     /// [`Error::PeerDied`], [`Error::PeerStopped`] or [`Error::Corrupt`] if
     /// there is no certificate.
@@ -113,6 +119,7 @@ impl Sender {
 
 impl Write for Sender {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.talk.check_peer()?;
         loop {
             let sent = self.end.send(bytes).map_err(|e| self.talk.error(e))?;
             if sent > 0 || bytes.is_empty() {

@@ -1,5 +1,6 @@
 //! What the two ends share: the seat, and what becomes of the peer.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -7,6 +8,8 @@ use memtalk_ring::Page;
 
 use crate::Error;
 use crate::futex::Futex;
+use crate::place::{PATIENCE, Patience};
+use crate::seat::{Reason, Removed};
 use crate::seated::{Seated, ViewOfPeer};
 use crate::sys::map::Mapping;
 
@@ -27,6 +30,17 @@ pub enum Departure {
     Restarted,
 }
 
+impl Departure {
+    /// What it means to an end that is not closed.
+    pub(crate) fn error(self) -> Error {
+        match self {
+            Self::Died => Error::PeerDied,
+            Self::Restarted => Error::PeerRestarted,
+            Self::Complete | Self::GaveUp => Error::PeerStopped,
+        }
+    }
+}
+
 impl From<memtalk_ring::Departure> for Departure {
     fn from(departure: memtalk_ring::Departure) -> Self {
         match departure {
@@ -37,26 +51,52 @@ impl From<memtalk_ring::Departure> for Departure {
     }
 }
 
-/// Ends our part of a talk, as dropping its ends would: removes its name, and tells a
-/// peer that sees no locks. For a process that is about to end without dropping its
-/// ends, by a signal for example.
+/// Ends our part of a talk while its ends may be in use: for a process that is about to
+/// end without dropping them.
 #[derive(Clone, Debug)]
-pub struct NameRemover(pub(crate) Weak<Talk>);
+pub struct NameRemover(pub(crate) Arc<Current>);
+
+/// The talk of one who waits, which may change, and of its two ends.
+#[derive(Debug, Default)]
+pub(crate) struct Current(Mutex<Weak<Talk>>);
+
+impl Current {
+    pub(crate) fn set(&self, talk: &Arc<Talk>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(talk);
+    }
+
+    fn get(&self) -> Option<Arc<Talk>> {
+        let talk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        talk.upgrade()
+    }
+}
 
 impl NameRemover {
     /// Removes the name, unless it leads to another object by now or the talk
-    /// has ended; and if the peer is outside, gives up what is not closed.
+    /// has ended; and if the peer is outside, gives up what is not closed. Others who
+    /// sit down or get up are waited for no longer than `patience`.
     ///
     /// # Errors
-    /// [`Error::Stuck`] if another process keeps the object locked,
+    /// The name stays, until the next talk: [`Error::Stuck`] if another process keeps
+    /// the object locked, [`Error::LeftBehind`] if it is for another user to remove,
     /// [`Error::System`] if a system call fails.
-    pub fn remove(&self) -> Result<(), Error> {
-        match self.0.upgrade() {
-            Some(talk) => {
-                talk.seated.tell_outside();
-                talk.seated.remove_name()
-            }
-            None => Ok(()),
+    pub fn remove(&self, patience: Duration) -> Result<(), Error> {
+        let Some(talk) = self.0.get() else {
+            return Ok(());
+        };
+        talk.seated.tell_outside();
+        let patience = Patience::new(patience);
+        match talk.seated.remove_name(Reason::Over, patience)? {
+            Removed::Refused => Err(Error::LeftBehind),
+            Removed::Gone | Removed::ByPeer | Removed::Joined => Ok(()),
+        }
+    }
+
+    /// Gives up both ends, unless they are closed, as dropping them would: the peer is
+    /// told at once, even while our own threads still use them.
+    pub fn give_up(&self) {
+        if let Some(talk) = self.0.get() {
+            talk.seated.give_up();
         }
     }
 }
@@ -73,6 +113,8 @@ pub(crate) struct Talk {
 pub(crate) struct Fate {
     state: Mutex<State>,
     ended: Condvar,
+    /// Whether the peer has gone: for a look without the lock.
+    gone: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -90,20 +132,33 @@ impl Fate {
 }
 
 impl Talk {
+    pub(crate) fn new(seated: Seated) -> Arc<Self> {
+        let fate = Arc::default();
+        Arc::new(Self { seated, fate })
+    }
+
     pub(crate) fn error(&self, error: memtalk_ring::Error) -> Error {
         match error {
             // The watcher marks a dead peer's words under this lock, so whoever
             // has seen the mark also sees the reason.
             memtalk_ring::Error::PeerFailed => match self.fate.lock().peer {
-                Some(Departure::Died) => Error::PeerDied,
-                Some(Departure::Restarted) => Error::PeerRestarted,
-                _ => Error::PeerStopped,
+                Some(departure) => departure.error(),
+                None => Error::PeerStopped,
             },
             memtalk_ring::Error::Ended => Error::Ended,
             memtalk_ring::Error::NotAtEnd => Error::NotAtEnd,
             // `Corrupt`, and whatever a later ring may find wrong.
             _ if self.seated.was_restarted() => Error::PeerRestarted,
             _ => Error::Corrupt,
+        }
+    }
+
+    /// Whether sending may go on: not after the peer has gone, even if there is room.
+    #[inline]
+    pub(crate) fn check_peer(&self) -> Result<(), Error> {
+        match self.fate.gone.load(Ordering::Relaxed) {
+            false => Ok(()),
+            true => self.fate.lock().peer.map_or(Ok(()), |how| Err(how.error())),
         }
     }
 
@@ -121,8 +176,8 @@ impl Talk {
     fn part(&self, view: &ViewOfPeer) {
         self.end_with(|page| {
             let (restarted, peer) = (self.seated.was_restarted(), self.seated.seat.peer());
-            // Without a copy they would wait for ever, so what speaks against it has
-            // to stand back.
+            // Without another mapping nobody can wake those who sleep on what was shared;
+            // without a copy our ends would wait for ever, and that is worse.
             let shared = view
                 .detach(page.region())
                 .and_then(|shared| Page::over(shared).ok());
@@ -142,6 +197,7 @@ impl Talk {
         let mut state = self.fate.lock();
         if !state.over {
             state.peer = Some(how(&self.seated.page));
+            self.fate.gone.store(true, Ordering::Relaxed);
             self.fate.ended.notify_all();
         }
     }
@@ -154,7 +210,8 @@ impl Drop for Talk {
         self.seated.tell_outside();
         // Nothing is lost if this fails: the next to use the name finds an
         // object that nobody sits at.
-        let _ = self.seated.remove_name();
+        let patience = Patience::new(PATIENCE);
+        let _ = self.seated.remove_name(Reason::Over, patience);
         let _ = self.seated.stand();
     }
 }
@@ -184,16 +241,15 @@ impl Peer {
 /// nothing but the open object. A peer outside has no lock: the thread looks ten times
 /// a second whether it still has the object open, and whether it has started again.
 pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
-    let view = talk.seated.view_of_peer()?;
+    let view = talk.seated.view_of_peer();
     let outside = talk.seated.peer_is_outside();
     let fate = Arc::clone(&talk.fate);
     let talk = Arc::downgrade(talk);
     let watcher = move || match outside {
         true => watch_outside(&fate, &talk, &view),
         false => {
-            if view.wait_until_left().is_ok()
-                && let Some(talk) = talk.upgrade()
-            {
+            view.wait_until_left();
+            if let Some(talk) = talk.upgrade() {
                 talk.mourn();
             }
         }

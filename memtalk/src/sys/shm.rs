@@ -1,10 +1,16 @@
 //! POSIX shared memory objects.
+//!
+//! On Linux they are the files of one directory (`shm_overview(7)`), which can do two
+//! things that POSIX has no call for: make an object that has no name yet, and tell
+//! what a name leads to without opening it.
 
-use std::ffi::CStr;
-use std::fs::File;
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::PathBuf;
 
 use super::retry;
 use crate::steps;
@@ -17,28 +23,73 @@ pub(crate) fn page_size() -> usize {
     usize::try_from(size).unwrap_or(4096)
 }
 
-/// Opens the object `name` for reading and writing.
+/// Where the objects are.
+const DIRECTORY: &str = "/dev/shm";
+
+/// Opens the object `name` for reading and writing. [`io::ErrorKind::WouldBlock`] if
+/// somebody looks just now who has it open, by a [lease](super::lease).
 pub(crate) fn open(name: &CStr) -> io::Result<File> {
-    shm_open(name, libc::O_RDWR)
+    // Without the flag the kernel waits for that, for up to 45 s.
+    let flags = libc::O_RDWR | libc::O_NONBLOCK;
+    // SAFETY: `name` is a C string.
+    let fd = retry(|| unsafe { libc::shm_open(name.as_ptr(), flags, 0) })?;
+    // SAFETY: a new descriptor that nobody else owns.
+    Ok(unsafe { File::from_raw_fd(fd) })
 }
 
-/// Creates the object `name`, empty, with mode 0600 or less if the umask says so;
-/// fails if the name exists.
-pub(crate) fn create(name: &CStr) -> io::Result<File> {
-    shm_open(name, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)
+/// Makes an empty object without a name, with mode 0600 or less if the umask says so.
+pub(crate) fn create() -> io::Result<File> {
+    steps::step();
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(libc::O_TMPFILE)
+        .open(DIRECTORY)
+}
+
+/// Gives `name` to an object without one; [`io::ErrorKind::AlreadyExists`] if the name
+/// is in use.
+pub(crate) fn publish(file: &File, name: &CStr) -> io::Result<()> {
+    let fd = file.as_raw_fd();
+    let to = CString::new(path(name).into_os_string().into_vec())?;
+    let link = |at, from: &CStr, flags| {
+        // SAFETY: both are C strings.
+        let linked =
+            || unsafe { libc::linkat(at, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), flags) };
+        retry(linked).map(drop)
+    };
+    match link(fd, c"", libc::AT_EMPTY_PATH) {
+        // Before Linux 6.10 that is for the privileged.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let from = CString::new(format!("/proc/self/fd/{fd}"))?;
+            link(libc::AT_FDCWD, &from, libc::AT_SYMLINK_FOLLOW)
+        }
+        result => result,
+    }
+}
+
+/// What `name` leads to; `None` if nothing. Takes no descriptor.
+pub(crate) fn examine(name: &CStr) -> io::Result<Option<Metadata>> {
+    steps::step();
+    match fs::symlink_metadata(path(name)) {
+        Ok(data) => Ok(Some(data)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// The object as a file. `name` begins with its slash.
+fn path(name: &CStr) -> PathBuf {
+    let mut path = OsString::from(DIRECTORY);
+    path.push(OsStr::from_bytes(name.to_bytes()));
+    path.into()
 }
 
 /// Whom the objects belong to that this process creates.
 pub(crate) fn user() -> libc::uid_t {
     // SAFETY: no pointers are involved.
     unsafe { libc::geteuid() }
-}
-
-fn shm_open(name: &CStr, flags: libc::c_int) -> io::Result<File> {
-    // SAFETY: `name` is a C string.
-    let fd = retry(|| unsafe { libc::shm_open(name.as_ptr(), flags, 0o600) })?;
-    // SAFETY: a new descriptor that nobody else owns.
-    Ok(unsafe { File::from_raw_fd(fd) })
 }
 
 /// Removes the name; whoever has the object open keeps it.
