@@ -224,7 +224,9 @@ fn talk(args: &Args) -> Result<(), Failure> {
     let idle = |time, awaited: Option<Awaited>| {
         if awaited.is_some() && std::mem::replace(&mut told, awaited) != awaited {
             match awaited {
-                Some(Awaited::Owner) => say(&args.file, &format_args!("waiting: {}", Error::LeftBehind)),
+                Some(Awaited::Owner) => {
+                    say(&args.file, &format_args!("waiting: {}", Error::LeftBehind))
+                }
                 _ => note(&"waiting for a machine to initialise its page"),
             }
         }

@@ -197,8 +197,12 @@ impl Os for Place {
     }
 
     fn try_sit(&mut self, object: &Object) -> Result<bool, Error> {
-        lock::try_lock(&object.file, object.at + seat_byte(Seat::Second), Kind::Write)
-            .map_err(Error::system("lock the object"))
+        lock::try_lock(
+            &object.file,
+            object.at + seat_byte(Seat::Second),
+            Kind::Write,
+        )
+        .map_err(Error::system("lock the object"))
     }
 
     fn stand(&mut self, object: &Object, seat: Seat) -> Result<(), Error> {

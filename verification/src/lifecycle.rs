@@ -51,8 +51,8 @@ pub enum Bug {
     NoDoor,
     /// A seat's lock does not keep anybody out.
     NoSeatLock,
-    /// The page counts as initialised from the claim on.
-    MagicFirst,
+    /// The name is given to a new object whether it is in use or not.
+    PublishUnchecked,
     /// Whoever leaves removes the name without a look at where it leads.
     RemoveUnchecked,
     /// The name is not checked after waiting at the door.
@@ -73,13 +73,21 @@ pub enum Bug {
     GuestClaims,
     /// Whoever talks with a guest that sits first removes the name at the end.
     GuestsNameRemoved,
+    /// A left-behind object is used again, by whoever has it open.
+    UsedAgain,
+    /// Nobody looks whom an object lets in.
+    ModeUnchecked,
+    /// Who gives up waiting does not look whether somebody has come.
+    GiveUpUnchecked,
+    /// Who waits does not notice that its name was taken away.
+    NameLossUnnoticed,
 }
 
 /// All of them.
 pub const BUGS: &[Bug] = &[
     Bug::NoDoor,
     Bug::NoSeatLock,
-    Bug::MagicFirst,
+    Bug::PublishUnchecked,
     Bug::RemoveUnchecked,
     Bug::JoinUnchecked,
     Bug::WatcherSits,
@@ -90,11 +98,15 @@ pub const BUGS: &[Bug] = &[
     Bug::LeftUnsaid,
     Bug::GuestClaims,
     Bug::GuestsNameRemoved,
+    Bug::UsedAgain,
+    Bug::ModeUnchecked,
+    Bug::GiveUpUnchecked,
+    Bug::NameLossUnnoticed,
 ];
 
 type Pid = u8;
 type ObjectId = u8;
 
-/// A call of the fake kernel that fails; none does.
+/// A call of the fake kernel that fails: opening or joining what is not for us to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Failed;

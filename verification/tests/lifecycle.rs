@@ -17,7 +17,22 @@ const SEARCH: Search = Search {
     starts: 2,
     machine_starts: 0,
     foreign: false,
+    users: false,
+    removals: 0,
     bug: None,
+};
+
+/// Three processes with different wishes, of two users.
+const WITH_USERS: Search = Search {
+    users: true,
+    ..SEARCH
+};
+
+/// Two processes, and a stranger who removes the name.
+const WITH_REMOVALS: Search = Search {
+    processes: 2,
+    removals: 2,
+    ..SEARCH
 };
 
 /// Searches all of it, and prints how much that was.
@@ -39,6 +54,25 @@ fn three_processes_that_start_three_times() {
     find_nothing(&Search {
         starts: 3,
         ..SEARCH
+    });
+}
+
+#[test]
+fn three_processes_of_two_users() {
+    find_nothing(&WITH_USERS);
+}
+
+#[test]
+fn a_stranger_removes_the_name() {
+    find_nothing(&WITH_REMOVALS);
+}
+
+#[test]
+#[ignore = "takes a minute: `make verify` runs it"]
+fn a_stranger_removes_the_name_from_three() {
+    find_nothing(&Search {
+        processes: 3,
+        ..WITH_REMOVALS
     });
 }
 
@@ -73,7 +107,7 @@ fn every_seeded_bug_is_found() {
             foreign: true,
             ..SEARCH
         };
-        let searches = [WITH_MACHINE, foreign, SEARCH];
+        let searches = [WITH_REMOVALS, WITH_MACHINE, foreign, WITH_USERS, SEARCH];
         let trace = searches.into_iter().find_map(|search| {
             let bug = Some(bug);
             Search { bug, ..search }.run().err()

@@ -2,7 +2,7 @@
 
 use memtalk_ring::{Presence, Seat};
 
-use super::kernel::Page;
+use super::kernel::{Object, Page};
 use super::world::{Action, Phase, World};
 use super::{Bug, ObjectId, Pid};
 
@@ -56,11 +56,11 @@ impl World {
             (Action::Crash(_), _) => Guest::Off,
             (_, Guest::Off) => {
                 self.machine.starts -= 1;
-                let name = self.kernel.name;
-                match name.or_else(|| self.kernel.create(Page::Zeros)) {
-                    Some(object) => Guest::Booted(object),
-                    None => Guest::Off,
-                }
+                let object = self.kernel.name.unwrap_or_else(|| {
+                    let zeros = self.kernel.create(Object::default());
+                    *self.kernel.name.insert(zeros)
+                });
+                Guest::Booted(object)
             }
             (
                 Action::Finish(_),
@@ -103,7 +103,7 @@ impl World {
                         Guest::Seated(id, Seat::Second)
                     }
                     // Whose creator has not finished: it looks again.
-                    (Page::Empty | Page::Claimed, false) => Guest::Booted(id),
+                    (Page::Claimed, false) => Guest::Booted(id),
                     _ => Guest::Idle(id),
                 }
             }

@@ -1,18 +1,17 @@
 //! The fake kernel: names, objects, locks, and what a process can ask of it.
 
-use memtalk::seat::{Content, Os};
+use memtalk::seat::{Content, Found, Os};
 use memtalk_ring::{PageError, Presence, Seat};
 
 use super::guest::{Guest, Machine};
-use super::world::{Phase, Process, World};
+use super::world::{Phase, Process, User, Wish, World};
 use super::{Bug, Failed, ObjectId, Pid};
 
 /// What an object holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Page {
-    #[default]
-    Empty,
     /// A machine's memory that is not, or not fully, initialised: no claim.
+    #[default]
     Zeros,
     Claimed,
     Initialised,
@@ -33,6 +32,11 @@ pub(super) struct Object {
     pub(super) seats: [Option<Pid>; 2],
     /// Watchers' read locks.
     pub(super) watched: [bool; 2],
+    /// Whose it is.
+    pub(super) owner: User,
+    /// Other users may open it. So one of them has, from the moment on in which it has
+    /// a name, and keeps it open.
+    pub(super) shared: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -67,20 +71,13 @@ impl Kernel {
         }
     }
 
-    /// A new object under the name, unless that is in use.
-    pub(super) fn create(&mut self, page: Page) -> Option<ObjectId> {
-        if self.name.is_some() {
-            return None;
-        }
+    /// A new object, without a name.
+    pub(super) fn create(&mut self, object: Object) -> ObjectId {
         let mut slots = (0..).zip(&mut self.objects);
         let free = slots.find(|(_, slot)| slot.is_none());
         let (id, slot) = free.expect("more objects than processes cannot be in use");
-        *slot = Some(Object {
-            page,
-            ..Object::default()
-        });
-        self.name = Some(id);
-        Some(id)
+        *slot = Some(object);
+        id
     }
 }
 
@@ -142,6 +139,17 @@ impl View<'_> {
             .count()
     }
 
+    /// The name is taken away from this object.
+    fn loses_its_name(&mut self, id: ObjectId) {
+        // After a stranger, somebody else's name may go for one's own: see `memtalk::seat`.
+        if self.is_others_talk(id) && !self.world.removed {
+            self.violated("the name is taken away from somebody else's talk");
+        }
+        if self.object(id).page == Page::Foreign {
+            self.violated("somebody else's object is removed");
+        }
+    }
+
     /// Somebody waits here for a peer, or two talk, and we are not of them.
     pub(super) fn is_others_talk(&mut self, id: ObjectId) -> bool {
         let others = self.others_at(id);
@@ -149,15 +157,8 @@ impl View<'_> {
         offered || others == 2 || others == 1 && self.object(id).second.is_none()
     }
 
-    /// A process is to write to a page beyond its own words.
-    pub(super) fn overwrites(&mut self, id: ObjectId, what: &str) {
-        let guest = match self.world.machine.guest {
-            Guest::Initialising(object) | Guest::Seated(object, Seat::First) => object == id,
-            _ => false,
-        };
-        if guest || self.others_at(id) > 0 {
-            self.violated(what);
-        }
+    fn wish(&self) -> Wish {
+        self.world.processes[usize::from(self.pid)].wish
     }
 }
 
@@ -169,30 +170,69 @@ impl Os for View<'_> {
         false
     }
 
-    fn open(&mut self) -> Result<Option<ObjectId>, Failed> {
-        Ok(self.kernel.name)
-    }
-
-    fn create(&mut self) -> Result<Option<ObjectId>, Failed> {
-        Ok(self.kernel.create(Page::Empty))
-    }
-
-    fn unlink(&mut self) -> Result<(), Failed> {
-        if let Some(id) = self.kernel.name.take() {
-            if self.is_others_talk(id) {
-                self.violated("the name is taken away from somebody else's talk");
-            }
-            if self.object(id).page == Page::Foreign {
-                self.violated("somebody else's object is removed");
-            }
+    fn open(&mut self) -> Result<Found<ObjectId>, Failed> {
+        let Some(id) = self.kernel.name else {
+            return Ok(Found::Nothing);
+        };
+        let (wish, object) = (self.wish(), self.object(id));
+        match object.owner == wish.user || wish.shared && object.shared {
+            true => Ok(Found::Object(id)),
+            false => Err(Failed),
         }
-        Ok(())
+    }
+
+    fn create(&mut self) -> Result<ObjectId, Failed> {
+        let (wish, pid) = (self.wish(), self.pid);
+        let fresh = Object {
+            page: Page::Initialised,
+            magic: true,
+            first: Some(Presence::PROCESS),
+            seats: [Some(pid), None],
+            owner: wish.user,
+            shared: wish.shared,
+            ..Object::default()
+        };
+        // Shared once, and kept open by a stranger.
+        let left = |object: &Object| object.shared && object.seats == [None; 2];
+        let left = (0..)
+            .zip(&self.kernel.objects)
+            .find(|(_, slot)| slot.as_ref().is_some_and(left));
+        Ok(match left.map(|(id, _)| id) {
+            Some(id) if self.has(Bug::UsedAgain) => {
+                let shared = true;
+                self.kernel.objects[usize::from(id)] = Some(Object { shared, ..fresh });
+                id
+            }
+            _ => self.kernel.create(fresh),
+        })
+    }
+
+    fn publish(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        if let Some(id) = self.kernel.name {
+            if !self.has(Bug::PublishUnchecked) {
+                return Ok(false);
+            }
+            self.loses_its_name(id);
+        }
+        self.kernel.name = Some(*object);
+        Ok(true)
+    }
+
+    fn unlink(&mut self) -> Result<bool, Failed> {
+        if let Some(id) = self.kernel.name {
+            if self.object(id).owner != self.wish().user {
+                return Ok(false);
+            }
+            self.kernel.name = None;
+            self.loses_its_name(id);
+        }
+        Ok(true)
     }
 
     fn is_named(&mut self, object: &ObjectId) -> Result<bool, Failed> {
         let leaving = matches!(
             self.world.processes[usize::from(self.pid)].phase,
-            Phase::Leaving(..)
+            Phase::Leaving(..) | Phase::Alone(..)
         );
         let unchecked = match leaving {
             true => self.has(Bug::RemoveUnchecked),
@@ -223,15 +263,15 @@ impl Os for View<'_> {
         Ok(sits || watchers_count && object.watched[seat.index()])
     }
 
-    fn try_sit(&mut self, object: &ObjectId, seat: Seat) -> Result<bool, Failed> {
+    fn try_sit(&mut self, object: &ObjectId) -> Result<bool, Failed> {
         let (pid, open) = (self.pid, self.has(Bug::NoSeatLock));
         let object = self.object(*object);
-        let taken = object.seats[seat.index()].is_some_and(|owner| owner != pid);
-        if !open && (taken || object.watched[seat.index()]) {
+        let [_, second] = &mut object.seats;
+        if !open && (second.is_some_and(|owner| owner != pid) || object.watched[1]) {
             return Ok(false);
         }
         if !open {
-            object.seats[seat.index()] = Some(pid);
+            *second = Some(pid);
         }
         Ok(true)
     }
@@ -245,10 +285,10 @@ impl Os for View<'_> {
         let foreign_is_blank = self.has(Bug::ForeignIsBlank);
         let object = self.object(*object);
         Ok(match (object.page, object.magic) {
-            (Page::Foreign, _) if foreign_is_blank => Content::Blank,
+            (Page::Foreign, _) if foreign_is_blank => Content::Unfinished,
             (Page::Foreign, _) => Content::Foreign(PageError::NotAPage),
-            (Page::Zeros, _) => Content::Unclaimed,
-            (_, false) => Content::Blank,
+            (Page::Zeros, _) => Content::Unclaimed(PageError::NotAPage),
+            (_, false) => Content::Unfinished,
             (_, true) => Content::Page {
                 first: object.first.unwrap_or(Presence::PROCESS),
                 second: object.second.or(object.left.then_some(Presence::PROCESS)),
@@ -272,39 +312,16 @@ impl Os for View<'_> {
         Ok(())
     }
 
-    fn claim(&mut self, object: &ObjectId) -> Result<(), Failed> {
-        let magic = self.has(Bug::MagicFirst);
-        self.overwrites(*object, "a page is initialised while somebody sits at it");
-        let object = self.object(*object);
-        let foreign = object.page == Page::Foreign;
-        object.page = Page::Claimed;
-        object.magic = magic;
-        (object.first, object.second, object.left) = (None, None, false);
-        if foreign {
-            self.violated("somebody else's object is overwritten");
-        }
-        Ok(())
-    }
-
-    fn resize(&mut self, object: &ObjectId) -> Result<(), Failed> {
-        self.overwrites(*object, "a page is resized while somebody sits at it");
-        Ok(())
-    }
-
-    fn initialise(&mut self, object: &mut ObjectId) -> Result<(), Failed> {
-        self.overwrites(*object, "a page is initialised while somebody sits at it");
-        let object = self.object(*object);
-        object.page = Page::Initialised;
-        object.magic = true;
-        (object.first, object.second, object.left) = (Some(Presence::PROCESS), None, false);
-        Ok(())
-    }
-
     fn attach(&mut self, object: &mut ObjectId) -> Result<bool, Failed> {
-        if self.object(*object).page != Page::Initialised {
+        let unchecked = self.has(Bug::ModeUnchecked);
+        let (wish, found) = (self.wish(), *self.object(*object));
+        if found.page != Page::Initialised {
             self.violated("a page is attached that is not initialised");
         }
-        Ok(true)
+        match found.shared && !wish.shared && !unchecked {
+            true => Err(Failed),
+            false => Ok(true),
+        }
     }
 
     fn join(&mut self, object: &ObjectId) -> Result<(), Failed> {
@@ -316,5 +333,10 @@ impl Os for View<'_> {
             self.violated("a talk is joined twice");
         }
         Ok(())
+    }
+
+    fn is_joined(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        let unchecked = self.has(Bug::GiveUpUnchecked);
+        Ok(!unchecked && self.object(*object).second.is_some())
     }
 }

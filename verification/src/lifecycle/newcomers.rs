@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap as HashMap;
 
 use super::guest::{Guest, MACHINE};
 use super::kernel::Page;
-use super::world::{Action, Phase, Process, World};
+use super::world::{Action, Phase, Process, Then, User, Wish, World};
 use super::{Bug, Pid};
 
 impl World {
@@ -39,6 +39,52 @@ impl World {
             .is_some_and(|id| self.object(id).page == Page::Zeros)
     }
 
+    /// Whether the name leads to what another user than this has left.
+    pub(super) fn names_anothers(&self, user: User) -> bool {
+        self.kernel
+            .name
+            .is_some_and(|id| self.object(id).owner != user)
+    }
+
+    /// Whether all users may open what the name leads to, if it leads to anything.
+    pub(super) fn names_nothing_private(&self) -> bool {
+        self.kernel.name.is_none_or(|id| self.object(id).shared)
+    }
+
+    /// This world with everybody dead but one who waits for a peer, and goes on to; and
+    /// with what it was started.
+    pub(super) fn with_first_alone(&self) -> Option<(Self, Wish)> {
+        let waits = |process: &Process| match process.phase {
+            Phase::Seated(object, seat) => self.waits(object, seat),
+            Phase::Alone(object, _, Then::StartOver) => self.waits(object, Seat::First),
+            _ => false,
+        };
+        let first = self.processes.iter().position(waits)?;
+        let mut world = self.clone();
+        for pid in (0..).take(self.processes.len()) {
+            let dead = matches!(self.processes[usize::from(pid)].phase, Phase::Off);
+            if usize::from(pid) != first && !dead {
+                world = world.after(Action::Crash(pid), None).ok()?;
+            }
+        }
+        world.machine.starts = 0;
+        if world.machine.guest != Guest::Off {
+            world = world.after(Action::Crash(MACHINE), None).ok()?;
+        }
+        world.removals = 0;
+        world.processes[first].starts = 0;
+        let wish = world.processes[first].wish;
+        // Somebody else's object may be in the way.
+        let stands = |id| world.processes[first].has_open() == Some(id);
+        let free = world.kernel.name.is_none_or(|id| {
+            stands(id)
+                || world.object(id).page == Page::Initialised && !world.names_anothers(wish.user)
+        });
+        world.processes = vec![world.processes.swap_remove(first)];
+        world.give_seats_to(0);
+        free.then_some((world, wish))
+    }
+
     /// This world with every process dead, if there is a machine that offers a page or
     /// is about to.
     pub(super) fn with_machine_alone(&self) -> Option<Self> {
@@ -49,7 +95,7 @@ impl World {
             }
         }
         world.processes.clear();
-        world.machine.starts = 0;
+        (world.machine.starts, world.removals) = (0, 0);
         let id = match self.machine.guest {
             Guest::Booted(id) | Guest::Initialising(id) | Guest::Seated(id, Seat::First) => id,
             _ => return None,
@@ -63,8 +109,8 @@ impl World {
     }
 
     /// This world with everybody dead but those survivors who still sit after
-    /// their peer has gone; they are stopped, and two new processes may start.
-    pub(super) fn with_two_newcomers(&self) -> Self {
+    /// their peer has gone; they are stopped.
+    pub(super) fn with_survivors_stopped(&self) -> Self {
         let mut world = self.clone();
         for (pid, process) in (0..).zip(&self.processes) {
             let alone = match process.phase {
@@ -81,7 +127,7 @@ impl World {
                 world = world.after(Action::Crash(pid), None).unwrap();
             }
         }
-        world.machine.starts = 0;
+        (world.machine.starts, world.removals) = (0, 0);
         if world.machine.guest != Guest::Off {
             world = world.after(Action::Crash(MACHINE), None).unwrap();
         }
@@ -89,29 +135,35 @@ impl World {
         world
             .processes
             .retain(|process| !matches!(process.phase, Phase::Off));
+        // Locks know their owners by number, and the newcomers get new numbers.
+        world.give_seats_to(Pid::MAX);
         world
     }
 
-    /// Whether two can come to talk from wherever any path leads, if so many new
-    /// processes start; an error is a path after which they cannot.
+    /// Whoever holds the lock of a seat is `pid` now.
+    fn give_seats_to(&mut self, pid: Pid) {
+        for object in self.kernel.objects.iter_mut().flatten() {
+            object.seats = object.seats.map(|lock| lock.map(|_| pid));
+        }
+    }
+
+    /// Whether two can come to talk from wherever any path leads, if `newcomers` start
+    /// and the first `stopped` processes do not run; an error is a path after which they
+    /// cannot.
     pub(super) fn newcomers_always_talk(
         &self,
-        count: usize,
+        newcomers: &[Wish],
+        stopped: usize,
         bug: Option<Bug>,
     ) -> Result<(), String> {
         let mut world = self.clone();
-        // Locks know their owners by number, and the newcomers get new numbers.
-        for object in world.kernel.objects.iter_mut().flatten() {
-            for lock in &mut object.seats {
-                *lock = lock.map(|_| Pid::MAX);
-            }
-        }
-        let newcomer = Process {
-            phase: Phase::SittingDown(SitDown::Open),
-            starts: 0,
-        };
-        let newcomers = world.processes.len();
-        world.processes.extend(vec![newcomer; count]);
+        world
+            .processes
+            .extend(newcomers.iter().map(|&wish| Process {
+                phase: Phase::SittingDown(SitDown::Open),
+                starts: 0,
+                wish,
+            }));
         // Every situation, from which it was reached first, and from which it can be.
         let mut numbers = HashMap::from_iter([(world.clone(), 0_usize)]);
         let mut found = vec![world.clone()];
@@ -125,7 +177,7 @@ impl World {
                 number = before;
             }
             path.reverse();
-            let mut text = format!("{what}: with {newcomers} survivors stopped,\n");
+            let mut text = format!("{what}: with {stopped} survivors stopped,\n");
             world.clone().tell(&path, bug, &mut text);
             Err(text)
         };
@@ -138,8 +190,8 @@ impl World {
                 talks.push(number);
                 continue;
             }
-            for action in from.actions(false) {
-                if usize::from(action.pid()) < newcomers {
+            for action in from.actions(false, bug) {
+                if usize::from(action.pid()) < stopped {
                     continue;
                 }
                 let next = match from.after(action, bug) {

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::Bug;
-use super::kernel::Page;
-use super::world::{Action, World};
+use super::world::{Action, Wish, World};
 
 /// The result of a search that found nothing wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +28,17 @@ pub struct Search {
     /// Whether the name leads to an object that is not memtalk's at first; to
     /// none otherwise.
     pub foreign: bool,
+    /// Whether the processes differ: one is private, one shares with other users, and one
+    /// is another user's. All are private and of one user otherwise.
+    pub users: bool,
+    /// How often a stranger may remove the name.
+    pub removals: u8,
     /// A mistake to be made.
     pub bug: Option<Bug>,
 }
+
+/// A situation, who comes then, and how many of the processes do not run.
+type Hope = (World, Vec<Wish>, usize);
 
 /// How each state was reached first: from which one, by which action.
 type Origins = Vec<(u32, Action)>;
@@ -48,30 +55,16 @@ impl Search {
         let mut to_do = VecDeque::from([(first, 0_u32)]);
         let mut situations = HashMap::default();
         while let Some((world, number)) = to_do.pop_front() {
-            // Over somebody else's object, nobody is to talk.
-            if !self.foreign {
-                let situation = situations
-                    .entry((world.with_two_newcomers(), 2))
-                    .or_insert_with_key(|(world, count)| match world.names_zeros() {
-                        true => Ok(()),
-                        false => world.newcomers_always_talk(*count, self.bug),
-                    });
+            for hope in self.hopes(&world) {
+                let fails = |(from, newcomers, stopped): &Hope| {
+                    from.newcomers_always_talk(newcomers, *stopped, self.bug)
+                };
+                let situation = situations.entry(hope).or_insert_with_key(fails);
                 if let Err(what) = situation {
                     return Err(self.trace(&origins, number, None, what));
                 }
             }
-            if let Some(alone) = world.with_machine_alone() {
-                let situation =
-                    situations
-                        .entry((alone, 1))
-                        .or_insert_with_key(|(world, count)| {
-                            world.newcomers_always_talk(*count, self.bug)
-                        });
-                if let Err(what) = situation {
-                    return Err(self.trace(&origins, number, None, what));
-                }
-            }
-            for action in world.actions(true) {
+            for action in world.actions(true, self.bug) {
                 match world.after(action, self.bug) {
                     Err(what) => return Err(self.trace(&origins, number, Some(action), &what)),
                     Ok(next) if seen.contains(&next) => {}
@@ -90,9 +83,33 @@ impl Search {
         })
     }
 
+    /// Situations that may follow `world`, in which newcomers must come to talk.
+    fn hopes(self, world: &World) -> Vec<Hope> {
+        let mut hopes = Vec::new();
+        let alone = Wish::default();
+        let left = world.with_survivors_stopped();
+        let stopped = left.processes.len();
+        // Over somebody else's object, nobody is to talk.
+        if !self.foreign && !left.names_zeros() {
+            if !left.names_anothers(alone.user) {
+                hopes.push((left.clone(), vec![alone; 2], stopped));
+            }
+            if self.users && left.names_nothing_private() {
+                let pair = [false, true].map(|user| Wish { user, shared: true });
+                hopes.push((left, pair.to_vec(), stopped));
+            }
+        }
+        if let Some(machine) = world.with_machine_alone() {
+            hopes.push((machine, vec![alone], 0));
+        }
+        if let Some((first, wish)) = world.with_first_alone() {
+            hopes.push((first, vec![wish], 0));
+        }
+        hopes
+    }
+
     fn first(self) -> World {
-        let page = self.foreign.then_some(Page::Foreign);
-        World::new(self.processes, self.starts, self.machine_starts, page)
+        World::new(self)
     }
 
     /// Tells how state `number` was reached, and what happened last.

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use memtalk::seat::{Os, Refusal, RemoveName, SitDown, Step};
-use memtalk_ring::Seat;
+use memtalk::seat::{Os, Reason, Refusal, RemoveName, Removed, SitDown, Step};
+use memtalk_ring::{Presence, Seat};
 use rustc_hash::FxHashSet as HashSet;
 
 use super::guest::{Guest, MACHINE, Machine};
 use super::kernel::{Kernel, Object, Page, View};
+use super::search::Search;
 use super::{Bug, Failed, ObjectId, Pid};
 
 /// What a process is doing.
@@ -15,12 +16,33 @@ use super::{Bug, Failed, ObjectId, Pid};
 pub(super) enum Phase {
     /// Not running.
     Off,
-    SittingDown(SitDown<ObjectId, Failed>),
+    SittingDown(SitDown<ObjectId>),
     Seated(ObjectId, Seat),
+    /// It sits first, nobody has come, and it gives up waiting; or the name is lost, and
+    /// it starts over.
+    Alone(ObjectId, RemoveName, Then),
     /// Its watcher has got the dead peer's lock.
     Mourning(ObjectId, Seat),
     Leaving(ObjectId, Seat, RemoveName),
-    Standing(ObjectId, Seat),
+    Standing(ObjectId, Seat, Then),
+}
+
+/// What a process does once it has got up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Then {
+    End,
+    StartOver,
+}
+
+/// The user of a process.
+pub(super) type User = bool;
+
+/// What a process is started with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Wish {
+    pub(super) user: User,
+    /// It talks with other users.
+    pub(super) shared: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,12 +50,15 @@ pub(super) struct Process {
     pub(super) phase: Phase,
     /// How often it may still start.
     pub(super) starts: u8,
+    pub(super) wish: Wish,
 }
 
 impl Process {
     pub(super) fn sits_at(&self) -> Option<ObjectId> {
         match self.phase {
-            Phase::Seated(object, _) | Phase::Mourning(object, _) => Some(object),
+            Phase::Seated(object, _) | Phase::Mourning(object, _) | Phase::Alone(object, ..) => {
+                Some(object)
+            }
             _ => None,
         }
     }
@@ -45,8 +70,9 @@ impl Process {
             Phase::SittingDown(machine) => machine.object().copied(),
             Phase::Seated(object, _)
             | Phase::Mourning(object, _)
+            | Phase::Alone(object, ..)
             | Phase::Leaving(object, ..)
-            | Phase::Standing(object, _) => Some(*object),
+            | Phase::Standing(object, ..) => Some(*object),
         }
     }
 }
@@ -56,6 +82,10 @@ pub(super) struct World {
     pub(super) kernel: Kernel,
     pub(super) processes: Vec<Process>,
     pub(super) machine: Machine,
+    /// How often somebody who has nothing to do with it may remove the name.
+    pub(super) removals: u8,
+    /// Somebody has.
+    pub(super) removed: bool,
 }
 
 /// What can happen next.
@@ -68,40 +98,50 @@ pub(super) enum Action {
     /// It has said all that it wanted to, or gives up waiting. The machine's guest
     /// starts again.
     Finish(Pid),
+    /// Its timeout is over.
+    Expire(Pid),
+    /// Somebody who has nothing to do with it removes the name.
+    Remove,
 }
 
 impl Action {
     pub(super) fn pid(self) -> Pid {
-        let (Self::Step(pid) | Self::Crash(pid) | Self::Finish(pid)) = self;
-        pid
+        match self {
+            Self::Step(pid) | Self::Crash(pid) | Self::Finish(pid) | Self::Expire(pid) => pid,
+            Self::Remove => Pid::MAX,
+        }
     }
 }
 
 impl World {
-    pub(super) fn new(
-        processes: usize,
-        starts: u8,
-        machine_starts: u8,
-        page: Option<Page>,
-    ) -> Self {
-        let foreign = page.map(|page| Object {
-            page,
+    pub(super) fn new(search: Search) -> Self {
+        let foreign = search.foreign.then(|| Object {
+            page: Page::Foreign,
             ..Object::default()
         });
-        let process = Process {
+        let process = |wish| Process {
             phase: Phase::Off,
-            starts,
+            starts: search.starts,
+            wish,
         };
+        // One who wants to be private, one who does not, and one of another user.
+        let wishes = [(false, false), (false, true), (true, true)];
+        let wishes = wishes.map(|(user, shared)| match search.users {
+            true => Wish { user, shared },
+            false => Wish::default(),
+        });
         Self {
             kernel: Kernel {
                 name: foreign.map(|_| 0),
                 objects: [foreign, None, None, None, None],
             },
-            processes: vec![process; processes],
+            processes: wishes.map(process)[..search.processes].to_vec(),
             machine: Machine {
                 guest: Guest::Off,
-                starts: machine_starts,
+                starts: search.machine_starts,
             },
+            removals: search.removals,
+            removed: false,
         }
     }
 
@@ -132,6 +172,18 @@ impl World {
         knows_a_peer && object.seats[seat.peer().index()].is_none()
     }
 
+    /// Whether a process that sits here waits for a peer.
+    pub(super) fn waits(&self, id: ObjectId, seat: Seat) -> bool {
+        seat == Seat::First && self.object(id).second.is_none()
+    }
+
+    /// Whether it does so in vain, since the name does not lead here any more; and
+    /// notices that.
+    fn is_lost(&self, id: ObjectId, seat: Seat, bug: Option<Bug>) -> bool {
+        let unnoticed = bug == Some(Bug::NameLossUnnoticed);
+        !unnoticed && self.waits(id, seat) && self.kernel.name != Some(id)
+    }
+
     /// Whether a guest may come to the second seat: no process is on its way there.
     pub(super) fn second_is_quiet(&self, id: ObjectId) -> bool {
         self.processes.iter().all(|process| match &process.phase {
@@ -144,7 +196,7 @@ impl World {
     }
 
     /// What can happen next.
-    pub(super) fn actions(&self, crashes: bool) -> Vec<Action> {
+    pub(super) fn actions(&self, crashes: bool, bug: Option<Bug>) -> Vec<Action> {
         let mut actions = Vec::new();
         for (pid, process) in (0..).zip(&self.processes) {
             match process.phase {
@@ -155,11 +207,14 @@ impl World {
                 }
                 // A watcher wakes once the peer's seat is free.
                 Phase::Seated(object, seat) => {
-                    if self.is_widowed(pid, object, seat) {
+                    if self.is_widowed(pid, object, seat) || self.is_lost(object, seat, bug) {
                         actions.push(Action::Step(pid));
                     }
                     if crashes {
                         actions.push(Action::Finish(pid));
+                        if self.waits(object, seat) {
+                            actions.push(Action::Expire(pid));
+                        }
                     }
                 }
                 _ => actions.push(Action::Step(pid)),
@@ -167,6 +222,9 @@ impl World {
             if crashes {
                 actions.push(Action::Crash(pid));
             }
+        }
+        if crashes && self.removals > 0 && self.kernel.name.is_some() {
+            actions.push(Action::Remove);
         }
         match self.machine.guest {
             Guest::Off if self.machine.starts == 0 => return actions,
@@ -202,6 +260,13 @@ impl World {
         if pid == MACHINE {
             return next.machine_after(action, bug);
         }
+        if action == Action::Remove {
+            (next.removals, next.removed) = (self.removals - 1, true);
+            next.kernel.name = None;
+            // A process that does not exist has closed nothing.
+            next.kernel.close(pid, None, &next.processes, next.machine);
+            return Ok(next);
+        }
         let at = usize::from(pid);
         let before = self.processes[at].phase.clone();
         let mut view = View {
@@ -219,17 +284,23 @@ impl World {
                 Phase::Off
             }
             (Action::Finish(_), Phase::Seated(object, seat)) => self.leaving(object, seat, bug),
+            (Action::Expire(_), Phase::Seated(object, _)) => {
+                Phase::Alone(object, RemoveName::Door(Reason::Alone), Then::End)
+            }
             (_, Phase::Off) => {
                 next.processes[at].starts -= 1;
                 Phase::SittingDown(SitDown::Open)
             }
             (_, Phase::SittingDown(machine)) => match machine.step(&mut view) {
-                Ok(Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine)) => {
+                Ok(Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _)) => {
                     Phase::SittingDown(machine)
                 }
                 Ok(Step::Done((object, seat))) => Phase::Seated(object, seat),
                 Err(Refusal::Busy | Refusal::Foreign(_) | Refusal::Os(Failed)) => Phase::Off,
             },
+            (_, Phase::Seated(object, seat)) if self.is_lost(object, seat, bug) => {
+                Phase::Alone(object, RemoveName::Door(Reason::Alone), Then::StartOver)
+            }
             (_, Phase::Seated(object, seat)) if self.object(object).has_outside(seat) => {
                 self.leaving(object, seat, bug)
             }
@@ -239,19 +310,44 @@ impl World {
             }
             (_, Phase::Mourning(object, seat)) => {
                 view.object(object).watched[seat.peer().index()] = false;
-                Phase::Leaving(object, seat, RemoveName::Door)
+                Phase::Leaving(object, seat, RemoveName::Door(Reason::Over))
             }
             (_, Phase::Leaving(object, seat, machine)) => {
-                match machine.step(&mut view, &object).expect("no call fails") {
-                    Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine) => {
+                match machine
+                    .step(&mut view, &object, seat)
+                    .expect("no call fails")
+                {
+                    Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _) => {
                         Phase::Leaving(object, seat, machine)
                     }
-                    Step::Done(()) => Phase::Standing(object, seat),
+                    Step::Done(_) => Phase::Standing(object, seat, Then::End),
                 }
             }
-            (_, Phase::Standing(object, seat)) => {
+            (_, Phase::Alone(object, machine, then)) => {
+                let seat = Seat::First;
+                match machine
+                    .step(&mut view, &object, seat)
+                    .expect("no call fails")
+                {
+                    Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _) => {
+                        Phase::Alone(object, machine, then)
+                    }
+                    Step::Done(Removed::Joined) => Phase::Seated(object, seat),
+                    Step::Done(_) => {
+                        // A guest does not ask for the door.
+                        if view.object(object).second == Some(Presence::PROCESS) {
+                            view.violated("a first gives up waiting for one who is there");
+                        }
+                        Phase::Standing(object, seat, then)
+                    }
+                }
+            }
+            (_, Phase::Standing(object, seat, then)) => {
                 view.stand(&object, seat).expect("no call fails");
-                Phase::Off
+                match then {
+                    Then::End => Phase::Off,
+                    Then::StartOver => Phase::SittingDown(SitDown::Open),
+                }
             }
         };
         let violation = view.violation;
@@ -265,8 +361,8 @@ impl World {
     pub(super) fn leaving(&self, object: ObjectId, seat: Seat, bug: Option<Bug>) -> Phase {
         let guests = seat == Seat::Second && self.object(object).has_outside(seat);
         match guests && bug != Some(Bug::GuestsNameRemoved) {
-            true => Phase::Standing(object, seat),
-            false => Phase::Leaving(object, seat, RemoveName::Door),
+            true => Phase::Standing(object, seat, Then::End),
+            false => Phase::Leaving(object, seat, RemoveName::Door(Reason::Over)),
         }
     }
 
@@ -276,6 +372,14 @@ impl World {
             // Guests without locks go by the magic number alone.
             if object.magic && object.page != Page::Initialised {
                 return Err("the magic number stands on a page that is not initialised".into());
+            }
+        }
+        for process in &self.processes {
+            if let Phase::Seated(object, _) = process.phase
+                && self.object(object).shared
+                && !process.wish.shared
+            {
+                return Err("a stranger has the object of a private talk open".into());
             }
         }
         let mut seats = HashSet::default();
