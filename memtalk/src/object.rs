@@ -65,6 +65,9 @@ impl Place {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Found::Contended),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied && self.is_anothers()? => {
+                return Err(Error::NotOurs);
+            }
             Err(e) => {
                 return Err(
                     not_an_object(&e).unwrap_or_else(|| Error::system("open the object")(e))
@@ -80,6 +83,17 @@ impl Place {
             return Err(Error::NotOurs);
         }
         Ok(Found::Object(file))
+    }
+
+    /// Whether the name leads to another user's object.
+    fn is_anothers(&self) -> Result<bool, Error> {
+        let found = self.look_at_name()?;
+        Ok(found.is_some_and(|found| found.uid() != shm::user()))
+    }
+
+    fn look_at_name(&self) -> Result<Option<Metadata>, Error> {
+        let found = shm::examine(self.name.as_c_str());
+        found.map_err(Error::system("examine the object"))
     }
 
     /// Checks that an object lets in nobody whom we do not. Only who a machine lets read
@@ -174,8 +188,7 @@ impl Os for Place {
     }
 
     fn is_named(&mut self, object: &Object) -> Result<bool, Error> {
-        let failed = Error::system("examine the object");
-        let Some(found) = shm::examine(self.name.as_c_str()).map_err(failed)? else {
+        let Some(found) = self.look_at_name()? else {
             return Ok(false);
         };
         let ours = metadata(&object.file)?;

@@ -60,11 +60,37 @@ impl Mapping {
     /// on, nobody else sees; what others write, perhaps.
     ///
     /// Accesses that go on meanwhile reach the one memory or the other.
+    ///
+    /// # Errors
+    /// There is no room for a copy. The shared memory stays where it is: the copy is
+    /// mapped elsewhere first, and then moved here, which needs nothing more. (Mapped
+    /// here at once, it could fail after the kernel has unmapped what it replaces.)
     pub(crate) fn detach(&self, file: &File) -> io::Result<()> {
-        let (start, flags) = (self.0.start.as_ptr(), libc::MAP_PRIVATE | libc::MAP_FIXED);
-        // SAFETY: it replaces our own mapping by one of the same size and rights, and
-        // whoever uses it expects its bytes to change at any time.
-        unsafe { map(start.cast(), self.0.len, flags, file, self.0.offset) }.map(drop)
+        let (here, len) = (self.0.start.as_ptr(), self.0.len);
+        // SAFETY: as in `new`.
+        let copy = unsafe {
+            map(
+                std::ptr::null_mut(),
+                len,
+                libc::MAP_PRIVATE,
+                file,
+                self.0.offset,
+            )
+        }?;
+        let copy = copy.as_ptr().cast();
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        steps::step();
+        // SAFETY: the copy is ours, and replaces our own mapping of the same size and
+        // rights, whose users expect its bytes to change at any time.
+        match unsafe { libc::mremap(copy, len, len, flags, here.cast::<libc::c_void>()) } {
+            libc::MAP_FAILED => {
+                let error = io::Error::last_os_error();
+                // SAFETY: nobody knows of the copy.
+                unsafe { libc::munmap(copy, len) };
+                Err(error)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
