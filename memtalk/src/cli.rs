@@ -255,6 +255,9 @@ fn talk(args: &Args) -> Result<(), Failure> {
         "a peer is there; {} bytes fit under way in each direction",
         channel.sender.capacity()
     ));
+    // The talk ends with this process, not with its ends: so it is here that the name is
+    // removed, and said if that fails.
+    std::mem::forget(remover.talk());
     let began = Instant::now();
     let tell: pump::Tell =
         |name, what, bytes| say(name, &format_args!("{what} {bytes} bytes so far"));

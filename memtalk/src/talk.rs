@@ -64,11 +64,6 @@ impl Current {
     pub(crate) fn set(&self, talk: &Arc<Talk>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(talk);
     }
-
-    fn get(&self) -> Option<Arc<Talk>> {
-        let talk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        talk.upgrade()
-    }
 }
 
 impl NameRemover {
@@ -81,7 +76,7 @@ impl NameRemover {
     /// the object locked, [`Error::LeftBehind`] if it is for another user to remove,
     /// [`Error::System`] if a system call fails.
     pub fn remove(&self, patience: Duration) -> Result<(), Error> {
-        let Some(talk) = self.0.get() else {
+        let Some(talk) = self.talk() else {
             return Ok(());
         };
         talk.seated.tell_outside();
@@ -95,9 +90,15 @@ impl NameRemover {
     /// Gives up both ends, unless they are closed, as dropping them would: the peer is
     /// told at once, even while our own threads still use them.
     pub fn give_up(&self) {
-        if let Some(talk) = self.0.get() {
+        if let Some(talk) = self.talk() {
             talk.seated.give_up();
         }
+    }
+
+    /// The talk, unless it has ended. As long as this is kept, it ends with nothing else.
+    pub(crate) fn talk(&self) -> Option<Arc<Talk>> {
+        let talk = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        talk.upgrade()
     }
 }
 

@@ -3,9 +3,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{FileExt, symlink};
 use std::process::{Command, Stdio};
 
 use memtalk_ring::Native;
@@ -149,101 +147,6 @@ fn a_hundred_at_once_form_one_pair() {
     other.finish().assert_complete(b"");
     one.finish().assert_complete(b"");
     assert!(!object.exists());
-}
-
-#[test]
-fn no_permission() {
-    let object = Object::new();
-    fs::write(object.path(), b"").unwrap();
-    fs::set_permissions(object.path(), fs::Permissions::from_mode(0o000)).unwrap();
-    let stranger = Users::new();
-    // Root may open anything.
-    let user = if stranger.any { Some(65534) } else { None };
-    let side = Side::start(&mut stranger.memtalk(&object, user)).finish();
-    side.assert_failed(6, "belongs to another user");
-    assert!(object.exists());
-}
-
-#[test]
-fn objects_of_another_user_are_for_those_who_say_so() {
-    let users = Users::new();
-    if !users.any {
-        println!("not tried: only root can run programs as two users");
-        return;
-    }
-    let (one, other) = (Some(65534), Some(1));
-    let start = |object: &Object, user, mode: &[&str]| {
-        let mut command = users.memtalk(object, user);
-        let mut side = Side::start(command.args(mode).stdin(Stdio::piped()));
-        side.write_in_background(b"hello".to_vec());
-        side
-    };
-    // The default is private: nobody else can open it, and whoever can does not
-    // talk to another user unless told to.
-    let object = Object::new();
-    let first = start(&object, one, &[]);
-    first.wait_until_seated(&object);
-    start(&object, other, &["--mode", "666"])
-        .finish()
-        .assert_failed(6, "belongs to another user");
-    start(&object, None, &[])
-        .finish()
-        .assert_failed(6, "belongs to another user");
-    start(&object, one, &[]).finish().assert_complete(b"hello");
-    first.finish().assert_complete(b"hello");
-
-    // Both say so.
-    let first = start(&object, one, &["--mode", "666"]);
-    first.wait_until_seated(&object);
-    assert_eq!(object.path().metadata().unwrap().mode() & 0o777, 0o666);
-    start(&object, other, &[])
-        .finish()
-        .assert_failed(6, "belongs to another user");
-    start(&object, other, &["--mode", "666"])
-        .finish()
-        .assert_complete(b"hello");
-    first.finish().assert_complete(b"hello");
-    assert!(!object.exists());
-}
-
-/// A copy of the binary that every user can reach.
-struct Users {
-    copy: PathBuf,
-    /// Whether we may run it as any user.
-    any: bool,
-}
-
-impl Users {
-    fn new() -> Self {
-        let copy = std::env::temp_dir().join(&Object::new().name()[1..]);
-        // In another process: a child that a test forks meanwhile would have the
-        // copy open for writing, and nobody could run it.
-        let copied = Command::new("cp")
-            .arg(env!("CARGO_BIN_EXE_memtalk"))
-            .arg(&copy)
-            .status();
-        assert!(copied.unwrap().success());
-        let any = fs::metadata("/proc/self").is_ok_and(|data| data.uid() == 0);
-        Self { copy, any }
-    }
-
-    fn memtalk(&self, object: &Object, user: Option<u32>) -> Command {
-        let mut command = Command::new(&self.copy);
-        command
-            .args(["-f", &object.name()])
-            .stdin(Stdio::null())
-            .current_dir("/");
-        if let Some(user) = user {
-            command.uid(user);
-        }
-        command
-    }
-}
-
-impl Drop for Users {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.copy);
-    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod aftermath;
 pub mod machine;
 pub mod party;
 pub mod program;
+pub mod users;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -331,6 +332,22 @@ impl Side {
     /// Waits until it closes its output, and returns what was left of it.
     pub fn rest_of_output(&mut self) -> Vec<u8> {
         self.stdout.as_mut().map_or_else(Vec::new, Output::rest)
+    }
+
+    /// Waits for a message that contains `text`, and takes it and all before it.
+    #[track_caller]
+    pub fn expect_message(&mut self, text: &str) {
+        loop {
+            let line = self.stderr.pending.iter().position(|&byte| byte == b'\n');
+            let Some(end) = line else {
+                assert!(self.stderr.more(), "it does not say {text:?}");
+                continue;
+            };
+            let line: Vec<_> = self.stderr.pending.drain(..=end).collect();
+            if String::from_utf8_lossy(&line).contains(text) {
+                return;
+            }
+        }
     }
 
     /// Sends a signal.

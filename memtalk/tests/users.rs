@@ -1,0 +1,330 @@
+//! Who may see and change what: the table of `memtalk/ACCESS.md`, as two real users.
+//! They have no more rights than anybody; the tests themselves take root.
+
+mod support;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use support::users::{User, Users};
+use support::{Object, Side, eventually};
+
+const KILL: i32 = 9;
+const TERM: i32 = 15;
+const CONT: i32 = 18;
+
+/// Opens the object as a stranger would that wants to read and write all of it.
+fn open(object: &Object) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(object.path())
+}
+
+fn contains(file: &File, text: &[u8]) -> bool {
+    let mut bytes = vec![0; 4096];
+    let count = file.read_at(&mut bytes, 0).expect("it can be read");
+    bytes[..count]
+        .windows(text.len())
+        .any(|bytes| bytes == text)
+}
+
+/// Locks a byte of the object as memtalk does, until the file is closed.
+fn lock(file: &File, byte: i64) {
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    (lock.l_type, lock.l_start, lock.l_len) = (libc::F_WRLCK as i16, byte, 1);
+    // SAFETY: a pointer to a `flock` that lives here.
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut lock) };
+    assert_eq!(result, 0, "nobody else holds it");
+}
+
+/// Lets the two finish in good order.
+#[track_caller]
+fn finish(one: Side, mut other: Side) {
+    other.end_input();
+    one.finish().assert_complete(b"");
+    other.finish().assert_complete(b"");
+}
+
+/// Two sides with these options talk, the first of `users.0`.
+fn talking(
+    users: &Users,
+    object: &Object,
+    (one, other): (User, User),
+    options: &[&str],
+) -> (Side, Side) {
+    let mut first = users.side(one, object, options);
+    first.wait_until_seated(object);
+    let mut second = users.side(other, object, options);
+    first.say(b"hello");
+    second.expect(b"hello");
+    (first, second)
+}
+
+const SHARED: &[&str] = &["--mode", "666"];
+
+#[test]
+fn a_private_talk_is_out_of_a_strangers_reach() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let (one, other) = talking(&users, &object, (users.ann, users.ann), &[]);
+    users.ben.does(|| {
+        let denied = |result: io::Result<()>| {
+            assert_eq!(result.unwrap_err().kind(), ErrorKind::PermissionDenied);
+        };
+        denied(open(&object).map(drop));
+        denied(File::open(object.path()).map(drop));
+        denied(fs::remove_file(object.path()));
+        denied(fs::rename(object.path(), object.path().with_extension("x")));
+    });
+    // Nor do its programs get in, whatever they ask for.
+    for options in [&[][..], SHARED] {
+        users
+            .side(users.ben, &object, options)
+            .finish()
+            .assert_failed(6, "belongs to another user");
+    }
+    finish(one, other);
+    assert!(!object.exists());
+}
+
+#[test]
+fn a_name_that_a_stranger_took_first_is_refused() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let one = users.side(users.ann, &object, SHARED);
+    one.wait_until_seated(&object);
+    // Whoever does not say that others may take part; root, who may open anything, too.
+    for user in [Some(users.ben), None] {
+        let side = users.side(user, &object, &[]);
+        side.finish().assert_failed(6, "belongs to another user");
+    }
+    finish(one, users.side(users.ben, &object, SHARED));
+}
+
+#[test]
+fn whom_the_mode_lets_in_talks_and_nobody_else() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let (ann, ben) = (users.ann, users.ben);
+    let bens_friend = User {
+        gid: ann.gid,
+        ..ben
+    };
+    let group = ["--mode", "660"];
+    let first = users.side(ann, &object, &group);
+    first.wait_until_seated(&object);
+    assert_eq!(object.path().metadata().unwrap().mode() & 0o7777, 0o660);
+    users
+        .side(ben, &object, &group)
+        .finish()
+        .assert_failed(6, "belongs to another user");
+    finish(first, users.side(bens_friend, &object, &group));
+    let (one, other) = talking(&users, &object, (ann, ben), SHARED);
+    finish(one, other);
+    assert!(!object.exists());
+}
+
+#[test]
+fn nobody_joins_what_lets_in_more_users_than_it_wants() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let first = users.side(users.ann, &object, SHARED);
+    first.wait_until_seated(&object);
+    for options in [&[][..], &["--mode", "660"]] {
+        users
+            .side(users.ann, &object, options)
+            .finish()
+            .assert_failed(6, "lets in other users");
+    }
+    // Who wants more than the object allows joins: nobody comes in whom it does not want.
+    let private = Object::new();
+    let one = users.side(users.ann, &private, &[]);
+    one.wait_until_seated(&private);
+    finish(one, users.side(users.ann, &private, SHARED));
+    finish(first, users.side(users.ben, &object, SHARED));
+}
+
+#[test]
+fn what_a_stranger_had_open_serves_no_private_talk() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    // A shared talk, whose first is killed while it waits, or that one has left.
+    for joined in [false, true] {
+        let first = users.side(users.ann, &object, SHARED);
+        first.wait_until_seated(&object);
+        let second = joined.then(|| users.side(users.ann, &object, SHARED));
+        let spy = users.ben.does(|| open(&object)).unwrap();
+        first.signal(KILL);
+        first.finish_with_open_input();
+        if let Some(second) = &second {
+            second.signal(KILL);
+        }
+        drop(second);
+        let (mut one, mut other) = talking(&users, &object, (users.ann, users.ann), &[]);
+        one.say(b"SECRET");
+        other.expect(b"SECRET");
+        assert_ne!(
+            spy.metadata().unwrap().ino(),
+            object.path().metadata().unwrap().ino()
+        );
+        assert!(contains(&object.open(), b"SECRET"));
+        assert!(!contains(&spy, b"SECRET"));
+        drop(one);
+        drop(other);
+    }
+}
+
+#[test]
+fn a_stranger_at_the_door_forces_nobody_to_use_the_object_again() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let (one, other) = talking(&users, &object, (users.ann, users.ann), SHARED);
+    let [spy, door] = [(); 2].map(|()| users.ben.does(|| open(&object)).unwrap());
+    lock(&door, 0);
+    // They cannot remove the name, and go all the same: a signal does not wait for long.
+    for side in [&one, &other] {
+        side.signal(TERM);
+    }
+    for side in [one, other] {
+        assert_eq!(side.finish_with_open_input().signal, Some(TERM));
+    }
+    assert!(object.exists());
+    // Nobody gets in, and whoever has no time or no patience gets out.
+    users
+        .side(users.ann, &object, &["--timeout", "0.1"])
+        .finish()
+        .assert_failed(3, "no peer came");
+    let impatient = users.side(users.ann, &object, &[]);
+    eventually("it is at the door", || at_the_door(&impatient));
+    impatient.signal(TERM);
+    assert_eq!(impatient.finish_with_open_input().signal, Some(TERM));
+    // The next begin anew when the door is free.
+    let mut one = users.side(users.ann, &object, &[]);
+    let mut other = users.side(users.ann, &object, &[]);
+    drop(door);
+    one.say(b"SECRET");
+    other.expect(b"SECRET");
+    assert!(contains(&object.open(), b"SECRET"));
+    assert!(!contains(&spy, b"SECRET"));
+    finish(one, other);
+}
+
+/// Whether it waits for its next try: asleep for a time, with signals blocked.
+fn at_the_door(side: &Side) -> bool {
+    let nap = format!(" {} ", libc::SYS_rt_sigtimedwait);
+    side.threads().iter().any(|thread| thread.contains(&nap))
+}
+
+#[test]
+fn what_could_not_be_removed_is_told_and_the_talk_is_complete() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let (mut one, mut other) = talking(&users, &object, (users.ann, users.ann), SHARED);
+    let door = users.ben.does(|| open(&object)).unwrap();
+    lock(&door, 0);
+    one.end_input();
+    other.end_input();
+    for end in [one.finish(), other.finish()] {
+        assert_eq!(end.code, Some(0), "{}", end.stderr);
+        assert_eq!(end.stderr.lines().count(), 1, "{}", end.stderr);
+        assert!(end.stderr.contains("the object stays: "), "{}", end.stderr);
+    }
+    assert!(object.exists());
+}
+
+#[test]
+fn nothing_of_an_old_talk_is_in_the_next() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let (mut one, mut other) = talking(&users, &object, (users.ann, users.ann), &[]);
+    one.say(b"SECRET");
+    other.expect(b"SECRET");
+    assert!(contains(&object.open(), b"SECRET"));
+    for mut side in [one, other] {
+        side.kill();
+    }
+    let next = users.side(users.ann, &object, SHARED);
+    let found = || users.ben.does(|| open(&object));
+    eventually("others can open it", || found().is_ok());
+    assert!(!contains(&found().unwrap(), b"SECRET"));
+    finish(next, users.side(users.ben, &object, SHARED));
+}
+
+#[test]
+fn a_stranger_cannot_ask_for_a_lease() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let (one, other) = talking(&users, &object, (users.ann, users.ben), SHARED);
+    let error = users.ben.does(|| {
+        let file = open(&object).unwrap();
+        // SAFETY: no pointers are involved.
+        let lease = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK) };
+        (lease == -1).then(io::Error::last_os_error)
+    });
+    assert_eq!(error.unwrap().kind(), ErrorKind::PermissionDenied);
+    finish(one, other);
+}
+
+#[test]
+fn whoever_may_open_a_page_may_spoil_the_talk_and_no_more() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let (mut one, other) = talking(&users, &object, (users.ann, users.ben), SHARED);
+    users
+        .ben
+        .does(|| open(&object).unwrap().write_all_at(&[0xFF; 4096], 0))
+        .unwrap();
+    one.say(b"b");
+    for side in [one, other] {
+        let side = side.finish_with_open_input();
+        assert_eq!((side.code, side.stderr.lines().count()), (Some(4), 1));
+    }
+}
+
+#[test]
+fn what_another_user_has_left_is_waited_for_until_that_user_removes_it() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let (ann, ben) = (users.ann, users.ben);
+    let (one, other) = talking(&users, &object, (ann, ben), SHARED);
+    one.signal(KILL);
+    one.finish_with_open_input();
+    // The survivor says that it could not remove what is not its own.
+    let other = other.finish_with_open_input();
+    assert_eq!(other.code, Some(4));
+    let lines: Vec<_> = other.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("the peer died")));
+    assert!(lines.iter().any(|line| line.contains("the object stays: ")));
+    // The next of that user as well, and gives up in time;
+    let late = users.side(ben, &object, &["--mode", "666", "--timeout", "0.2"]);
+    let late = late.finish();
+    assert_eq!(late.code, Some(3), "{}", late.stderr);
+    assert!(late.stderr.contains("left an object of another user"));
+    // or waits until the owner comes.
+    let mut ben = users.side(ben, &object, SHARED);
+    ben.expect_message("waiting: ");
+    finish(users.side(ann, &object, SHARED), ben);
+    assert!(!object.exists());
+}
+
+#[test]
+fn a_survivor_of_another_user_is_waited_for() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let (ann, ben) = (users.ann, users.ben);
+    let (one, other) = talking(&users, &object, (ann, ben), SHARED);
+    one.stop();
+    other.signal(KILL);
+    other.finish_with_open_input();
+    let mut next = users.side(ben, &object, SHARED);
+    next.expect_message("waiting: ");
+    one.signal(CONT);
+    one.finish_with_open_input()
+        .assert_failed(4, "the peer died");
+    let last = users.side(ann, &object, SHARED);
+    finish(last, next);
+}
