@@ -22,8 +22,9 @@ test:
 	$(CARGO) test --locked -p memtalk-ring --features embedded-io
 	$(CRASH)
 
-# Deaths before every step of either process, and before many pairs of steps.
-CRASH = $(CARGO) test --locked -p memtalk --features crash-points --test crash -- --nocapture
+# Deaths before every step of either process, and before many pairs of steps; and stops.
+CRASH = $(CARGO) test --locked -p memtalk --features crash-points --test crash --test stops \
+	-- --nocapture
 crash:
 	PAIRS=10000 $(CRASH)
 

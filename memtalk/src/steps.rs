@@ -7,8 +7,8 @@
 //!
 //! With the feature `crash-points`, for tests, a process counts its steps and
 //! kills itself before that whose number the environment variable
-//! `MEMTALK_CRASH_AT` gives, from 1, as `kill -9` would. Without it all of this
-//! compiles to nothing.
+//! `MEMTALK_CRASH_AT` gives, from 1, as `kill -9` would; or stops itself before that of
+//! `MEMTALK_STOP_AT`, as `kill -STOP` would. Without it all of this compiles to nothing.
 
 /// Whether steps are counted. Looking again before sleeping is left out then:
 /// it would be most of the steps, and all the same.
@@ -30,7 +30,7 @@ pub(crate) fn step() {
 #[cfg(feature = "crash-points")]
 mod counted {
     use std::cell::UnsafeCell;
-    use std::sync::OnceLock;
+    use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use memtalk_ring::order::Site;
@@ -72,11 +72,19 @@ mod counted {
     }
 
     pub(super) fn step() {
-        static LAST: OnceLock<Option<u32>> = OnceLock::new();
+        static SIGNALS: LazyLock<[(Option<u32>, libc::c_int); 2]> = LazyLock::new(|| {
+            let step = |variable| std::env::var(variable).ok()?.parse().ok();
+            [
+                (step("MEMTALK_CRASH_AT"), libc::SIGKILL),
+                (step("MEMTALK_STOP_AT"), libc::SIGSTOP),
+            ]
+        });
         static STEPS: AtomicU32 = AtomicU32::new(0);
-        let last = LAST.get_or_init(|| std::env::var("MEMTALK_CRASH_AT").ok()?.parse().ok());
-        if Some(STEPS.fetch_add(1, Ordering::Relaxed) + 1) == *last {
-            crate::sys::kill_this_process();
+        let this = STEPS.fetch_add(1, Ordering::Relaxed) + 1;
+        for (at, signal) in *SIGNALS {
+            if at == Some(this) {
+                crate::sys::signal_this_process(signal);
+            }
         }
     }
 }

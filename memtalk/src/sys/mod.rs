@@ -53,10 +53,12 @@ pub(crate) fn nap(time: Duration) {
     unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
 }
 
-/// Ends this process as `kill -9` would.
+/// Sends this process a signal that cannot be blocked: KILL or STOP. When it returns, the
+/// process has been stopped, and continued.
 #[cfg(feature = "crash-points")]
-pub(crate) fn kill_this_process() -> ! {
+pub(crate) fn signal_this_process(signal: libc::c_int) {
     // SAFETY: no pointers are involved.
-    unsafe { libc::raise(libc::SIGKILL) };
-    unreachable!("SIGKILL cannot be blocked");
+    unsafe { libc::kill(libc::getpid(), signal) };
+    // Sent to the process, it may be taken by another thread first.
+    std::thread::yield_now();
 }

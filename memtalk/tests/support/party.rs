@@ -92,9 +92,14 @@ fn looking() -> impl Wait<Native> + Clone {
     })
 }
 
+/// Initialises a page, for somebody to join.
+pub fn offer(region: RawRegion) -> Page<RawRegion> {
+    Page::initialise(region, Presence::DEVICE).expect("a page fits")
+}
+
 /// Initialises a page, and waits until somebody has joined it.
 pub fn first(region: RawRegion) -> Party<impl Wait<Native>> {
-    joined(Page::initialise(region, Presence::DEVICE).expect("a page fits"))
+    joined(offer(region))
 }
 
 /// Waits until somebody has joined the page, and sits first there.

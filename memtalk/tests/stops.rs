@@ -1,0 +1,127 @@
+//! A process that is stopped at any of its steps, by Ctrl-Z or a debugger, on the real
+//! kernel: others are delayed, told so, or not concerned; nobody is left waiting, and
+//! nobody decides behind its back.
+//!
+//! `make crash` runs these. See `memtalk/src/steps.rs` for what a step is.
+
+mod support;
+
+use std::fs::OpenOptions;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use support::party::{self, Memory};
+use support::{Object, Side, aftermath, bounded, eventually};
+
+const TERM: i32 = 15;
+const CONT: i32 = 18;
+
+/// Starts a side that gets no input and stops before this step.
+fn stopping(object: &Object, step: u32, options: &[&str]) -> Side {
+    let mut command = object.memtalk();
+    command
+        .args(options)
+        .env("MEMTALK_STOP_AT", step.to_string());
+    Side::start(command.stdin(Stdio::null()))
+}
+
+/// So that it has a last step, although nobody comes.
+const NOT_LONG: &[&str] = &["--timeout", "0"];
+
+/// Runs `with` for each step from 1 on, until it says that the process had no such step.
+/// Returns how many steps there are.
+fn every_step(mut with: impl FnMut(u32) -> bool) -> u32 {
+    // Threads take turns as they like, so the number of steps varies a little.
+    const SPARE: u32 = 10;
+    let (mut step, mut last) = (0, 0);
+    while step < last + SPARE {
+        step += 1;
+        let _tried = aftermath::Tried(step);
+        if with(step) {
+            last = step;
+        }
+    }
+    last
+}
+
+/// Waits until it is stopped or has ended; whether it is stopped.
+fn stops(side: &mut Side) -> bool {
+    let mut stopped = false;
+    eventually("it stops or ends", || {
+        let threads = side.threads();
+        stopped = threads.iter().any(|thread| thread.contains("State:\tT"));
+        stopped || side.has_ended()
+    });
+    stopped
+}
+
+#[test]
+fn a_first_that_gives_up_and_a_second_that_comes_agree() {
+    let steps = every_step(|step| {
+        let object = Object::new();
+        let timeout = ["--timeout", "0.1"];
+        let first = Side::start(object.memtalk().args(timeout).stdin(Stdio::null()));
+        first.wait_until_seated(&object);
+        let mut second = stopping(&object, step, &timeout);
+        let stopped = stops(&mut second);
+        // The first's time is over meanwhile.
+        thread::sleep(Duration::from_millis(150));
+        if stopped {
+            second.signal(CONT);
+        }
+        let (first, second) = (first.finish(), second.finish());
+        let codes = [first.code, second.code];
+        assert!(
+            codes == [Some(0); 2] || codes == [Some(3); 2],
+            "{first:?} {second:?}"
+        );
+        assert!(!object.exists());
+        stopped
+    });
+    println!("stopped at each of {steps} steps of a second");
+    assert!(steps > 20);
+}
+
+#[test]
+fn one_that_is_stopped_at_the_door_delays_no_signal() {
+    let mut delayed = 0;
+    let steps = every_step(|step| {
+        let object = Object::new();
+        let mut stopped = stopping(&object, step, NOT_LONG);
+        let is_stopped = stops(&mut stopped);
+        // It may be at the door, or not; if so, the other waits there.
+        let other = object.open_side();
+        eventually("it runs", || !other.threads().is_empty());
+        thread::sleep(Duration::from_millis(20));
+        other.signal(TERM);
+        let other = other.finish_with_open_input();
+        delayed += u32::from(other.signal != Some(TERM));
+        stopped.kill();
+        object.assert_usable();
+        is_stopped
+    });
+    println!(
+        "stopped at each of {steps} steps; {delayed} others ended otherwise than by the signal"
+    );
+    assert_eq!(delayed, 0);
+}
+
+#[test]
+fn one_that_looks_who_has_the_object_open_keeps_nobody_from_opening_it() {
+    let mut opened = 0;
+    let steps = every_step(|step| {
+        // A machine has left it, so whoever comes looks whether it is still there.
+        let object = Object::new();
+        drop(party::offer(Memory::create(&object, 4096).whole()));
+        let mut one = stopping(&object, step, NOT_LONG);
+        let stopped = stops(&mut one);
+        let path = object.path();
+        let open = move || OpenOptions::new().read(true).write(true).open(path);
+        opened += u32::from(bounded("opening it", open).is_ok());
+        one.kill();
+        stopped
+    });
+    println!("stopped at each of {steps} steps after a machine; opened at {opened}");
+    assert!(opened > 10);
+}
