@@ -153,9 +153,10 @@ impl Display for Failure {
     }
 }
 
-/// The whole program. Returns its exit status.
+/// The whole program, which was started with standard output closed or not. Returns its
+/// exit status.
 #[must_use]
-pub fn main() -> u8 {
+pub fn main(stdout_was_closed: bool) -> u8 {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -169,7 +170,7 @@ pub fn main() -> u8 {
             return status as u8;
         }
     };
-    let status = match talk(&args) {
+    let status = match talk(&args, stdout_was_closed) {
         Ok(()) => Status::Complete,
         Err(failure) => {
             say(&args.file, &failure);
@@ -184,7 +185,7 @@ fn say(name: &Name, what: &dyn Display) {
     let _ = writeln!(io::stderr(), "memtalk: {name}: {what}");
 }
 
-fn talk(args: &Args) -> Result<(), Failure> {
+fn talk(args: &Args, stdout_was_closed: bool) -> Result<(), Failure> {
     let system = |doing| move |e| Failure::Talk(Error::system(doing)(e));
     let note = |what: &dyn Display| {
         if args.verbose {
@@ -245,7 +246,8 @@ fn talk(args: &Args) -> Result<(), Failure> {
     let began = Instant::now();
     let tell: pump::Tell =
         |name, what, bytes| say(name, &format_args!("{what} {bytes} bytes so far"));
-    let result = pump::run(channel, args.verbose.then(|| (args.file.clone(), tell)));
+    let tell = args.verbose.then(|| (args.file.clone(), tell));
+    let result = pump::run(channel, stdout_was_closed, tell);
     // The ends may still be in use by threads that wait for their descriptors,
     // so the name is all that we remove; the end of the process does the rest.
     if let Err(error) = remover.remove() {

@@ -79,7 +79,13 @@ enum Event {
 
 /// Talks until both streams are complete, or one has failed. Tells how it goes,
 /// at most once a second, if it is given somebody to tell.
-pub(crate) fn run(channel: Channel, tell: Option<(Name, Tell)>) -> Result<Totals, Failure> {
+///
+/// Where `stdout_was_closed`, standard output takes nothing, whatever is there now.
+pub(crate) fn run(
+    channel: Channel,
+    stdout_was_closed: bool,
+    tell: Option<(Name, Tell)>,
+) -> Result<Totals, Failure> {
     let Channel {
         sender,
         receiver,
@@ -91,8 +97,8 @@ pub(crate) fn run(channel: Channel, tell: Option<(Name, Tell)>) -> Result<Totals
     spawn("memtalk-send", &report, || {
         Event::Sent(send(sender, sending))
     })?;
-    spawn("memtalk-receive", &report, || {
-        Event::Received(receive(receiver, receiving))
+    spawn("memtalk-receive", &report, move || {
+        Event::Received(receive(receiver, stdout_was_closed, receiving))
     })?;
     spawn("memtalk-peer", &report, move || {
         Event::PeerGone(peer.wait_until_gone())
@@ -167,12 +173,16 @@ fn send(mut sender: Sender, mut meter: Meter) -> Result<u64, Failure> {
     }
 }
 
-fn receive(mut receiver: Receiver, mut meter: Meter) -> Result<u64, Failure> {
+fn receive(
+    mut receiver: Receiver,
+    stdout_was_closed: bool,
+    mut meter: Meter,
+) -> Result<u64, Failure> {
     let output = io::stdout();
     loop {
         match receiver.write_to(output.as_fd()) {
             Ok(0) => break,
-            Ok(_) if stdio::stdout_was_closed() => {
+            Ok(_) if stdout_was_closed => {
                 return Err(Failure::Output(io::Error::from_raw_os_error(libc::EBADF)));
             }
             Ok(count) => meter.moved(count),

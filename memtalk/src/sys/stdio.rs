@@ -2,8 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-#[cfg(feature = "cli")]
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use memtalk_ring::{Filled, InPlace, Memory, Space, Wait};
 
@@ -125,31 +123,3 @@ pub(crate) fn close_stdout() -> io::Result<()> {
         _ => Err(io::Error::last_os_error()),
     }
 }
-
-/// Whether the program was started with standard output closed.
-///
-/// The standard library opens `/dev/null` in place of a closed descriptor before
-/// `main`, so that no other file gets its number. What is written there is lost,
-/// which must not count as delivered.
-#[cfg(feature = "cli")]
-pub(crate) fn stdout_was_closed() -> bool {
-    STDOUT_WAS_CLOSED.load(Ordering::Relaxed)
-}
-
-#[cfg(feature = "cli")]
-static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
-
-/// Runs before the standard library's start-up code.
-#[cfg(feature = "cli")]
-extern "C" fn look_at_stdout() {
-    // SAFETY: no pointers are involved.
-    let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
-    STDOUT_WAS_CLOSED.store(flags == -1, Ordering::Relaxed);
-}
-
-// SAFETY: the loader calls every pointer in this section as a C function before
-// `main`; the function needs nothing that is set up later.
-#[cfg(feature = "cli")]
-#[used]
-#[unsafe(link_section = ".init_array")]
-static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;
