@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::{self, Display};
-use std::io::{self, Write};
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,8 @@ use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::pump::{self, Failure, Totals};
-use crate::sys::signal;
+use crate::say::{self, Notes, Teller};
+use crate::sys::signal::{self, Blocked};
 use crate::{Error, Name, NameError, Options};
 
 /// Talk to another process through a page of shared memory.
@@ -157,46 +158,64 @@ impl Display for Failure {
 /// exit status.
 #[must_use]
 pub fn main(stdout_was_closed: bool) -> u8 {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => {
-            let status = if error.use_stderr() {
-                Status::Usage
-            } else {
-                Status::Complete
-            };
-            // Nothing is left to be told if this fails.
-            let _ = error.print();
-            return status as u8;
+    let status = match Args::try_parse() {
+        Ok(args) => match run(&args, stdout_was_closed) {
+            Ok(()) => Status::Complete,
+            Err(failure) => {
+                say::write(&say::line(&args.file, &failure));
+                failure.status()
+            }
+        },
+        Err(error) if error.use_stderr() => {
+            say::write(&error.render().to_string());
+            Status::Usage
         }
-    };
-    let status = match talk(&args, stdout_was_closed) {
-        Ok(()) => Status::Complete,
-        Err(failure) => {
-            say(&args.file, &failure);
-            failure.status()
+        Err(help) => {
+            // Nothing is left to be told if this fails.
+            let _ = help.print();
+            Status::Complete
         }
     };
     status as u8
 }
 
-/// One line on standard error. If that fails there is nobody to tell.
-fn say(name: &Name, what: &dyn Display) {
-    let _ = writeln!(io::stderr(), "memtalk: {name}: {what}");
-}
-
-fn talk(args: &Args, stdout_was_closed: bool) -> Result<(), Failure> {
-    let system = |doing| move |e| Failure::Talk(Error::system(doing)(e));
-    let note = |what: &dyn Display| {
-        if args.verbose {
-            say(&args.file, what);
-        }
-    };
+/// Talks, and waits until what was noted meanwhile is said.
+fn run(args: &Args, stdout_was_closed: bool) -> Result<(), Failure> {
     signal::ignore_file_size_signal();
     signal::guard_against_truncation().map_err(system("install a signal handler"))?;
     // Signals wait from here on, until there is something to clean up.
     let signals = signal::block().map_err(system("block signals"))?;
+    let teller = args
+        .verbose
+        .then(|| Teller::start(args.file.clone(), say::write))
+        .transpose()
+        .map_err(system("start a thread"))?;
+    let notes = teller.as_ref().map(Teller::notes);
+    let result = talk(args, stdout_was_closed, signals, notes);
+    if let Some(teller) = teller {
+        teller.finish();
+    }
+    result
+}
 
+/// For `map_err` on a system call that was to do `doing`.
+fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Failure {
+    move |error| Failure::Talk(Error::system(doing)(error))
+}
+
+/// The talk itself. Why it failed is said by the caller: by then, all is given up that a
+/// peer may wait for.
+fn talk(
+    args: &Args,
+    stdout_was_closed: bool,
+    signals: Blocked,
+    notes: Option<Notes>,
+) -> Result<(), Failure> {
+    let note = |what: &dyn Display| {
+        if let Some(notes) = &notes {
+            notes.note(what);
+        }
+    };
     let mut options = Options::new();
     if let Some(pages) = args.pages {
         options = options.pages(pages as usize);
@@ -244,10 +263,7 @@ fn talk(args: &Args, stdout_was_closed: bool) -> Result<(), Failure> {
         channel.sender.capacity()
     ));
     let began = Instant::now();
-    let tell: pump::Tell =
-        |name, what, bytes| say(name, &format_args!("{what} {bytes} bytes so far"));
-    let tell = args.verbose.then(|| (args.file.clone(), tell));
-    let result = pump::run(channel, stdout_was_closed, tell);
+    let result = pump::run(channel, stdout_was_closed, notes.clone());
     // The ends may still be in use by threads that wait for their descriptors,
     // so the name is all that we remove; the end of the process does the rest.
     if let Err(error) = remover.remove() {

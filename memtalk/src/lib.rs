@@ -89,6 +89,8 @@ mod place;
 mod pump;
 mod receiver;
 mod route;
+#[cfg(feature = "cli")]
+mod say;
 mod scan;
 #[doc(hidden)]
 pub mod seat;

@@ -7,25 +7,43 @@ use std::time::Duration;
 
 /// Signals that this process does not take the default way: blocked in every
 /// thread, and waited for in one.
+///
+/// They take it again in the thread that drops this, those that have come at once.
 pub(crate) struct Blocked(libc::sigset_t);
 
 /// Blocks INT, TERM and HUP in this thread and those that it starts from now
 /// on, except those that the process was started with ignored (`nohup`): they
 /// stay ignored.
 pub(crate) fn block() -> io::Result<Blocked> {
+    let mut set = no_signals();
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        if !is_ignored(signal)? {
+            add(&mut set, signal);
+        }
+    }
+    mask(libc::SIG_BLOCK, &set)?;
+    Ok(Blocked(set))
+}
+
+fn no_signals() -> libc::sigset_t {
     // SAFETY: a struct of integers, initialised by `sigemptyset` below.
     let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
     // SAFETY: `set` is valid for writes. It cannot fail.
     unsafe { libc::sigemptyset(&raw mut set) };
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-        if !is_ignored(signal)? {
-            // SAFETY: `set` is initialised and the signal exists.
-            unsafe { libc::sigaddset(&raw mut set, signal) };
-        }
-    }
+    set
+}
+
+/// Adds a signal that exists.
+fn add(set: &mut libc::sigset_t, signal: libc::c_int) {
+    // SAFETY: `set` is initialised. It cannot fail.
+    unsafe { libc::sigaddset(set, signal) };
+}
+
+/// Blocks or unblocks signals in this thread.
+fn mask(how: libc::c_int, set: &libc::sigset_t) -> io::Result<()> {
     // SAFETY: `set` is initialised; the old mask is not asked for.
-    match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) } {
-        0 => Ok(Blocked(set)),
+    match unsafe { libc::pthread_sigmask(how, set, std::ptr::null_mut()) } {
+        0 => Ok(()),
         error => Err(io::Error::from_raw_os_error(error)),
     }
 }
@@ -71,12 +89,16 @@ impl Blocked {
         unsafe { libc::signal(signal, libc::SIG_DFL) };
         // SAFETY: no pointers are involved. The signal is blocked, so it waits.
         unsafe { libc::raise(signal) };
-        // SAFETY: the set is initialised; the old mask is not asked for. The
-        // pending signal arrives here.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const self.0, std::ptr::null_mut())
-        };
+        // The pending signal arrives here.
+        let _ = mask(libc::SIG_UNBLOCK, &self.0);
         std::process::exit(128 + signal)
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // It cannot fail: the operation exists.
+        let _ = mask(libc::SIG_UNBLOCK, &self.0);
     }
 }
 
