@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ContextValue;
 
+use crate::escape::Escaped;
 use crate::pump::{self, Failure, Totals};
 use crate::say::{self, Notes, Teller};
 use crate::sys::signal::{self, Blocked};
@@ -19,7 +21,7 @@ use crate::{Error, Name, NameError, Options};
 /// Run the same command twice, in either order. What one reads from its standard
 /// input, the other writes to its standard output, both ways at once.
 #[derive(Debug, Parser)]
-#[command(name = "memtalk", version, after_help = STATUSES, verbatim_doc_comment)]
+#[command(name = "memtalk", bin_name = "memtalk", version, after_help = STATUSES, verbatim_doc_comment)]
 struct Args {
     /// Shared memory object to talk through, like /words
     #[arg(short, long, value_name = "NAME", value_parser = name_parser())]
@@ -167,7 +169,7 @@ pub fn main(stdout_was_closed: bool) -> u8 {
             }
         },
         Err(error) if error.use_stderr() => {
-            say::write(&error.render().to_string());
+            say::write(&escaped(error).render().to_string());
             Status::Usage
         }
         Err(help) => {
@@ -177,6 +179,19 @@ pub fn main(stdout_was_closed: bool) -> u8 {
         }
     };
     status as u8
+}
+
+/// What was typed is repeated as a name is printed. All else is clap's own text, and
+/// ours.
+fn escaped(mut error: clap::Error) -> clap::Error {
+    let typed = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) => Some((kind, Escaped(text).to_string())),
+        _ => None,
+    });
+    for (kind, text) in typed.collect::<Vec<_>>() {
+        error.insert(kind, ContextValue::String(text));
+    }
+    error
 }
 
 /// Talks, and waits until what was noted meanwhile is said.

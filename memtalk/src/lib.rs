@@ -80,6 +80,7 @@ mod channel;
 #[doc(hidden)]
 pub mod cli;
 mod error;
+mod escape;
 mod futex;
 mod name;
 mod object;

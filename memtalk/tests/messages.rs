@@ -2,9 +2,11 @@
 
 mod support;
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -170,5 +172,28 @@ fn a_signal_ends_a_process_that_cannot_say_why_it_failed() {
         });
         side.signal(TERM);
         assert_eq!(side.finish().signal, Some(TERM), "{args:?}");
+    }
+}
+
+#[test]
+fn what_was_typed_is_repeated_without_control_characters() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["-f", "/a/b\x1b[31m"], r"'/a/b\u{1b}[31m'"),
+        (&["-f", "/a/\u{9b}31m"], r"'/a/\u{9b}31m'"),
+        (&["-f", "/x", "--pages", "1\x1b[2J\n"], r"'1\u{1b}[2J\n'"),
+        (&["-f", "/x", "--mode", "\r"], r"'\r'"),
+        (&["-f", "/x", "--scan=\x07"], r"'\u{7}'"),
+        (&["-f", "/x", "--\x1b[31m"], r"argument '--\u{1b}[31m'"),
+        (&["-f", "/x", "stray\n"], r"argument 'stray\n' found"),
+    ];
+    for (arguments, repeated) in cases {
+        let mut command = memtalk();
+        // As whoever starts it may have called it.
+        command.arg0(OsStr::new("mem\x1b[31mtalk"));
+        let side = Side::start(command.args(*arguments).stdin(Stdio::null())).finish();
+        assert_eq!(side.code, Some(255), "{arguments:?}");
+        assert!(side.stderr.contains(repeated), "{:?}", side.stderr);
+        let is_raw = |c: char| c.is_control() && c != '\n';
+        assert!(!side.stderr.contains(is_raw), "{:?}", side.stderr);
     }
 }
