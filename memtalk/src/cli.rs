@@ -197,7 +197,8 @@ fn escaped(mut error: clap::Error) -> clap::Error {
 /// Talks, and waits until what was noted meanwhile is said.
 fn run(args: &Args, stdout_was_closed: bool) -> Result<(), Failure> {
     signal::ignore_file_size_signal();
-    signal::guard_against_truncation().map_err(system("install a signal handler"))?;
+    signal::guard_against_truncation(say::line(&args.file, &Error::Truncated))
+        .map_err(system("install a signal handler"))?;
     // Signals wait from here on, until there is something to clean up.
     let signals = signal::block().map_err(system("block signals"))?;
     let teller = args

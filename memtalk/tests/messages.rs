@@ -135,6 +135,20 @@ fn a_standard_error_that_nobody_reads_holds_up_nothing_that_is_moved() {
     one.finish().assert_complete(b"");
 }
 
+#[test]
+fn a_truncation_that_cannot_be_told_ends_the_process_all_the_same() {
+    let object = Object::new();
+    let (_messages, stderr) = full_pipe();
+    let mut one = Side::start_telling(object.memtalk().stdin(Stdio::piped()), stderr);
+    let mut other = object.open_side();
+    one.say(b"hello");
+    other.expect(b"hello");
+    object.open().set_len(0).unwrap();
+    one.say(b"b");
+    assert_eq!(one.finish_with_open_input().code, Some(6));
+    other.finish_with_open_input().assert_failed(6, "truncated");
+}
+
 /// The number of the system call that the process's first thread is in.
 fn call_of_first_thread(side: &Side) -> Option<libc::c_long> {
     let threads = side.threads();

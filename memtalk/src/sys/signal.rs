@@ -2,6 +2,7 @@
 //! except SIGBUS.
 
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -111,14 +112,18 @@ pub(crate) fn ignore_file_size_signal() {
 
 /// What the handler of SIGBUS does: this message on standard error, and this
 /// status.
-const TRUNCATED: &[u8] =
-    b"memtalk: another process truncated the shared memory object, or filled its file system; start both sides again\n";
+static TRUNCATED: OnceLock<String> = OnceLock::new();
 const STATUS: i32 = 6;
 static TOLD: AtomicBool = AtomicBool::new(false);
 
+/// How long the handler waits for room for its message, in milliseconds. The peer waits
+/// for the end of this process meanwhile.
+const PATIENCE: i32 = 1000;
+
 /// From now on, an access to a mapped object beyond its end ends the process
-/// with a message and status 6.
-pub(crate) fn guard_against_truncation() -> io::Result<()> {
+/// with `message`, at most 4,096 bytes, and status 6. To be called once.
+pub(crate) fn guard_against_truncation(message: String) -> io::Result<()> {
+    TRUNCATED.get_or_init(|| message);
     // SAFETY: a struct of integers and pointers, for which zero is a value.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_bus_error;
@@ -126,10 +131,14 @@ pub(crate) fn guard_against_truncation() -> io::Result<()> {
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     // SAFETY: `action` is complete, and its handler calls only functions that
     // are safe in a handler; the old action is not asked for.
-    match unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+    let result = unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
     }
+    // Blocked, as a parent may have left it, it would kill without asking the handler.
+    let mut bus_error = no_signals();
+    add(&mut bus_error, libc::SIGBUS);
+    mask(libc::SIG_UNBLOCK, &bus_error)
 }
 
 extern "C" fn on_bus_error(
@@ -147,14 +156,7 @@ extern "C" fn on_bus_error(
                 unsafe { libc::pause() };
             }
         }
-        // SAFETY: a valid buffer of that length.
-        unsafe {
-            libc::write(
-                libc::STDERR_FILENO,
-                TRUNCATED.as_ptr().cast(),
-                TRUNCATED.len(),
-            )
-        };
+        tell_of_truncation();
         // SAFETY: ends the process without running anything else.
         unsafe { libc::_exit(STATUS) };
     }
@@ -163,4 +165,21 @@ extern "C" fn on_bus_error(
     unsafe { libc::signal(signal, libc::SIG_DFL) };
     // SAFETY: no pointers are involved. It arrives when the handler returns.
     unsafe { libc::raise(signal) };
+}
+
+/// Calls only what is safe in a handler.
+fn tell_of_truncation() {
+    let Some(message) = TRUNCATED.get() else {
+        return;
+    };
+    let mut stderr = libc::pollfd {
+        fd: libc::STDERR_FILENO,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    // SAFETY: one valid entry.
+    if unsafe { libc::poll(&raw mut stderr, 1, PATIENCE) } == 1 {
+        // SAFETY: a valid buffer of that length.
+        unsafe { libc::write(stderr.fd, message.as_ptr().cast(), message.len()) };
+    }
 }
