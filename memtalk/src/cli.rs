@@ -2,16 +2,19 @@
 
 use std::ffi::OsString;
 use std::fmt::{self, Display};
-use std::io::{self, Write};
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ContextValue;
 
+use crate::escape::Escaped;
 use crate::pump::{self, Failure, Totals};
+use crate::say::{self, Notes, Teller};
 use crate::seat::Awaited;
-use crate::sys::signal;
+use crate::sys::signal::{self, Blocked};
 use crate::{Error, Name, NameError, Options};
 
 /// Talk to another process through a page of shared memory.
@@ -19,7 +22,7 @@ use crate::{Error, Name, NameError, Options};
 /// Run the same command twice, in either order. What one reads from its standard
 /// input, the other writes to its standard output, both ways at once.
 #[derive(Debug, Parser)]
-#[command(name = "memtalk", version, after_help = STATUSES, verbatim_doc_comment)]
+#[command(name = "memtalk", bin_name = "memtalk", version, after_help = STATUSES, verbatim_doc_comment)]
 struct Args {
     /// Shared memory object to talk through, like /words
     #[arg(short, long, value_name = "NAME", value_parser = name_parser())]
@@ -161,49 +164,82 @@ impl Display for Failure {
     }
 }
 
-/// The whole program. Returns its exit status.
+/// The whole program, which was started with standard output closed or not. Returns its
+/// exit status.
 #[must_use]
-pub fn main() -> u8 {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => {
-            let status = if error.use_stderr() {
-                Status::Usage
-            } else {
-                Status::Complete
-            };
-            // Nothing is left to be told if this fails.
-            let _ = error.print();
-            return status as u8;
+pub fn main(stdout_was_closed: bool) -> u8 {
+    let status = match Args::try_parse() {
+        Ok(args) => match run(&args, stdout_was_closed) {
+            Ok(()) => Status::Complete,
+            Err(failure) => {
+                say::write(&say::line(&args.file, &failure));
+                failure.status()
+            }
+        },
+        Err(error) if error.use_stderr() => {
+            say::write(&escaped(error).render().to_string());
+            Status::Usage
         }
-    };
-    let status = match talk(&args) {
-        Ok(()) => Status::Complete,
-        Err(failure) => {
-            say(&args.file, &failure);
-            failure.status()
+        Err(help) => {
+            // Nothing is left to be told if this fails.
+            let _ = help.print();
+            Status::Complete
         }
     };
     status as u8
 }
 
-/// One line on standard error. If that fails there is nobody to tell.
-fn say(name: &Name, what: &dyn Display) {
-    let _ = writeln!(io::stderr(), "memtalk: {name}: {what}");
+/// What was typed is repeated as a name is printed. All else is clap's own text, and
+/// ours.
+fn escaped(mut error: clap::Error) -> clap::Error {
+    let typed = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) => Some((kind, Escaped(text).to_string())),
+        _ => None,
+    });
+    for (kind, text) in typed.collect::<Vec<_>>() {
+        error.insert(kind, ContextValue::String(text));
+    }
+    error
 }
 
-fn talk(args: &Args) -> Result<(), Failure> {
-    let system = |doing| move |e| Failure::Talk(Error::system(doing)(e));
-    let note = |what: &dyn Display| {
-        if args.verbose {
-            say(&args.file, what);
-        }
-    };
+/// Talks, and waits until what was noted meanwhile is said.
+fn run(args: &Args, stdout_was_closed: bool) -> Result<(), Failure> {
     signal::ignore_file_size_signal();
-    signal::guard_against_truncation().map_err(system("install a signal handler"))?;
+    signal::guard_against_truncation(say::line(&args.file, &Error::Truncated))
+        .map_err(system("install a signal handler"))?;
     // Signals wait from here on, until there is something to clean up.
     let signals = signal::block().map_err(system("block signals"))?;
+    let teller = args
+        .verbose
+        .then(|| Teller::start(args.file.clone(), say::write))
+        .transpose()
+        .map_err(system("start a thread"))?;
+    let notes = teller.as_ref().map(Teller::notes);
+    let result = talk(args, stdout_was_closed, signals, notes);
+    if let Some(teller) = teller {
+        teller.finish();
+    }
+    result
+}
 
+/// For `map_err` on a system call that was to do `doing`.
+fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Failure {
+    move |error| Failure::Talk(Error::system(doing)(error))
+}
+
+/// The talk itself. Why it failed is said by the caller: by then, all is given up that a
+/// peer may wait for.
+fn talk(
+    args: &Args,
+    stdout_was_closed: bool,
+    signals: Blocked,
+    notes: Option<Notes>,
+) -> Result<(), Failure> {
+    let note = |what: &dyn Display| {
+        if let Some(notes) = &notes {
+            notes.note(what);
+        }
+    };
     let mut options = Options::new();
     if let Some(pages) = args.pages {
         options = options.pages(pages as usize);
@@ -225,7 +261,10 @@ fn talk(args: &Args) -> Result<(), Failure> {
         if awaited.is_some() && std::mem::replace(&mut told, awaited) != awaited {
             match awaited {
                 Some(Awaited::Owner) => {
-                    say(&args.file, &format_args!("waiting: {}", Error::LeftBehind))
+                    let line =
+                        say::line(&args.file, &format_args!("waiting: {}", Error::LeftBehind));
+                    // Not here, where nobody waits for signals yet.
+                    let _ = thread::Builder::new().spawn(move || say::write(&line));
                 }
                 _ => note(&"waiting for a machine to initialise its page"),
             }
@@ -236,6 +275,7 @@ fn talk(args: &Args) -> Result<(), Failure> {
         .sit_down_idling(&args.file, idle)
         .map_err(Failure::Talk)?;
     let remover = waiting.name_remover();
+    signal::remove_if_truncated(remover.named());
     let on_signal = remover.clone();
     thread::Builder::new()
         .name("memtalk-signal".into())
@@ -255,20 +295,22 @@ fn talk(args: &Args) -> Result<(), Failure> {
         "a peer is there; {} bytes fit under way in each direction",
         channel.sender.capacity()
     ));
-    // The talk ends with this process, not with its ends: so it is here that the name is
-    // removed, and said if that fails.
+    // The talk ends with this process, not with its ends: so it is we who remove the name,
+    // and say if that fails.
     std::mem::forget(remover.talk());
+    signal::remove_if_truncated(remover.named());
     let began = Instant::now();
-    let tell: pump::Tell =
-        |name, what, bytes| say(name, &format_args!("{what} {bytes} bytes so far"));
-    let result = pump::run(channel, args.verbose.then(|| (args.file.clone(), tell)));
+    let result = pump::run(channel, stdout_was_closed, notes.clone());
     // The ends may still be in use by threads that wait for their descriptors,
     // so the name is all that we remove; the end of the process does the rest.
     if result.is_err() {
         remover.give_up();
     }
     if let Err(error) = remover.remove(PATIENCE) {
-        say(&args.file, &format_args!("the object stays: {error}"));
+        say::write(&say::line(
+            &args.file,
+            &format_args!("the object stays: {error}"),
+        ));
     }
     let Totals { sent, received } = result?;
     note(&format_args!(

@@ -80,6 +80,7 @@ mod channel;
 #[doc(hidden)]
 pub mod cli;
 mod error;
+mod escape;
 mod futex;
 mod name;
 mod object;
@@ -89,6 +90,8 @@ mod place;
 mod pump;
 mod receiver;
 mod route;
+#[cfg(feature = "cli")]
+mod say;
 mod scan;
 #[doc(hidden)]
 pub mod seat;

@@ -4,6 +4,8 @@ use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::escape::Escaped;
+
 /// A portable name of a POSIX shared memory object: a `/`, then 1 to 254 bytes
 /// that are neither `/` nor NUL, and not `.` or `..`.
 ///
@@ -76,14 +78,7 @@ impl Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Control characters would tear the line that the name is printed in.
-        for c in self.0.to_string_lossy().chars() {
-            match c.is_control() {
-                true => write!(f, "{}", c.escape_default())?,
-                false => write!(f, "{c}")?,
-            }
-        }
-        Ok(())
+        Escaped(&self.0.to_string_lossy()).fmt(f)
     }
 }
 

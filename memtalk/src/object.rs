@@ -188,11 +188,9 @@ impl Os for Place {
     }
 
     fn is_named(&mut self, object: &Object) -> Result<bool, Error> {
-        let Some(found) = self.look_at_name()? else {
-            return Ok(false);
-        };
         let ours = metadata(&object.file)?;
-        Ok((found.dev(), found.ino()) == (ours.dev(), ours.ino()))
+        let same = |found: Metadata| (found.dev(), found.ino()) == (ours.dev(), ours.ino());
+        Ok(self.look_at_name()?.is_some_and(same))
     }
 
     fn try_door(&mut self, object: &Object) -> Result<bool, Error> {

@@ -14,8 +14,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::say::Notes;
 use crate::sys::stdio;
-use crate::{Channel, Departure, Error, Name, Receiver, Sender};
+use crate::{Channel, Departure, Error, Receiver, Sender};
 
 /// How a talk failed.
 #[derive(Debug)]
@@ -35,38 +36,35 @@ pub(crate) struct Totals {
     pub(crate) received: u64,
 }
 
-/// Says how many bytes a direction has moved so far.
-pub(crate) type Tell = fn(&Name, &'static str, u64);
-
-/// Counts the bytes of one direction, and tells now and then, if somebody wants
-/// to know. It tells only while bytes move, so that nobody wakes for it.
+/// Counts the bytes of one direction, and notes them now and then, if somebody wants
+/// to know. It does so only while bytes move, so that nobody wakes for it.
 struct Meter {
     total: u64,
     what: &'static str,
-    told: Instant,
-    tell: Option<(Name, Tell)>,
+    noted: Instant,
+    notes: Option<Notes>,
 }
 
-/// The least time between two reports.
+/// The least time between two notes.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 impl Meter {
-    fn new(what: &'static str, tell: Option<(Name, Tell)>) -> Self {
+    fn new(what: &'static str, notes: Option<Notes>) -> Self {
         Self {
             total: 0,
             what,
-            told: Instant::now(),
-            tell,
+            noted: Instant::now(),
+            notes,
         }
     }
 
     fn moved(&mut self, count: usize) {
         self.total += count as u64;
-        if let Some((name, tell)) = &self.tell
-            && self.told.elapsed() >= INTERVAL
+        if let Some(notes) = &self.notes
+            && self.noted.elapsed() >= INTERVAL
         {
-            self.told = Instant::now();
-            tell(name, self.what, self.total);
+            self.noted = Instant::now();
+            notes.note(&format_args!("{} {} bytes so far", self.what, self.total));
         }
     }
 }
@@ -77,22 +75,28 @@ enum Event {
     PeerGone(Option<Departure>),
 }
 
-/// Talks until both streams are complete, or one has failed. Tells how it goes,
-/// at most once a second, if it is given somebody to tell.
-pub(crate) fn run(channel: Channel, tell: Option<(Name, Tell)>) -> Result<Totals, Failure> {
+/// Talks until both streams are complete, or one has failed. Notes how it goes, at
+/// most once a second each way, if `notes` are wanted.
+///
+/// Where `stdout_was_closed`, standard output takes nothing, whatever is there now.
+pub(crate) fn run(
+    channel: Channel,
+    stdout_was_closed: bool,
+    notes: Option<Notes>,
+) -> Result<Totals, Failure> {
     let Channel {
         sender,
         receiver,
         peer,
     } = channel;
     let (report, events) = mpsc::channel();
-    let sending = Meter::new("sent", tell.clone());
-    let receiving = Meter::new("received", tell);
+    let sending = Meter::new("sent", notes.clone());
+    let receiving = Meter::new("received", notes);
     spawn("memtalk-send", &report, || {
         Event::Sent(send(sender, sending))
     })?;
-    spawn("memtalk-receive", &report, || {
-        Event::Received(receive(receiver, receiving))
+    spawn("memtalk-receive", &report, move || {
+        Event::Received(receive(receiver, stdout_was_closed, receiving))
     })?;
     spawn("memtalk-peer", &report, move || {
         Event::PeerGone(peer.wait_until_gone())
@@ -167,12 +171,16 @@ fn send(mut sender: Sender, mut meter: Meter) -> Result<u64, Failure> {
     }
 }
 
-fn receive(mut receiver: Receiver, mut meter: Meter) -> Result<u64, Failure> {
+fn receive(
+    mut receiver: Receiver,
+    stdout_was_closed: bool,
+    mut meter: Meter,
+) -> Result<u64, Failure> {
     let output = io::stdout();
     loop {
         match receiver.write_to(output.as_fd()) {
             Ok(0) => break,
-            Ok(_) if stdio::stdout_was_closed() => {
+            Ok(_) if stdout_was_closed => {
                 return Err(Failure::Output(io::Error::from_raw_os_error(libc::EBADF)));
             }
             Ok(count) => meter.moved(count),

@@ -252,6 +252,9 @@ pub enum SitDown<O> {
     LeaveDoor(O),
 }
 
+/// An object, and where we sit at it.
+pub type Seated<O> = (O, Seat);
+
 impl<O> SitDown<O> {
     /// The object that is open at this point, if any.
     pub fn object(&self) -> Option<&O> {
@@ -277,7 +280,7 @@ impl<O> SitDown<O> {
     ///
     /// # Errors
     /// [`Refusal`] says why there is no seat. Every lock is dropped then.
-    pub fn step<S>(self, os: &mut S) -> Result<Step<Self, (O, Seat)>, Refusal<S::Error>>
+    pub fn step<S>(self, os: &mut S) -> Result<Step<Self, Seated<O>>, Refusal<S::Error>>
     where
         S: Os<Object = O>,
     {
@@ -368,7 +371,7 @@ impl<O> SitDown<O> {
         Ok(Step::Next(next))
     }
 
-    fn follow<E>(outcome: Outcome, object: O) -> Result<Step<Self, (O, Seat)>, Refusal<E>> {
+    fn follow<E>(outcome: Outcome, object: O) -> Result<Step<Self, Seated<O>>, Refusal<E>> {
         Ok(Step::Next(match outcome {
             Outcome::Join => Self::Take(object),
             Outcome::Retire => Self::Retire(object),

@@ -13,6 +13,7 @@ use crate::place::{Deadline, LOOK, PATIENCE, Patience, Place};
 use crate::seat::{Awaited, Os, Reason, Refusal, RemoveName, Removed, SitDown, Step};
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::Mapping;
+use crate::sys::shm::Named;
 use crate::sys::{self, futex, lease};
 use crate::{Error, steps};
 
@@ -117,6 +118,12 @@ impl Seated {
                 Step::Done(removed) => return Ok(removed),
             };
         }
+    }
+
+    /// The object, if it is ours to remove, under its name.
+    pub(crate) fn named(&self) -> Option<Named> {
+        let named = || Named::new(self.place.name.as_c_str(), &self.object.file);
+        self.owned.then(named)?.ok()
     }
 
     /// Gives up what is not closed, in the name of our own threads, which may still use

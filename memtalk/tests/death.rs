@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 use support::{Object, Side, noise, shell};
@@ -161,9 +162,40 @@ fn truncating_the_object_is_told() {
     let (mut one, other) = object.talking_sides();
     object.open().set_len(0).unwrap();
     one.say(b"b");
+    let told = format!("memtalk: {}: another process truncated", object.name());
+    one.finish_with_open_input().assert_failed(6, &told);
+    other.finish_with_open_input().assert_failed(6, &told);
+    object.assert_usable();
+}
+
+#[test]
+fn truncating_the_object_is_told_whatever_the_parent_has_blocked() {
+    let object = Object::new();
+    let start = || {
+        let mut command = object.memtalk();
+        // SAFETY: what it calls is safe between fork and exec.
+        unsafe { command.pre_exec(block_bus_errors) };
+        Side::start(command.stdin(Stdio::piped()))
+    };
+    let (mut one, mut other) = (start(), start());
+    one.say(b"hello");
+    other.expect(b"hello");
+    object.open().set_len(0).unwrap();
+    one.say(b"b");
     one.finish_with_open_input().assert_failed(6, "truncated");
     other.finish_with_open_input().assert_failed(6, "truncated");
-    object.assert_usable();
+}
+
+fn block_bus_errors() -> std::io::Result<()> {
+    // SAFETY: a struct of integers, initialised by `sigemptyset` below.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` is valid for writes.
+    unsafe { libc::sigemptyset(&raw mut set) };
+    // SAFETY: `set` is initialised and the signal exists.
+    unsafe { libc::sigaddset(&raw mut set, libc::SIGBUS) };
+    // SAFETY: `set` is initialised; the old mask is not asked for.
+    unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+    Ok(())
 }
 
 #[test]

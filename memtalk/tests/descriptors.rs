@@ -4,7 +4,7 @@ mod support;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
@@ -242,7 +242,7 @@ fn sockets_as_descriptors_close_one_way() {
     let mut other = object.open_side();
     (&ours).write_all(b"ping").unwrap();
     other.expect(b"ping");
-    ours.shutdown(std::net::Shutdown::Write).unwrap();
+    ours.shutdown(Shutdown::Write).unwrap();
     assert_eq!(other.rest_of_output(), b"");
     other.say(b"pong");
     other.end_input();
@@ -252,4 +252,40 @@ fn sockets_as_descriptors_close_one_way() {
     let mut rest = Vec::new();
     (&ours).read_to_end(&mut rest).unwrap();
     assert_eq!(rest, b"pong");
+}
+
+#[test]
+fn a_socket_that_is_input_or_messages_too_still_ends_as_output() {
+    for (too, heard) in [("<&1", &b"heard"[..]), ("2>&1", b"")] {
+        let object = Object::new();
+        let (mut client, theirs) = UnixStream::pair().unwrap();
+        client.set_read_timeout(Some(BOUND)).unwrap();
+        let mut command = shell(&format!("exec $MEMTALK -f {} {too}", object.name()));
+        let side = Side::start_with(command.stdin(Stdio::piped()), OwnedFd::from(theirs));
+        let other = object.side(b"all of it");
+        let mut received = String::new();
+        client.read_to_string(&mut received).unwrap();
+        assert_eq!(received, "all of it");
+
+        // The other direction goes on.
+        client.write_all(b"heard").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        side.finish().assert_complete(b"");
+        other.finish().assert_complete(heard);
+    }
+}
+
+#[test]
+fn a_socket_that_another_program_shares_stays_open_for_it() {
+    let object = Object::new();
+    let (mut client, theirs) = UnixStream::pair().unwrap();
+    client.set_read_timeout(Some(BOUND)).unwrap();
+    let script = format!("$MEMTALK -f {} && echo and more", object.name());
+    let mut command = shell(&script);
+    let side = Side::start_with(command.stdin(Stdio::null()), OwnedFd::from(theirs));
+    object.side(b"all of it ").finish().assert_complete(b"");
+    let mut received = String::new();
+    client.read_to_string(&mut received).unwrap();
+    assert_eq!(received, "all of it and more\n");
+    side.finish().assert_complete(b"");
 }

@@ -34,7 +34,8 @@ fn contains(file: &File, text: &[u8]) -> bool {
 fn lock(file: &File, byte: i64) {
     // SAFETY: a struct of integers, for which zero is a value.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    (lock.l_type, lock.l_start, lock.l_len) = (libc::F_WRLCK as i16, byte, 1);
+    lock.l_type = libc::F_WRLCK.try_into().expect("a small number");
+    (lock.l_start, lock.l_len) = (byte, 1);
     // SAFETY: a pointer to a `flock` that lives here.
     let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut lock) };
     assert_eq!(result, 0, "nobody else holds it");

@@ -2,30 +2,52 @@
 //! except SIGBUS.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ptr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::time::Duration;
+
+use super::shm::Named;
 
 /// Signals that this process does not take the default way: blocked in every
 /// thread, and waited for in one.
+///
+/// They take it again in the thread that drops this, those that have come at once.
 pub(crate) struct Blocked(libc::sigset_t);
 
 /// Blocks INT, TERM and HUP in this thread and those that it starts from now
 /// on, except those that the process was started with ignored (`nohup`): they
 /// stay ignored.
 pub(crate) fn block() -> io::Result<Blocked> {
+    let mut set = no_signals();
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        if !is_ignored(signal)? {
+            add(&mut set, signal);
+        }
+    }
+    mask(libc::SIG_BLOCK, &set)?;
+    Ok(Blocked(set))
+}
+
+fn no_signals() -> libc::sigset_t {
     // SAFETY: a struct of integers, initialised by `sigemptyset` below.
     let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
     // SAFETY: `set` is valid for writes. It cannot fail.
     unsafe { libc::sigemptyset(&raw mut set) };
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-        if !is_ignored(signal)? {
-            // SAFETY: `set` is initialised and the signal exists.
-            unsafe { libc::sigaddset(&raw mut set, signal) };
-        }
-    }
+    set
+}
+
+/// Adds a signal that exists.
+fn add(set: &mut libc::sigset_t, signal: libc::c_int) {
+    // SAFETY: `set` is initialised. It cannot fail.
+    unsafe { libc::sigaddset(set, signal) };
+}
+
+/// Blocks or unblocks signals in this thread.
+fn mask(how: libc::c_int, set: &libc::sigset_t) -> io::Result<()> {
     // SAFETY: `set` is initialised; the old mask is not asked for.
-    match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) } {
-        0 => Ok(Blocked(set)),
+    match unsafe { libc::pthread_sigmask(how, set, std::ptr::null_mut()) } {
+        0 => Ok(()),
         error => Err(io::Error::from_raw_os_error(error)),
     }
 }
@@ -71,12 +93,16 @@ impl Blocked {
         unsafe { libc::signal(signal, libc::SIG_DFL) };
         // SAFETY: no pointers are involved. The signal is blocked, so it waits.
         unsafe { libc::raise(signal) };
-        // SAFETY: the set is initialised; the old mask is not asked for. The
-        // pending signal arrives here.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const self.0, std::ptr::null_mut())
-        };
+        // The pending signal arrives here.
+        let _ = mask(libc::SIG_UNBLOCK, &self.0);
         std::process::exit(128 + signal)
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // It cannot fail: the operation exists.
+        let _ = mask(libc::SIG_UNBLOCK, &self.0);
     }
 }
 
@@ -89,14 +115,18 @@ pub(crate) fn ignore_file_size_signal() {
 
 /// What the handler of SIGBUS does: this message on standard error, and this
 /// status.
-const TRUNCATED: &[u8] =
-    b"memtalk: another process truncated the shared memory object, or filled its file system; start both sides again\n";
+static TRUNCATED: OnceLock<String> = OnceLock::new();
 const STATUS: i32 = 6;
 static TOLD: AtomicBool = AtomicBool::new(false);
 
+/// How long the handler waits for room for its message, in milliseconds. The peer waits
+/// for the end of this process meanwhile.
+const PATIENCE: i32 = 1000;
+
 /// From now on, an access to a mapped object beyond its end ends the process
-/// with a message and status 6.
-pub(crate) fn guard_against_truncation() -> io::Result<()> {
+/// with `message`, at most 4,096 bytes, and status 6. To be called once.
+pub(crate) fn guard_against_truncation(message: String) -> io::Result<()> {
+    TRUNCATED.get_or_init(|| message);
     // SAFETY: a struct of integers and pointers, for which zero is a value.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_bus_error;
@@ -104,9 +134,32 @@ pub(crate) fn guard_against_truncation() -> io::Result<()> {
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     // SAFETY: `action` is complete, and its handler calls only functions that
     // are safe in a handler; the old action is not asked for.
-    match unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+    let result = unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // Blocked, as a parent may have left it, it would kill without asking the handler.
+    let mut bus_error = no_signals();
+    add(&mut bus_error, libc::SIGBUS);
+    mask(libc::SIG_UNBLOCK, &bus_error)
+}
+
+/// The object that is removed then: without its page it is nobody's, and would be in the
+/// way of the next talk.
+static NAMED: AtomicPtr<Named> = AtomicPtr::new(ptr::null_mut());
+
+/// Sets it, in place of what was set before.
+pub(crate) fn remove_if_truncated(object: Option<Named>) {
+    let object = object.map_or(ptr::null_mut(), |object| Box::into_raw(Box::new(object)));
+    // The one before stays in memory: a handler may be looking at it.
+    NAMED.store(object, Ordering::Release);
+}
+
+/// Calls only what is safe in a handler.
+fn remove_truncated() {
+    // SAFETY: null, or never freed.
+    if let Some(named) = unsafe { NAMED.load(Ordering::Acquire).as_ref() } {
+        named.remove();
     }
 }
 
@@ -125,14 +178,8 @@ extern "C" fn on_bus_error(
                 unsafe { libc::pause() };
             }
         }
-        // SAFETY: a valid buffer of that length.
-        unsafe {
-            libc::write(
-                libc::STDERR_FILENO,
-                TRUNCATED.as_ptr().cast(),
-                TRUNCATED.len(),
-            )
-        };
+        remove_truncated();
+        tell_of_truncation();
         // SAFETY: ends the process without running anything else.
         unsafe { libc::_exit(STATUS) };
     }
@@ -141,4 +188,21 @@ extern "C" fn on_bus_error(
     unsafe { libc::signal(signal, libc::SIG_DFL) };
     // SAFETY: no pointers are involved. It arrives when the handler returns.
     unsafe { libc::raise(signal) };
+}
+
+/// Calls only what is safe in a handler.
+fn tell_of_truncation() {
+    let Some(message) = TRUNCATED.get() else {
+        return;
+    };
+    let mut stderr = libc::pollfd {
+        fd: libc::STDERR_FILENO,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    // SAFETY: one valid entry.
+    if unsafe { libc::poll(&raw mut stderr, 1, PATIENCE) } == 1 {
+        // SAFETY: a valid buffer of that length.
+        unsafe { libc::write(stderr.fd, message.as_ptr().cast(), message.len()) };
+    }
 }

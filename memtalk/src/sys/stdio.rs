@@ -2,8 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-#[cfg(feature = "cli")]
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use memtalk_ring::{Filled, InPlace, Memory, Space, Wait};
 
@@ -105,19 +103,40 @@ fn poll(fd: RawFd, events: libc::c_short) -> io::Result<()> {
 
 /// Whether another process sits at the other end of `fd`, as far as can be told.
 pub(crate) fn is_pipe_or_socket(fd: BorrowedFd<'_>) -> bool {
-    // SAFETY: a struct of integers, for which zero is a value.
-    let mut data: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: `data` is valid for writes.
-    let result = super::retry(|| unsafe { libc::fstat(fd.as_raw_fd(), &raw mut data) });
-    result.is_ok() && matches!(data.st_mode & libc::S_IFMT, libc::S_IFIFO | libc::S_IFSOCK)
+    let kind = status(fd.as_raw_fd()).map(|status| status.st_mode & libc::S_IFMT);
+    matches!(kind, Some(libc::S_IFIFO | libc::S_IFSOCK))
 }
 
-/// Closes standard output, so that its reader sees the end of file now, and a
+/// What `fd` leads to, if it is open.
+fn status(fd: RawFd) -> Option<libc::stat> {
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut status: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: `status` is valid for writes.
+    let result = super::retry(|| unsafe { libc::fstat(fd, &raw mut status) });
+    result.ok().map(|_| status)
+}
+
+/// Ends standard output, so that its reader sees the end of file now, and a
 /// file system that reports a failed write only at the end can do so.
+///
+/// A socket that is standard input or error as well stays open when this descriptor of
+/// it is closed, so it is shut down for writing. No other is: another program that
+/// shares it may go on writing.
 ///
 /// To be called once, by whoever wrote to it last; later writes fail.
 #[cfg(feature = "cli")]
 pub(crate) fn close_stdout() -> io::Result<()> {
+    let socket = |fd| {
+        let status = status(fd).filter(|status| status.st_mode & libc::S_IFMT == libc::S_IFSOCK);
+        status.map(|status| (status.st_dev, status.st_ino))
+    };
+    let output = socket(libc::STDOUT_FILENO);
+    let others = [libc::STDIN_FILENO, libc::STDERR_FILENO].map(socket);
+    if output.is_some() && others.contains(&output) {
+        // If it fails, nobody reads there any more.
+        // SAFETY: no pointers are involved.
+        unsafe { libc::shutdown(libc::STDOUT_FILENO, libc::SHUT_WR) };
+    }
     // Not retried: on Linux the descriptor is gone even after EINTR.
     // SAFETY: the caller is the last user of the descriptor.
     match unsafe { libc::close(libc::STDOUT_FILENO) } {
@@ -125,31 +144,3 @@ pub(crate) fn close_stdout() -> io::Result<()> {
         _ => Err(io::Error::last_os_error()),
     }
 }
-
-/// Whether the program was started with standard output closed.
-///
-/// The standard library opens `/dev/null` in place of a closed descriptor before
-/// `main`, so that no other file gets its number. What is written there is lost,
-/// which must not count as delivered.
-#[cfg(feature = "cli")]
-pub(crate) fn stdout_was_closed() -> bool {
-    STDOUT_WAS_CLOSED.load(Ordering::Relaxed)
-}
-
-#[cfg(feature = "cli")]
-static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
-
-/// Runs before the standard library's start-up code.
-#[cfg(feature = "cli")]
-extern "C" fn look_at_stdout() {
-    // SAFETY: no pointers are involved.
-    let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
-    STDOUT_WAS_CLOSED.store(flags == -1, Ordering::Relaxed);
-}
-
-// SAFETY: the loader calls every pointer in this section as a C function before
-// `main`; the function needs nothing that is set up later.
-#[cfg(feature = "cli")]
-#[used]
-#[unsafe(link_section = ".init_array")]
-static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;

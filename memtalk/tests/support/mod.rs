@@ -215,7 +215,7 @@ pub struct Side {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: Option<Output>,
-    stderr: Output,
+    stderr: Option<Output>,
 }
 
 /// What a process writes, read in the background so that it never has to wait.
@@ -265,6 +265,11 @@ impl Output {
     }
 }
 
+/// What is left of an output; nothing of one that is not caught.
+fn rest_of(output: &mut Option<Output>) -> Vec<u8> {
+    output.as_mut().map_or_else(Vec::new, Output::rest)
+}
+
 /// How a process ended, and what it wrote.
 #[derive(Debug)]
 pub struct Finished {
@@ -282,16 +287,22 @@ impl Side {
 
     /// Starts `command` with its output going to `stdout`.
     pub fn start_with(command: &mut Command, stdout: impl Into<Stdio>) -> Self {
-        let mut child = command
-            .stdout(stdout)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the process starts");
-        let stderr = child.stderr.take().expect("it is piped");
+        Self::spawn(command.stdout(stdout).stderr(Stdio::piped()))
+    }
+
+    /// Starts `command` with its output caught and its messages going to `stderr`.
+    pub fn start_telling(command: &mut Command, stderr: impl Into<Stdio>) -> Self {
+        Self::spawn(command.stdout(Stdio::piped()).stderr(stderr))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("the process starts");
+        // The command has copies of these: whoever reads them waits for their end too.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         Self {
             stdin: child.stdin.take(),
             stdout: child.stdout.take().map(Output::new),
-            stderr: Output::new(stderr),
+            stderr: child.stderr.take().map(Output::new),
             child,
         }
     }
@@ -331,19 +342,19 @@ impl Side {
 
     /// Waits until it closes its output, and returns what was left of it.
     pub fn rest_of_output(&mut self) -> Vec<u8> {
-        self.stdout.as_mut().map_or_else(Vec::new, Output::rest)
+        rest_of(&mut self.stdout)
     }
 
     /// Waits for a message that contains `text`, and takes it and all before it.
     #[track_caller]
     pub fn expect_message(&mut self, text: &str) {
+        let stderr = self.stderr.as_mut().expect("its messages are caught");
         loop {
-            let line = self.stderr.pending.iter().position(|&byte| byte == b'\n');
-            let Some(end) = line else {
-                assert!(self.stderr.more(), "it does not say {text:?}");
+            let Some(end) = stderr.pending.iter().position(|&byte| byte == b'\n') else {
+                assert!(stderr.more(), "it does not say {text:?}");
                 continue;
             };
-            let line: Vec<_> = self.stderr.pending.drain(..=end).collect();
+            let line: Vec<_> = stderr.pending.drain(..=end).collect();
             if String::from_utf8_lossy(&line).contains(text) {
                 return;
             }
@@ -427,7 +438,7 @@ impl Side {
             }
             if began.elapsed() > BOUND {
                 let _ = self.child.kill();
-                let stderr = self.stderr.rest();
+                let stderr = rest_of(&mut self.stderr);
                 panic!("hangs; on stderr: {}", String::from_utf8_lossy(&stderr));
             }
             thread::sleep(Duration::from_millis(1));
@@ -436,7 +447,7 @@ impl Side {
             code: status.code(),
             signal: status.signal(),
             stdout: self.rest_of_output(),
-            stderr: String::from_utf8(self.stderr.rest()).expect("messages are text"),
+            stderr: String::from_utf8(rest_of(&mut self.stderr)).expect("messages are text"),
         }
     }
 

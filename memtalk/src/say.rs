@@ -1,0 +1,113 @@
+//! What the command says on standard error.
+//!
+//! - A message is one line, `memtalk: NAME: text`, and one `write(2)`: those of two
+//!   processes on one terminal do not mix.
+//! - What is said never holds up what is moved. A [`Teller`] has a thread of its own; if
+//!   standard error takes nothing for a while, [`ROOM`] notes wait, and more are dropped.
+//! - [`Teller::finish`] and [`write()`] wait for standard error as long as it takes: they
+//!   are for the end of the command, when nothing moves any more.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::{self, JoinHandle};
+
+use crate::Name;
+
+/// The most notes that wait to be written.
+const ROOM: usize = 16;
+
+/// The line that says `what`.
+pub(crate) fn line(name: &Name, what: &dyn Display) -> String {
+    format!("memtalk: {name}: {what}\n")
+}
+
+/// Writes `text` to standard error in one piece. If that fails there is nobody to tell.
+pub(crate) fn write(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Writes what is noted.
+pub(crate) struct Teller {
+    notes: Notes,
+    thread: JoinHandle<()>,
+}
+
+/// Where to note what is to be said.
+#[derive(Clone)]
+pub(crate) struct Notes {
+    name: Name,
+    /// Lines, and `None` after the last one.
+    lines: SyncSender<Option<String>>,
+}
+
+impl Teller {
+    /// Starts a thread that hands each line to `write`.
+    pub(crate) fn start(name: Name, write: impl Fn(&str) + Send + 'static) -> io::Result<Self> {
+        let (lines, noted) = mpsc::sync_channel::<Option<String>>(ROOM);
+        let tell = move || {
+            while let Ok(Some(line)) = noted.recv() {
+                write(&line);
+            }
+        };
+        let thread = thread::Builder::new()
+            .name("memtalk-tell".into())
+            .spawn(tell)?;
+        let notes = Notes { name, lines };
+        Ok(Self { notes, thread })
+    }
+
+    pub(crate) fn notes(&self) -> Notes {
+        self.notes.clone()
+    }
+
+    /// Waits until everything noted so far is written. What is noted later, by a thread
+    /// that is still busy, is dropped.
+    pub(crate) fn finish(self) {
+        // The thread ends in no other way.
+        let _ = self.notes.lines.send(None);
+        let _ = self.thread.join();
+    }
+}
+
+impl Notes {
+    /// Has `what` said in a line. Never waits.
+    pub(crate) fn note(&self, what: &dyn Display) {
+        let _ = self.lines.try_send(Some(line(&self.name, what)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::{ROOM, Teller};
+    use crate::Name;
+
+    const BOUND: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn notes_that_find_no_room_are_dropped() {
+        // It writes one line, and no more until it may.
+        let (written, lines) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel();
+        let write = move |line: &str| {
+            written.send(line.to_owned()).unwrap();
+            may_go_on.recv_timeout(BOUND).unwrap();
+        };
+        let teller = Teller::start(Name::new("/x").unwrap(), write).unwrap();
+        let notes = teller.notes();
+        notes.note(&"first");
+        assert_eq!(lines.recv_timeout(BOUND).unwrap(), "memtalk: /x: first\n");
+        for number in 0..2 * ROOM {
+            notes.note(&number);
+        }
+        (0..=ROOM).for_each(|_| go_on.send(()).unwrap());
+        teller.finish();
+        notes.note(&"too late");
+        let written: Vec<_> = lines.iter().collect();
+        assert_eq!(written.len(), ROOM);
+        assert_eq!(written[ROOM - 1], format!("memtalk: /x: {}\n", ROOM - 1));
+    }
+}
