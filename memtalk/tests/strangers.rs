@@ -3,12 +3,13 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use support::{Object, Side, TempFile, eventually, noise};
+use memtalk_ring::layout::{CLAIM, MAGIC};
+use support::{Object, Side, TempFile, eventually, noise, not_tried, words};
 
 fn attempt(object: &Object) -> support::Finished {
     Side::start(object.memtalk().stdin(Stdio::null())).finish()
@@ -65,18 +66,21 @@ fn pages_of_another_layout_are_not_touched() {
     let page = fs::read(object.path()).unwrap();
     let change = |at: usize, word: u32| {
         let mut page = page.clone();
-        page[at..at + 4].copy_from_slice(&word.to_ne_bytes());
+        words::put(&mut page, at, word);
         page
     };
     let longer = [&page[..], &page[..]].concat();
     for (what, contents) in [
-        ("layout version 1", change(8, 1)),
+        ("layout version 1", change(words::VERSION, 1)),
         (
             "the other byte order",
-            change(0, 0x7461_6C6B_u32.swap_bytes()),
+            change(words::MAGIC, MAGIC.swap_bytes()),
         ),
-        ("has 8192 bytes, which it has not", change(12, 8192)),
-        ("4096 bytes, which it has not", change(16, 100)),
+        (
+            "has 8192 bytes, which it has not",
+            change(words::SIZE, 8192),
+        ),
+        ("4096 bytes, which it has not", change(words::CAPACITY, 100)),
         ("4096 bytes, which it has not", page[..100].to_vec()),
         ("4096 bytes, which it has not", longer),
     ] {
@@ -159,7 +163,7 @@ fn no_permission() {
 fn objects_of_another_user_are_for_those_who_say_so() {
     let users = Users::new();
     if !users.any {
-        println!("not tried: only root can run programs as two users");
+        not_tried("only root can run programs as two users");
         return;
     }
     let (one, other) = (Some(65534), Some(1));
@@ -263,10 +267,9 @@ fn what_a_dead_creator_left_is_used_again() {
     fs::write(object.path(), b"").unwrap();
     object.assert_usable();
 
-    let claim = !0x7461_6C6B_u32;
     for size in [8, 128, 4096, 10_000] {
         fs::write(object.path(), vec![0; size]).unwrap();
-        object.open().write_all_at(&claim.to_ne_bytes(), 4).unwrap();
+        words::write(&object.open(), words::CLAIM, CLAIM);
         object.assert_usable();
     }
 }
