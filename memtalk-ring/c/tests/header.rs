@@ -112,8 +112,8 @@ fn c_and_cpp_compilers_take_it_without_a_warning() {
             let cc = cc.args(language).arg("-fsyntax-only").args(options);
             cc.arg(file).output().expect("cc starts")
         };
-        // C++ is what not every C compiler knows; g++ calls itself the same in its
-        // warnings as in saying so.
+        // Not every C compiler knows C++. What it says does not tell: `cc1plus` is in
+        // its warnings as well.
         if language[0] == "-xc++" && !compile(&[], "/dev/null".into()).status.success() {
             // Also where the output of tests that pass is not shown.
             let _ = writeln!(std::io::stderr(), "\nNOT TRIED: there is no C++ compiler");
