@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memtalk::{Channel, Name, Options, Receiver};
 use memtalk_ring::layout::{self, receiver_offset, sender_offset};
@@ -663,13 +663,30 @@ fn a_stream_from_a_file_to_outside_and_back() {
     side.finish().assert_complete(&bytes);
 }
 
+/// How often its threads have fallen asleep so far.
+fn naps(side: &Side) -> u128 {
+    let tasks = fs::read_dir(format!("/proc/{}/task", side.pid())).unwrap();
+    let count = |task: io::Result<fs::DirEntry>| {
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let mut lines = status.lines();
+        let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.unwrap().trim().parse::<u128>().unwrap()
+    };
+    tasks.map(count).sum()
+}
+
 #[test]
 fn who_waits_for_somebody_outside_hardly_works() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let side = object.open_side();
     let party = party::first(memory.whole());
+    let (began, before) = (Instant::now(), naps(&side));
     thread::sleep(Duration::from_millis(500));
+    // One end looks again every 5 ms, and whoever watches the peer ten times a second.
+    let most = began.elapsed().as_millis() / 5 * 2;
+    let naps = naps(&side) - before;
+    assert!((1..=most).contains(&naps), "{naps} naps, not {most}");
     let ticks = fs::read_to_string(format!("/proc/{}/stat", side.pid())).unwrap();
     let ticks = ticks
         .split_whitespace()
