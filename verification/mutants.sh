@@ -46,6 +46,11 @@ mutant() {
         # Several words.
         # shellcheck disable=SC2086
         if ! check $suite; then
+            if grep -q "could not compile" log; then
+                cat log >&2
+                echo "$name: does not compile for $suite" >&2
+                exit 1
+            fi
             # A test's panic names its thread, even if the process then aborts.
             found=$(sed -n "s/^thread '\([a-z_:0-9]*\)'.* panicked.*/\1/p" log | head -n 1)
             echo "$name: found by ${found:-a hang} ($suite)"

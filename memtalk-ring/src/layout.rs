@@ -12,6 +12,7 @@
 use core::mem::{align_of, offset_of, size_of};
 
 use crate::atomics::{Atomics, Native};
+use crate::seat::Seat;
 
 /// The magic number, `talk` in ASCII when read from the most significant byte.
 /// Its bytes differ, so that a page from a machine of the other byte order is
@@ -133,6 +134,26 @@ pub(crate) const fn slab_offset(which: usize, capacity: u32) -> usize {
     ring_offset(which, capacity) + size_of::<RingHeader<Native>>()
 }
 
+/// Offset in bytes of the word of `seat`.
+#[must_use]
+pub const fn seat_offset(seat: Seat) -> usize {
+    offset_of!(Header<Native>, seats.taken) + seat.index() * size_of::<u32>()
+}
+
+/// Offset in bytes of the [`Line`] that the party at `seat` writes as a sender: in the
+/// ring that it sends on. `capacity` is the page's, see [`capacity_of`].
+#[must_use]
+pub const fn sender_offset(seat: Seat, capacity: u32) -> usize {
+    ring_offset(seat.index(), capacity) + offset_of!(RingHeader<Native>, sender)
+}
+
+/// Offset in bytes of the [`Line`] that the party at `seat` writes as a receiver: in
+/// the ring that its peer sends on. `capacity` is the page's, see [`capacity_of`].
+#[must_use]
+pub const fn receiver_offset(seat: Seat, capacity: u32) -> usize {
+    ring_offset(seat.peer().index(), capacity) + offset_of!(RingHeader<Native>, receiver)
+}
+
 // The table above, checked by the compiler.
 const _: () = {
     assert!(offset_of!(Header<Native>, identity) == 0);
@@ -156,6 +177,11 @@ const _: () = {
     assert!(ring_offset(0, 1856) == 64 && slab_offset(0, 1856) == 192);
     assert!(ring_offset(1, 1856) == 256 + 1856 && slab_offset(1, 1856) == 384 + 1856);
     assert!(slab_offset(1, 1856) + 1856 == 4096);
+    assert!(seat_offset(Seat::First) == 32 && seat_offset(Seat::Second) == 36);
+    assert!(sender_offset(Seat::First, 1856) == 64);
+    assert!(receiver_offset(Seat::Second, 1856) == 64 + 64);
+    assert!(sender_offset(Seat::Second, 1856) == 256 + 1856);
+    assert!(receiver_offset(Seat::First, 1856) == 256 + 1856 + 64);
     assert!(MAGIC != MAGIC.swap_bytes() && CLAIM != 0);
     // Everything fits, and stays aligned, at both ends of the range.
     let mut sizes = [

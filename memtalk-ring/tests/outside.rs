@@ -1,22 +1,30 @@
 //! Sitting down without locks, in memory that holds anything.
 
 use core::cell::UnsafeCell;
+use core::mem::offset_of;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 
-use memtalk_ring::layout::{CLAIM, LEFT, MAGIC, VERSION};
-use memtalk_ring::{Error, Page, PageError, Presence, RawRegion, Seat, Spin};
+use memtalk_ring::layout::{CLAIM, Header, LEFT, MAGIC, VERSION, seat_offset};
+use memtalk_ring::{Error, Native, Page, PageError, Presence, RawRegion, Seat, Spin};
 
 const SIZE: usize = 4096;
 
 #[repr(C, align(64))]
 struct Memory(UnsafeCell<[u8; SIZE]>);
 
-/// Memory that starts with these words; the rest is 0.
-fn memory(words: &[u32]) -> RawRegion {
+const AT_MAGIC: usize = offset_of!(Header<Native>, identity.magic);
+const AT_CLAIM: usize = offset_of!(Header<Native>, identity.claim);
+const AT_VERSION: usize = offset_of!(Header<Native>, identity.version);
+const AT_SIZE: usize = offset_of!(Header<Native>, identity.size);
+const AT_CAPACITY: usize = offset_of!(Header<Native>, identity.capacity);
+
+/// Memory with these words at these offsets, the last one if there are two; the rest
+/// is 0.
+fn memory(words: &[(usize, u32)]) -> RawRegion {
     let mut bytes = [0; SIZE];
-    for (bytes, word) in bytes.chunks_exact_mut(4).zip(words) {
-        bytes.copy_from_slice(&word.to_ne_bytes());
+    for (at, word) in words {
+        bytes[*at..][..4].copy_from_slice(&word.to_ne_bytes());
     }
     let memory = Box::leak(Box::new(Memory(UnsafeCell::new(bytes))));
     // SAFETY: it lives for ever, and nobody else uses it.
@@ -45,8 +53,9 @@ fn fresh_memory_becomes_a_page_that_is_offered() {
         assert_eq!(page.presence(Seat::First), Some(us));
         assert_eq!(page.presence(Seat::Second), None);
         let head = bytes(*page.region());
-        assert_eq!(head[..4], MAGIC.to_ne_bytes());
-        assert_eq!(head[4..8], [0; 4], "a process would take it for its own");
+        assert_eq!(head[AT_MAGIC..][..4], MAGIC.to_ne_bytes());
+        let claim = &head[AT_CLAIM..][..4];
+        assert_eq!(claim, [0; 4], "a process would take it for its own");
     }
 }
 
@@ -101,21 +110,25 @@ fn who_was_second_before_a_restart_tells_the_process() {
 #[test]
 fn whatever_else_is_there_is_left_alone() {
     let process = Presence::PROCESS.word();
-    let page = |at: usize, word| {
-        let mut words = [MAGIC, CLAIM, VERSION, 4096, 1856, 0, 0, 0, process, process];
-        words[at] = word;
-        words
-    };
-    for (words, error) in [
-        (page(0, 0), PageError::Unfinished),
-        (page(0, MAGIC.swap_bytes()), PageError::ByteOrder),
-        (page(0, 1), PageError::NotAPage),
-        (page(2, VERSION + 1), PageError::Version(VERSION + 1)),
-        (page(3, 8192), PageError::Size(8192)),
-        (page(4, 64), PageError::Size(4096)),
-        (page(0, MAGIC), PageError::Taken),
+    for (at, word, error) in [
+        (AT_MAGIC, 0, PageError::Unfinished),
+        (AT_MAGIC, MAGIC.swap_bytes(), PageError::ByteOrder),
+        (AT_MAGIC, 1, PageError::NotAPage),
+        (AT_VERSION, VERSION + 1, PageError::Version(VERSION + 1)),
+        (AT_SIZE, 8192, PageError::Size(8192)),
+        (AT_CAPACITY, 64, PageError::Size(4096)),
+        (AT_MAGIC, MAGIC, PageError::Taken),
     ] {
-        let region = memory(&words);
+        let region = memory(&[
+            (AT_MAGIC, MAGIC),
+            (AT_CLAIM, CLAIM),
+            (AT_VERSION, VERSION),
+            (AT_SIZE, 4096),
+            (AT_CAPACITY, 1856),
+            (seat_offset(Seat::First), process),
+            (seat_offset(Seat::Second), process),
+            (at, word),
+        ]);
         let before = bytes(region);
         assert_eq!(Page::sit_down(region, true).err(), Some(error));
         assert!(bytes(region) == before, "{error} was written to");

@@ -20,6 +20,10 @@ use support::{Object, Side, aftermath, eventually, noise, setting};
 /// More than a ring holds, so that senders have to wait.
 const STREAM: usize = 6000;
 
+/// Every process makes at least this many steps, sitting down, sending and receiving
+/// as much as this, and getting up: about half of what is measured.
+const FEWEST_STEPS: u32 = 120;
+
 /// Which of the two that start dies, and before which of its steps.
 type Deaths = [Option<u32>; 2];
 
@@ -60,7 +64,7 @@ fn talk(deaths: Deaths) -> [bool; 2] {
 }
 
 /// Lets a process die at each of its steps; `dies` tries one, and returns whether it
-/// had so many. Returns how many it has.
+/// had so many. Returns how many it has, at most.
 fn every_step(mut dies: impl FnMut(u32) -> bool) -> u32 {
     // Threads take turns as they like, so the number of steps varies a little.
     const SPARE: u32 = 20;
@@ -71,6 +75,7 @@ fn every_step(mut dies: impl FnMut(u32) -> bool) -> u32 {
         if dies(step) {
             last = step;
         }
+        assert!(last >= step.min(FEWEST_STEPS), "no death at step {step}");
     }
     last
 }
@@ -85,7 +90,7 @@ fn a_death_at_any_step_and_at_pairs_of_steps() {
         })
     });
     let [first, second] = steps;
-    println!("died at each of {first} steps of the first, {second} of the second");
+    println!("died at up to {first} steps of the first, {second} of the second");
 
     let pairs = setting("PAIRS", 200);
     let mut both = 0;
@@ -98,6 +103,8 @@ fn a_death_at_any_step_and_at_pairs_of_steps() {
         both += u32::from(talk(deaths) == [true, true]);
     }
     println!("{pairs} pairs of steps; both died in {both}");
+    // About half of them: who has lost its peer makes fewer steps.
+    assert!(both as usize >= pairs / 5, "not many");
 }
 
 #[test]
@@ -122,7 +129,7 @@ fn a_death_at_any_step_beside_somebody_outside() {
             end.signal.is_some()
         })
     });
-    println!("died at each of {steps} steps beside somebody outside");
+    println!("died at up to {steps} steps beside somebody outside");
     assert_eq!(object.open().metadata().unwrap().len(), 4096);
 }
 

@@ -47,6 +47,7 @@ fn a_death_is_noticed_whatever_the_survivor_waits_for() {
         if full {
             one.say(&noise(10_000, 1));
         }
+        one.wait_until_asleep(if full { 2 } else { 1 });
         other.signal(KILL);
         one.finish_with_open_input()
             .assert_failed(4, "the peer died");
@@ -65,6 +66,7 @@ fn a_death_after_one_direction_is_complete() {
         if ended {
             other.stop();
             one.end_input();
+            one.wait_until_asleep(1);
         }
         other.signal(KILL);
         one.finish_with_open_input()
@@ -111,20 +113,21 @@ fn ignored_signals_stay_ignored() {
 #[test]
 fn stopping_is_no_death() {
     let object = Object::new();
-    let (one, other) = (
-        object.side(&noise(300_000, 2)),
-        object.side(&noise(200_000, 3)),
-    );
-    for _ in 0..3 {
-        other.stop();
-        std::thread::sleep(std::time::Duration::from_millis(30));
-        other.signal(CONT);
+    let (mut one, mut other) = object.talking_sides();
+    for round in 0..6 {
+        // More than the ring holds, either way, so that each waits for the other.
         one.stop();
-        std::thread::sleep(std::time::Duration::from_millis(30));
+        one.say(&noise(10_000, round));
+        other.say(&noise(20_000, round));
+        other.wait_until_asleep(2);
         one.signal(CONT);
+        one.expect(&noise(20_000, round));
+        other.expect(&noise(10_000, round));
+        std::mem::swap(&mut one, &mut other);
     }
-    one.finish().assert_complete(&noise(200_000, 3));
-    other.finish().assert_complete(&noise(300_000, 2));
+    one.end_input();
+    other.finish().assert_complete(b"");
+    one.finish().assert_complete(b"");
 }
 
 #[test]
@@ -205,6 +208,14 @@ fn overwriting_the_page_is_told() {
     let (mut one, other) = object.talking_sides();
     object.open().write_all_at(&[0xFF; 4096], 0).unwrap();
     one.say(b"b");
-    assert_eq!(one.finish_with_open_input().code, Some(4));
-    assert_eq!(other.finish_with_open_input().code, Some(4));
+    // Whoever sees it first gives up, and the other may hear of that first.
+    let ends = [one, other].map(Side::finish_with_open_input);
+    for end in &ends {
+        end.assert_failed(4, "");
+    }
+    let told = memtalk::Error::Corrupt.to_string();
+    assert!(
+        ends.iter().any(|end| end.stderr.contains(&told)),
+        "{ends:?}"
+    );
 }

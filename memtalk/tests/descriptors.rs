@@ -8,9 +8,10 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use support::{BOUND, Object, Side, bounded, noise, shell};
+use support::{BOUND, Object, POLL, Side, bounded, eventually, is_in, noise, shell};
 
 #[test]
 fn non_blocking_descriptors_on_both_sides() {
@@ -27,16 +28,27 @@ fn non_blocking_descriptors_on_both_sides() {
         );
         std::thread::spawn(move || feed.write_all(&input));
         result.set_read_timeout(Some(BOUND)).unwrap();
+        let (go, gone) = mpsc::channel();
         let output = std::thread::spawn(move || {
-            // Slow at first, so that the descriptor is full for a while.
-            std::thread::sleep(Duration::from_millis(50));
+            gone.recv().unwrap();
             let mut bytes = Vec::new();
             result.read_to_end(&mut bytes).map(|_| bytes)
         });
-        (side, output)
+        (side, go, output)
     };
-    let (one_side, one_output) = start(one.clone());
-    let (other_side, other_output) = start(other.clone());
+    let (one_side, one_go, one_output) = start(one.clone());
+    let (other_side, other_go, other_output) = start(other.clone());
+    // Nobody reads until both outputs are full. Input is there all the time.
+    for (side, go) in [(&one_side, one_go), (&other_side, other_go)] {
+        eventually("its output is full", || {
+            let mut threads = side.threads().into_iter();
+            threads.any(|thread| {
+                thread.starts_with("memtalk-receive")
+                    && POLL.iter().any(|&call| is_in(&thread, call))
+            })
+        });
+        go.send(()).unwrap();
+    }
     one_side.finish().assert_complete(b"");
     other_side.finish().assert_complete(b"");
     assert!(bounded("output", move || one_output.join().unwrap().unwrap()) == other);

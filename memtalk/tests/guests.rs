@@ -5,14 +5,16 @@ mod support;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::unix::fs::FileExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use memtalk::{Channel, Name, Options};
-use memtalk_ring::layout::{CLAIM, MAGIC, OUTSIDE, SEATED, SILENT, VERSION};
+use memtalk_ring::Seat::{First, Second};
+use memtalk_ring::layout::{CLAIM, LINE, MAGIC, OUTSIDE, SEATED, SILENT, VERSION};
+use memtalk_ring::layout::{receiver_offset, seat_offset, sender_offset};
 use support::machine::{AARCH64, Machine, X86_64};
 use support::program::tally;
+use support::words::{self, BYTES_EACH_WAY as CAPACITY, INDEX};
 use support::{BOUND, Object, Side, TempFile, bounded, eventually, noise, setting};
 
 /// What guests exit with: `verification/guests/src/failure.rs`.
@@ -274,29 +276,32 @@ fn without_shared_memory_the_guest_says_so(machine: &'static Machine) {
 /// what should be there.
 fn page(words: &[(usize, u32)]) -> Vec<u8> {
     let honest = [
-        (0, MAGIC),
-        (4, CLAIM),
-        (8, VERSION),
-        (12, 4096),
-        (16, 1856),
-        (32, SEATED),
+        (words::MAGIC, MAGIC),
+        (words::CLAIM, CLAIM),
+        (words::VERSION, VERSION),
+        (words::SIZE, 4096),
+        (words::CAPACITY, CAPACITY),
+        (seat_offset(First), SEATED),
     ];
     let mut page = vec![0; 4096];
     for (at, word) in honest.iter().chain(words) {
-        page[*at..][..4].copy_from_slice(&word.to_le_bytes());
+        words::put(&mut page, *at, *word);
     }
     page
 }
 
 fn what_is_not_a_page_to_talk_through_is_left_alone(machine: &'static Machine) {
+    let other_order = (words::MAGIC, MAGIC.swap_bytes());
+    let unfinished = (words::MAGIC, 0);
+    let taken = (seat_offset(Second), SEATED);
     let cases = [
         (noise(4096, 5), NOT_A_PAGE, "magic number"),
-        (page(&[(8, 1)]), WRONG_VERSION, "version 1"),
-        (page(&[(12, 8192)]), WRONG_SIZE, "8192 bytes"),
-        (page(&[(16, 1920)]), WRONG_SIZE, "4096 bytes"),
-        (page(&[(0, MAGIC.swap_bytes())]), BYTE_ORDER, "byte order"),
-        (page(&[(0, 0)]), UNFINISHED, "never fully initialised"),
-        (page(&[(36, SEATED)]), TAKEN, "both seats"),
+        (page(&[(words::VERSION, 1)]), WRONG_VERSION, "version 1"),
+        (page(&[(words::SIZE, 8192)]), WRONG_SIZE, "8192 bytes"),
+        (page(&[(words::CAPACITY, 1920)]), WRONG_SIZE, "4096 bytes"),
+        (page(&[other_order]), BYTE_ORDER, "byte order"),
+        (page(&[unfinished]), UNFINISHED, "never fully initialised"),
+        (page(&[taken]), TAKEN, "both seats"),
     ];
     for (bytes, status, text) in cases {
         let object = Object::new();
@@ -308,12 +313,12 @@ fn what_is_not_a_page_to_talk_through_is_left_alone(machine: &'static Machine) {
 
 fn a_page_that_is_being_initialised_is_waited_for(machine: &'static Machine) {
     let object = Object::new();
-    fs::write(object.path(), page(&[(0, 0)])).unwrap();
+    fs::write(object.path(), page(&[(words::MAGIC, 0)])).unwrap();
     let mut guest = machine.start(&object);
     // Long enough for it to start and look, short enough for it to wait on.
     std::thread::sleep(Duration::from_secs(1));
     let page = object.open();
-    page.write_all_at(&MAGIC.to_le_bytes(), 0).unwrap();
+    words::write(&page, words::MAGIC, MAGIC);
     expect_second(&page);
     guest.kill();
 }
@@ -324,7 +329,7 @@ fn a_page_that_is_initialised_by_another_is_joined_again(machine: &'static Machi
     let mut guest = machine.start(&object);
     let page = object.open();
     expect_second(&page);
-    page.write_all_at(&[0; 4], 36).unwrap();
+    words::write(&page, seat_offset(Second), 0);
     expect_second(&page);
     guest.kill();
 }
@@ -332,25 +337,27 @@ fn a_page_that_is_initialised_by_another_is_joined_again(machine: &'static Machi
 /// Waits until a guest sits second.
 fn expect_second(page: &File) {
     eventually("the guest sits down", || {
-        let mut seat = [0; 4];
-        page.read_exact_at(&mut seat, 36).unwrap();
-        u32::from_le_bytes(seat) == SEATED | OUTSIDE | SILENT
+        words::read(page, seat_offset(Second)).unwrap() == SEATED | OUTSIDE | SILENT
     });
 }
 
 fn an_index_that_cannot_be_is_noticed(machine: &'static Machine) {
     // More than a capacity away, none, the end before it, confirmed before it.
-    for index in [1857, 2 * 1856, u32::MAX] {
+    let (sent, received) = (
+        sender_offset(Second, CAPACITY),
+        receiver_offset(Second, CAPACITY),
+    );
+    for index in [CAPACITY + 1, 2 * CAPACITY, u32::MAX] {
         // The first's tail, as found by who sits second.
         let object = Object::new();
-        let mut bytes = page(&[(64, index)]);
+        let mut bytes = page(&[(sender_offset(First, CAPACITY) + INDEX, index)]);
         fs::write(object.path(), &bytes).unwrap();
         let ended = machine.start(&object).finish();
         ended.assert_said(CORRUPT, "indices cannot be");
         // It has written its seat and its own two lines, and nothing else.
         let found = fs::read(object.path()).unwrap();
-        for own in [36..40, 128..136, 2112..2120] {
-            bytes[own.clone()].copy_from_slice(&found[own]);
+        for (at, len) in [(seat_offset(Second), 4), (sent, LINE), (received, LINE)] {
+            bytes[at..][..len].copy_from_slice(&found[at..][..len]);
         }
         assert!(found == bytes, "{index}: something else was written");
 
@@ -359,8 +366,8 @@ fn an_index_that_cannot_be_is_noticed(machine: &'static Machine) {
         let guest = machine.start(&object);
         eventually("the guest sits down", || object.is_initialised());
         let page = object.open();
-        page.write_all_at(&index.to_le_bytes(), 2112).unwrap();
-        page.write_all_at(&SEATED.to_le_bytes(), 36).unwrap();
+        words::write(&page, sent + INDEX, index);
+        words::write(&page, seat_offset(Second), SEATED);
         guest.finish().assert_said(CORRUPT, "indices cannot be");
     }
 }

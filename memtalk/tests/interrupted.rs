@@ -41,8 +41,21 @@ fn rain(signal: libc::c_int, end: &AtomicBool) {
     }
 }
 
-/// A side with pipes at both ends: sends `input`, returns what it received.
-fn talk(name: &Name, input: Vec<u8>) -> Vec<u8> {
+/// Bytes between two pauses.
+const PIECE: usize = 10_000;
+
+/// Waits until some more signals have come, to every thread.
+fn pause() {
+    let enough = HANDLED.load(Ordering::Relaxed) + 50;
+    while HANDLED.load(Ordering::Relaxed) < enough {
+        thread::yield_now();
+    }
+}
+
+/// A side with pipes at both ends: sends `input`, returns what it received. If they are
+/// `slow`, its own ends wait for them, and its peer's for the ring: so whatever call can
+/// wait is interrupted.
+fn talk(name: &Name, input: Vec<u8>, slow: bool) -> Vec<u8> {
     let Channel {
         mut sender,
         mut receiver,
@@ -51,7 +64,14 @@ fn talk(name: &Name, input: Vec<u8>) -> Vec<u8> {
     let (stdin, mut feed) = pipe().unwrap();
     let (mut result, stdout) = pipe().unwrap();
     thread::scope(|threads| {
-        threads.spawn(move || feed.write_all(&input).unwrap());
+        threads.spawn(move || {
+            for piece in input.chunks(PIECE) {
+                feed.write_all(piece).unwrap();
+                if slow {
+                    pause();
+                }
+            }
+        });
         threads.spawn(move || {
             while sender.read_from(&stdin).unwrap() > 0 {}
             sender.close().unwrap();
@@ -61,7 +81,12 @@ fn talk(name: &Name, input: Vec<u8>) -> Vec<u8> {
             receiver.close().unwrap();
         });
         let mut output = Vec::new();
-        result.read_to_end(&mut output).unwrap();
+        let mut pieces = || (&mut result).take(PIECE as u64).read_to_end(&mut output);
+        while pieces().unwrap() > 0 {
+            if slow {
+                pause();
+            }
+        }
         output
     })
 }
@@ -76,8 +101,8 @@ fn signals_rain_on_both_sides() {
     let theirs = name.clone();
     static END: AtomicBool = AtomicBool::new(false);
     let rain = thread::spawn(|| rain(libc::SIGUSR1, &END));
-    let peer = thread::spawn(move || talk(&theirs, other));
-    let received = bounded("one side", move || talk(&name, one));
+    let peer = thread::spawn(move || talk(&theirs, other, false));
+    let received = bounded("one side", move || talk(&name, one, true));
     assert!(received == to_one);
     assert!(bounded("the other side", move || peer.join().unwrap()) == to_other);
     END.store(true, Ordering::Relaxed);

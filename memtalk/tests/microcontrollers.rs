@@ -9,6 +9,8 @@ use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use memtalk_ring::Seat;
+use memtalk_ring::layout::{MAGIC, seat_offset};
 use support::program::{Program, tally};
 use support::{Finished, Object, Side, TempFile, eventually, noise};
 
@@ -18,9 +20,6 @@ const RAM: usize = 16 << 20;
 /// Where the firmware's page is in it: at no multiple of a page of memory.
 const PAGE_AT: usize = 0x3040;
 const PAGE: usize = 4096;
-
-/// Where in a page the second seat's word is.
-const SECOND_SEAT: usize = 36;
 
 /// The two ways to find it.
 const WAYS: [&[&str]; 2] = [&["--offset", "0x3040"], &["--scan"]];
@@ -67,7 +66,7 @@ impl Board {
         let board = Self::start(object);
         eventually("the firmware initialises its page", || {
             let page = page(object);
-            is_initialised(&page) && page[SECOND_SEAT..][..4] == [0; 4]
+            is_initialised(&page) && page[seat_offset(Seat::Second)..][..4] == [0; 4]
         });
         board
     }
@@ -97,7 +96,7 @@ fn page(object: &Object) -> Vec<u8> {
 }
 
 fn is_initialised(page: &[u8]) -> bool {
-    page.starts_with(&memtalk_ring::layout::MAGIC.to_ne_bytes())
+    page.starts_with(&MAGIC.to_ne_bytes())
 }
 
 /// `memtalk` for a machine's memory, with all of its input.

@@ -8,7 +8,7 @@ mod support;
 
 use std::process::{Command, Stdio};
 
-use support::{Object, Side, memtalk, shell};
+use support::{Object, Side, memtalk, not_tried, shell};
 
 /// Whether `unshare` may make namespaces of this kind.
 fn may_unshare(kind: &str) -> bool {
@@ -17,7 +17,7 @@ fn may_unshare(kind: &str) -> bool {
         .output();
     let may = tried.is_ok_and(|output| output.status.success());
     if !may {
-        println!("not tried: unshare {kind} is not permitted here");
+        not_tried(&format!("unshare {kind} is not permitted here"));
     }
     may
 }

@@ -7,13 +7,15 @@ use std::io::{self, BufRead, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memtalk::{Channel, Name, Options, Receiver};
-use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Spin, Wait, layout};
+use memtalk_ring::layout::{self, receiver_offset, sender_offset};
+use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Spin, Wait};
 use std::sync::atomic::AtomicU32;
 use support::party::{self, Memory, Party};
-use support::{BOUND, Object, Side, TempFile, eventually, noise};
+use support::words::{self, BYTES_EACH_WAY};
+use support::{BOUND, Object, Side, TempFile, eventually, is_in, noise, threads_of};
 
 const PAGE: usize = 4096;
 
@@ -27,6 +29,13 @@ fn tenant(object: &Object, args: &[&str]) -> Side {
 
 fn at_somewhere(object: &Object) -> Side {
     tenant(object, &["--offset", &SOMEWHERE.to_string()])
+}
+
+/// Waits until it lets some time pass before it looks for a machine again.
+fn wait_until_napping(side: &Side) {
+    eventually("it waits for a machine", || {
+        side.is_in(&[libc::SYS_rt_sigtimedwait])
+    });
 }
 
 /// Ends both streams of a talk, and sees that both are complete.
@@ -127,6 +136,7 @@ fn memory_of_zeros_is_waited_for_while_somebody_has_it_open() {
         .finish()
         .assert_failed(3, "no peer came");
     let waiting = object.open_side();
+    wait_until_napping(&waiting);
     drop(memory);
     // Then it is no machine's, and was not touched.
     waiting.finish().assert_failed(6, "left untouched");
@@ -180,8 +190,7 @@ fn a_death_is_noticed_by_ends_that_wait_for_anything() {
         if full {
             side.say(&noise(10_000, 1));
         }
-        let ends = if full { 2 } else { 1 };
-        eventually("it sleeps", || asleep(&side) == vec![false; ends]);
+        side.wait_until_asleep(if full { 2 } else { 1 });
         drop(memory);
         side.finish_with_open_input()
             .assert_failed(4, "the peer died");
@@ -281,8 +290,16 @@ fn what_is_being_written_stays_what_it_was() {
     // The pipe is full, so the write waits.
     let (mut from, mut to) = io::pipe().unwrap();
     to.write_all(&[1; HELD]).unwrap();
-    let writer = thread::spawn(move || receiver.write_to(to));
-    thread::sleep(Duration::from_millis(50));
+    let writer = thread::Builder::new().name("full-pipe".into());
+    let writer = writer.spawn(move || receiver.write_to(to)).unwrap();
+    eventually("the write waits", || {
+        let mut threads = threads_of(std::process::id()).into_iter();
+        threads.any(|thread| {
+            let writes = [libc::SYS_write, libc::SYS_writev];
+            thread.starts_with("full-pipe State:\tS")
+                && writes.iter().any(|&call| is_in(&thread, call))
+        })
+    });
     let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
     party::seated(page, Seat::First, Spin).send(&[2; 50_000]);
     let mut written = Vec::new();
@@ -334,7 +351,9 @@ fn who_has_the_object_open_when_a_process_gives_up_waiting_learns_of_it() {
         if let Some(signal) = signal {
             side.signal(signal);
         }
-        drop(side.finish_with_open_input());
+        let ended = side.finish_with_open_input();
+        let code = signal.is_none().then_some(3);
+        assert_eq!((ended.code, ended.signal), (code, signal));
         assert!(!object.exists());
         let mut party = party::second(memory.whole());
         assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
@@ -368,9 +387,10 @@ fn words_that_the_last_one_left_behind_are_cleared_by_the_next() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
-    // The tail of the second ring and the head of the first.
-    for at in [256 + 1856, 64 + 64] {
-        object.open().write_all_at(&[7, 0, 0, 0], at).unwrap();
+    for line in [sender_offset, receiver_offset] {
+        let at = line(Seat::Second, BYTES_EACH_WAY);
+        words::write(&object.open(), at + words::INDEX, 7);
+        words::write(&object.open(), at + words::WANT, 7);
     }
     let mut side = object.open_side();
     let mut party = party::joined(page);
@@ -427,25 +447,11 @@ fn a_signal_tells_who_is_outside() {
 fn a_signal_ends_the_wait_for_a_machine() {
     let object = Object::new();
     let side = at_somewhere(&object);
-    eventually("it waits", || !side.threads().is_empty());
-    side.signal(2);
-    assert_eq!(side.finish_with_open_input().signal, Some(2));
+    // From here on the signal is one that is waited for.
+    wait_until_napping(&side);
+    side.signal(libc::SIGTERM);
+    assert_eq!(side.finish_with_open_input().signal, Some(libc::SIGTERM));
     assert!(!object.exists());
-}
-
-/// Of the side's two ends, those that sleep: whether each does so for a time only.
-fn asleep(side: &Side) -> Vec<bool> {
-    // The number of the system call, and its arguments: the word, the operation, the
-    // value, the time.
-    let futex = libc::SYS_futex.to_string();
-    let ends = side.threads().into_iter().filter_map(|thread| {
-        let call = thread.split_whitespace().skip(4).collect::<Vec<_>>();
-        let is_end = ["memtalk-send", "memtalk-receive"]
-            .iter()
-            .any(|end| thread.starts_with(end));
-        (is_end && call.first() == Some(&&*futex)).then(|| call.get(4) != Some(&"0x0"))
-    });
-    ends.collect()
 }
 
 /// Wakes as a process does.
@@ -476,13 +482,13 @@ fn sleep_is_bounded_until_the_peer_can_wake() {
     let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
     eventually("it joins", || page.presence(Seat::Second).is_some());
     let mut party = party::seated(page, Seat::First, Waking);
-    eventually("it sleeps for a time", || asleep(&side) == [true]);
+    eventually("it sleeps for a time", || side.asleep() == [true]);
     let waking = Presence {
         outside: true,
         silent: false,
     };
     party.page.say(Seat::First, waking);
-    eventually("it sleeps until it is woken", || asleep(&side) == [false]);
+    side.wait_until_asleep(1);
     for i in 0..100_u8 {
         party.send(&[i]);
         side.expect(&[i]);
@@ -542,7 +548,9 @@ fn what_was_sent_through_a_page_is_not_taken_for_another() {
     let mut head = [0; 64];
     let (file, at) = (object.open(), SOMEWHERE as u64);
     file.read_exact_at(&mut head, at).unwrap();
-    file.write_all_at(&head, at + 192).unwrap();
+    // A page's head as the first bytes of a slab, which lies behind its ring struct.
+    let slab = sender_offset(Seat::First, BYTES_EACH_WAY) + size_of::<layout::RingHeader<Native>>();
+    file.write_all_at(&head, at + slab as u64).unwrap();
     let side = tenant(&object, &["--scan"]);
     finish(side, party::joined(page));
 }
@@ -622,16 +630,13 @@ fn pages_of_a_machine_that_are_of_another_kind_are_left_alone() {
     let object = Object::new();
     let memory = Memory::create(&object, 2 * PAGE);
     for (at, word, text) in [
-        (0, layout::MAGIC.swap_bytes(), "other byte order"),
-        (8, 1, "layout version 1"),
-        (12, 1 << 20, "which it has not"),
-        (16, 64, "which it has not"),
+        (words::MAGIC, layout::MAGIC.swap_bytes(), "other byte order"),
+        (words::VERSION, 1, "layout version 1"),
+        (words::SIZE, 1 << 20, "which it has not"),
+        (words::CAPACITY, 64, "which it has not"),
     ] {
         Page::initialise(memory.region(64, PAGE), Presence::DEVICE).unwrap();
-        object
-            .open()
-            .write_all_at(&word.to_ne_bytes(), 64 + at)
-            .unwrap();
+        words::write(&object.open(), 64 + at, word);
         let before = fs::read(object.path()).unwrap();
         let side = tenant(&object, &["--offset", "64"]);
         side.finish().assert_failed(6, text);
@@ -658,13 +663,30 @@ fn a_stream_from_a_file_to_outside_and_back() {
     side.finish().assert_complete(&bytes);
 }
 
+/// How often its threads have fallen asleep so far.
+fn naps(side: &Side) -> u128 {
+    let tasks = fs::read_dir(format!("/proc/{}/task", side.pid())).unwrap();
+    let count = |task: io::Result<fs::DirEntry>| {
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let mut lines = status.lines();
+        let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.unwrap().trim().parse::<u128>().unwrap()
+    };
+    tasks.map(count).sum()
+}
+
 #[test]
 fn who_waits_for_somebody_outside_hardly_works() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let side = object.open_side();
     let party = party::first(memory.whole());
+    let (began, before) = (Instant::now(), naps(&side));
     thread::sleep(Duration::from_millis(500));
+    // One end looks again every 5 ms, and whoever watches the peer ten times a second.
+    let most = began.elapsed().as_millis() / 5 * 2;
+    let naps = naps(&side) - before;
+    assert!((1..=most).contains(&naps), "{naps} naps, not {most}");
     let ticks = fs::read_to_string(format!("/proc/{}/stat", side.pid())).unwrap();
     let ticks = ticks
         .split_whitespace()

@@ -4,10 +4,12 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 
-use support::{Finished, Object, Side, eventually, noise};
+use memtalk_ring::Seat::{First, Second};
+use memtalk_ring::layout::{MAGIC, VERSION, receiver_offset, seat_offset, sender_offset};
+use support::words::{self, BYTES_EACH_WAY as CAPACITY, INDEX, WANT};
+use support::{Finished, Object, Side, eventually, noise, not_tried};
 
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../verification/peer.py");
 
@@ -16,7 +18,7 @@ fn python_is_there() -> bool {
     let version = Command::new("python3").arg("--version").output();
     let there = version.is_ok_and(|version| version.status.success());
     if !there {
-        println!("not tried: there is no python3 here");
+        not_tried("there is no python3 here");
     }
     there
 }
@@ -136,10 +138,10 @@ fn what_was_left_in_its_words_is_cleared() {
     let object = Object::new();
     let memtalk = object.side(b"hello");
     memtalk.wait_until_seated(&object);
-    // Its tail and how much room it waits for, its head and how much it waits for.
     let page = object.open();
-    for at in [2112, 2112 + 4, 64 + 64, 64 + 68] {
-        page.write_all_at(&u32::to_ne_bytes(7), at).unwrap();
+    for line in [sender_offset, receiver_offset] {
+        words::write(&page, line(Second, CAPACITY) + INDEX, 7);
+        words::write(&page, line(Second, CAPACITY) + WANT, 7);
     }
     drop(page);
     let peer = peer(&object, 30);
@@ -199,25 +201,29 @@ fn who_stops_is_told_of() {
     object.assert_usable();
 }
 
+/// Where the party at a seat writes, by the seat and the capacity.
+type Line = fn(memtalk_ring::Seat, u32) -> usize;
+
 #[test]
 fn an_overwritten_page_is_noticed() {
     if !python_is_there() {
         return;
     }
-    // The tail of the first ring and the head of the second, which memtalk writes: no
-    // index, both flags, more than a capacity, taken back, confirmed before its time.
-    for (at, word) in [
-        (64, 3712 + 8),
-        (64, 3 << 30 | 5),
-        (64, 1856 + 6),
-        (64, 4),
-        (2112 + 64, 3711),
-        (2112 + 64, 1 << 31 | 14),
+    // What memtalk writes: no index, both flags, more than a capacity, taken back;
+    // taken back, confirmed before its time.
+    let (tail, head) = (sender_offset, receiver_offset);
+    for (line, word) in [
+        (tail as Line, 2 * CAPACITY + 8),
+        (tail, 3 << 30 | 5),
+        (tail, CAPACITY + 6),
+        (tail, 4),
+        (head, 2 * CAPACITY - 1),
+        (head, 1 << 31 | 14),
     ] {
         let object = Object::new();
         let (memtalk, peer) = talking(&object);
         let page = object.open();
-        page.write_all_at(&u32::to_ne_bytes(word), at).unwrap();
+        words::write(&page, line(First, CAPACITY) + INDEX, word);
         drop(page);
         assert_peer_failed(&peer.finish_with_open_input(), 4, "overwritten");
         memtalk
@@ -238,21 +244,21 @@ fn what_is_no_page_is_left_untouched() {
     drop(side);
     let change = |at: usize, word: u32| {
         let mut page = page.clone();
-        page[at..at + 4].copy_from_slice(&word.to_ne_bytes());
+        words::put(&mut page, at, word);
         page
     };
-    let other_order = 0x7461_6C6B_u32.swap_bytes();
+    let (magic, size) = (words::MAGIC, words::SIZE);
     for (code, text, contents) in [
         (6, "no page", b"somebody else's".to_vec()),
         (6, "no page", noise(4096, 1)),
-        (6, "the other byte order", change(0, other_order)),
-        (6, "version 3", change(8, 3)),
-        (6, "which it has not", change(12, 8192)),
-        (6, "which it has not", change(16, 1792)),
+        (6, "the other byte order", change(magic, MAGIC.swap_bytes())),
+        (6, "version 3", change(words::VERSION, VERSION + 1)),
+        (6, "which it has not", change(size, 8192)),
+        (6, "which it has not", change(words::CAPACITY, 1792)),
         (6, "which it has not", page[..448].to_vec()),
-        (5, "nobody waits", change(32, 0)),
-        (5, "nobody waits", change(36, 1)),
-        (3, "nobody has initialised", change(0, 0)),
+        (5, "nobody waits", change(seat_offset(First), 0)),
+        (5, "nobody waits", change(seat_offset(Second), 1)),
+        (3, "nobody has initialised", change(magic, 0)),
         (3, "nobody has initialised", Vec::new()),
     ] {
         fs::write(object.path(), &contents).unwrap();

@@ -3,13 +3,11 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
-use memtalk_ring::Native;
-use memtalk_ring::layout::{self, Header};
-use std::mem::offset_of;
-use support::{Object, Side, TempFile, eventually, noise};
+use memtalk_ring::layout::{CLAIM, MAGIC};
+use support::{Object, Side, TempFile, eventually, noise, words};
 
 fn attempt(object: &Object) -> support::Finished {
     Side::start(object.memtalk().stdin(Stdio::null())).finish()
@@ -72,18 +70,21 @@ fn pages_of_another_layout_are_not_touched() {
     let page = fs::read(object.path()).unwrap();
     let change = |at: usize, word: u32| {
         let mut page = page.clone();
-        page[at..at + 4].copy_from_slice(&word.to_ne_bytes());
+        words::put(&mut page, at, word);
         page
     };
     let longer = [&page[..], &page[..]].concat();
     for (what, contents) in [
-        ("layout version 1", change(8, 1)),
+        ("layout version 1", change(words::VERSION, 1)),
         (
             "the other byte order",
-            change(0, 0x7461_6C6B_u32.swap_bytes()),
+            change(words::MAGIC, MAGIC.swap_bytes()),
         ),
-        ("has 8192 bytes, which it has not", change(12, 8192)),
-        ("4096 bytes, which it has not", change(16, 100)),
+        (
+            "has 8192 bytes, which it has not",
+            change(words::SIZE, 8192),
+        ),
+        ("4096 bytes, which it has not", change(words::CAPACITY, 100)),
         ("4096 bytes, which it has not", page[..100].to_vec()),
         ("4096 bytes, which it has not", longer),
     ] {
@@ -163,11 +164,7 @@ fn what_the_dead_have_left_is_in_nobodys_way() {
 
     for size in [8, 128, 4096, 10_000] {
         fs::write(object.path(), vec![0; size]).unwrap();
-        let claim = offset_of!(Header<Native>, identity.claim) as u64;
-        let file = object.open();
-        file.write_all_at(&layout::CLAIM.to_ne_bytes(), claim)
-            .unwrap();
-        drop(file);
+        words::write(&object.open(), words::CLAIM, CLAIM);
         object.assert_usable();
     }
 }

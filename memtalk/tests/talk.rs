@@ -94,14 +94,18 @@ fn any_number_of_pages_and_the_creator_decides() {
                 .stdin(one_file.open()),
         );
         first.wait_until_seated(&object);
-        let page: u64 = 4096;
         let size = object.path().metadata().unwrap().len();
-        assert_eq!(size % page, 0);
-        assert!(size >= pages.parse::<u64>().unwrap() * page);
+        assert_eq!(size, pages.parse::<u64>().unwrap() * page_size());
         let second = Side::start(object.memtalk().stdin(other_file.open()));
         first.finish().assert_complete(&other);
         second.finish().assert_complete(&one);
     }
+}
+
+fn page_size() -> u64 {
+    let page = Command::new("getconf").arg("PAGESIZE").output().unwrap();
+    let page = String::from_utf8(page.stdout).unwrap();
+    page.trim().parse().unwrap()
 }
 
 #[test]
@@ -114,15 +118,7 @@ fn the_object_is_private_and_of_one_page() {
     side.wait_until_seated(&object);
     let data = object.path().metadata().unwrap();
     assert_eq!(data.mode() & 0o7777, 0o600);
-    let page = Command::new("getconf")
-        .arg("PAGESIZE")
-        .output()
-        .unwrap()
-        .stdout;
-    assert_eq!(
-        data.len().to_string(),
-        String::from_utf8(page).unwrap().trim()
-    );
+    assert_eq!(data.len(), page_size());
     object.side(b"").finish().assert_complete(b"");
     side.finish().assert_complete(b"");
 }

@@ -3,6 +3,7 @@
 mod support;
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use support::{Object, Side, memtalk, shell};
 
@@ -101,10 +102,12 @@ fn names_need_not_be_text() {
 #[test]
 fn no_peer_within_the_timeout() {
     let object = Object::new();
-    for timeout in ["0", "0.2"] {
+    for (timeout, least) in [("0", 0), ("0.2", 200)] {
         let mut command = object.memtalk();
+        let began = Instant::now();
         let side = Side::start(command.args(["--timeout", timeout]).stdin(Stdio::null()));
         side.finish().assert_failed(3, "no peer came");
+        assert!(began.elapsed() >= Duration::from_millis(least));
         assert!(!object.exists());
     }
     object.assert_usable();
@@ -114,16 +117,16 @@ fn no_peer_within_the_timeout() {
 fn a_timeout_does_not_end_a_talk() {
     let object = Object::new();
     let start = || {
-        Side::start(
-            object
-                .memtalk()
-                .args(["--timeout", "20"])
-                .stdin(Stdio::piped()),
-        )
+        let mut command = object.memtalk();
+        Side::start(command.args(["--timeout", "2"]).stdin(Stdio::piped()))
     };
     let (mut one, mut other) = (start(), start());
     one.say(b"a");
     other.expect(b"a");
+    // Both have been there for longer than that.
+    std::thread::sleep(Duration::from_millis(2100));
+    one.say(b"b");
+    other.expect(b"b");
     one.end_input();
     other.end_input();
     one.finish().assert_complete(b"");

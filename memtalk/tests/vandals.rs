@@ -3,20 +3,33 @@
 
 mod support;
 
-use std::os::unix::fs::FileExt;
-
+use memtalk_ring::Seat::{First, Second};
+use memtalk_ring::layout::{receiver_offset, seat_offset, sender_offset};
+use support::words::{self, BYTES_EACH_WAY as CAPACITY, INDEX, WANT};
 use support::{Object, noise};
 
-/// Words of a page of 4,096 bytes that mean something.
-const WORDS: [u64; 15] = [
-    0, 4, 8, 12, 16, 32, 36, // identity and seats
-    64, 68, 128, 132, // first ring
-    2112, 2116, 2176, 2180, // second ring
+/// The words of a page of 4,096 bytes that mean something.
+const WORDS: [usize; 15] = [
+    words::MAGIC,
+    words::CLAIM,
+    words::VERSION,
+    words::SIZE,
+    words::CAPACITY,
+    seat_offset(First),
+    seat_offset(Second),
+    sender_offset(First, CAPACITY) + INDEX,
+    sender_offset(First, CAPACITY) + WANT,
+    receiver_offset(First, CAPACITY) + INDEX,
+    receiver_offset(First, CAPACITY) + WANT,
+    sender_offset(Second, CAPACITY) + INDEX,
+    sender_offset(Second, CAPACITY) + WANT,
+    receiver_offset(Second, CAPACITY) + INDEX,
+    receiver_offset(Second, CAPACITY) + WANT,
 ];
 
 /// A word that is likely to be taken for something: near an index, with flags.
 fn word(random: [u8; 4]) -> u32 {
-    let near = [0, 1856, 3712, u32::MAX][usize::from(random[0]) % 4];
+    let near = [0, CAPACITY, 2 * CAPACITY, u32::MAX][usize::from(random[0]) % 4];
     let index = match random[1] % 4 {
         0 => u32::from_le_bytes(random),
         _ => u32::wrapping_add(near, u32::from(random[2] % 8)).wrapping_sub(4),
@@ -26,6 +39,8 @@ fn word(random: [u8; 4]) -> u32 {
 
 #[test]
 fn words_overwritten_during_a_talk() {
+    let corrupt = memtalk::Error::Corrupt.to_string();
+    let mut noticed = 0;
     for seed in 0..30 {
         let object = Object::new();
         let (mut one, mut other) = object.talking_sides();
@@ -40,16 +55,22 @@ fn words_overwritten_during_a_talk() {
             }
             let at = WORDS[usize::from(random[4]) % WORDS.len()];
             let word = word([random[0], random[1], random[2], random[3]]);
-            page.write_all_at(&word.to_ne_bytes(), at).unwrap();
+            words::write(&page, at, word);
         }
         // A peer that only falls silent is no error, so let it die.
         other.kill();
-        let one = one.finish_with_open_input();
-        assert!(
-            matches!(one.code, Some(4 | 6)) && one.stderr.lines().count() == 1,
-            "seed {seed}: {one:?}"
-        );
+        let (one, other) = (one.finish_with_open_input(), other.finish_with_open_input());
+        for (side, killed) in [(&one, false), (&other, true)] {
+            let failed = matches!(side.code, Some(4 | 6)) && side.stderr.lines().count() == 1;
+            assert!(
+                failed || killed && side.signal == Some(9),
+                "seed {seed}: {side:?}"
+            );
+            noticed += u32::from(side.stderr.contains(&corrupt));
+        }
         let _ = std::fs::remove_file(object.path());
         object.assert_usable();
     }
+    println!("noticed by {noticed} of 60 sides");
+    assert!(noticed >= 10, "noticed by {noticed} of 60 sides");
 }

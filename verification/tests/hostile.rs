@@ -1,11 +1,17 @@
 //! A peer that writes whatever it likes: an end returns bytes or an error, and
 //! does not panic, reach outside its slab, or confirm what was not sent.
 
+use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use memtalk_ring::layout::{CLAIM, MAGIC, MAX_SIZE, MIN_SIZE, VERSION, capacity_of};
-use memtalk_ring::{CLOSED, Error, FAILED, Page, PageError, Presence, RawRegion, Seat, Spin};
+use memtalk_ring::layout::{
+    CLAIM, Header, MAGIC, MAX_SIZE, MIN_SIZE, OVERHEAD, VERSION, capacity_of, receiver_offset,
+    sender_offset,
+};
+use memtalk_ring::{
+    CLOSED, Error, FAILED, Native, Page, PageError, Presence, RawRegion, Seat, Spin,
+};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -62,9 +68,21 @@ impl Drop for Fenced {
     }
 }
 
-/// Offsets by the layout of version 2.
-const FIRST_TAIL: usize = 64;
-const FIRST_HEAD: usize = 128;
+/// Where the index words of the first ring are.
+const FIRST_TAIL: usize = sender_offset(Seat::First, 1856);
+const FIRST_HEAD: usize = receiver_offset(Seat::Second, 1856);
+
+/// Where the page says what it is.
+const AT_MAGIC: usize = offset_of!(Header<Native>, identity.magic);
+const AT_CLAIM: usize = offset_of!(Header<Native>, identity.claim);
+const AT_VERSION: usize = offset_of!(Header<Native>, identity.version);
+const AT_SIZE: usize = offset_of!(Header<Native>, identity.size);
+const AT_CAPACITY: usize = offset_of!(Header<Native>, identity.capacity);
+
+/// Mostly `right`, or any other word.
+fn mostly(right: u32) -> impl Strategy<Value = u32> {
+    prop_oneof![4 => Just(right), 1 => any::<u32>()]
+}
 
 fn word() -> impl Strategy<Value = u32> {
     let near = |at: u32| at.saturating_sub(3)..at + 3;
@@ -132,24 +150,37 @@ proptest! {
     }
 
     #[test]
-    fn any_header_is_refused_or_right(words in prop::collection::vec(any::<u32>(), 5), magic: bool, version: bool) {
+    fn any_header_is_refused_or_right(
+        magic in mostly(MAGIC),
+        claim: u32,
+        version in mostly(VERSION),
+        size in mostly(4096),
+        capacity in mostly(1856),
+    ) {
         let memory = Fenced::new();
-        for (i, &word) in words.iter().enumerate() {
-            memory.word(4 * i).store(word, Ordering::Relaxed);
+        for (at, word) in [
+            (AT_MAGIC, magic),
+            (AT_CLAIM, claim),
+            (AT_VERSION, version),
+            (AT_SIZE, size),
+            (AT_CAPACITY, capacity),
+        ] {
+            memory.word(at).store(word, Ordering::Relaxed);
         }
-        if magic {
-            memory.word(0).store(MAGIC, Ordering::Relaxed);
-        }
-        if version {
-            memory.word(8).store(VERSION, Ordering::Relaxed);
-        }
-        prop_assert!(Page::attach(memory.region()).is_err());
+        let right = (magic, version, size, capacity) == (MAGIC, VERSION, 4096, 1856);
+        prop_assert_eq!(Page::attach(memory.region()).is_ok(), right);
     }
 
     #[test]
-    fn any_size_is_refused_or_fits(size: usize) {
+    fn any_size_is_refused_or_fits(
+        size in prop_oneof![any::<usize>(), 0..2 * MAX_SIZE, (0..2 * MAX_SIZE / 64).prop_map(|n| 64 * n)],
+    ) {
         match capacity_of(size) {
-            Some(capacity) => prop_assert!(2 * capacity as usize + 384 <= size),
+            // All of it, but for what is no multiple of 64 each way.
+            Some(capacity) => {
+                prop_assert!((MIN_SIZE..=MAX_SIZE).contains(&size));
+                prop_assert!((0..128).contains(&(size - OVERHEAD - 2 * capacity as usize)));
+            }
             None => prop_assert!(!(MIN_SIZE..=MAX_SIZE).contains(&size) || size % 64 != 0),
         }
     }
@@ -162,23 +193,23 @@ fn every_wrong_header_is_refused_with_its_reason() {
     let set = |offset, value| memory.word(offset).store(value, Ordering::Relaxed);
 
     assert_eq!(attach(), Some(PageError::NotAPage));
-    set(4, CLAIM);
+    set(AT_CLAIM, CLAIM);
     assert_eq!(attach(), Some(PageError::Unfinished));
     assert!(Page::initialise(memory.region(), Presence::DEVICE).is_ok());
     assert_eq!(attach(), None);
 
-    set(0, MAGIC.swap_bytes());
+    set(AT_MAGIC, MAGIC.swap_bytes());
     assert_eq!(attach(), Some(PageError::ByteOrder));
-    set(0, MAGIC);
-    set(8, VERSION + 1);
+    set(AT_MAGIC, MAGIC);
+    set(AT_VERSION, VERSION + 1);
     assert_eq!(attach(), Some(PageError::Version(VERSION + 1)));
-    set(8, VERSION);
-    set(12, 8192);
+    set(AT_VERSION, VERSION);
+    set(AT_SIZE, 8192);
     assert_eq!(attach(), Some(PageError::Size(8192)));
-    set(12, 4096);
-    set(16, 1857);
+    set(AT_SIZE, 4096);
+    set(AT_CAPACITY, 1857);
     assert_eq!(attach(), Some(PageError::Size(4096)));
-    set(16, 1856);
+    set(AT_CAPACITY, 1856);
     assert_eq!(attach(), None);
 }
 

@@ -6,8 +6,11 @@
 )]
 
 use core::ffi::CStr;
+use core::mem::offset_of;
 use core::ptr::{null, null_mut};
 
+use memtalk_ring::layout::{CLAIM, Header, MAGIC, RingHeader, VERSION, sender_offset};
+use memtalk_ring::{Native, Seat};
 use memtalk_ring_c::*;
 
 const SIZE: usize = 4096;
@@ -166,7 +169,8 @@ fn an_overwritten_page_is_an_error() {
     let mut talk = Talk::new();
     let (sender, receiver) = talk.there();
     let mut byte = 0_u8;
-    talk.memory.0[64..192].fill(0x77);
+    let ring = sender_offset(Seat::First, 1856);
+    talk.memory.0[ring..][..size_of::<RingHeader<Native>>()].fill(0x77);
     // SAFETY: pointers to what lives longer.
     unsafe {
         is(
@@ -310,16 +314,17 @@ fn memory_that_is_no_page_is_told_apart() {
     is(BadMemory, attach(32, 1024));
     is(BadMemory, attach(0, MEMTALK_MAX_SIZE + 64));
     is(NotAPage, attach(0, SIZE));
-    word(4, memtalk_ring::layout::CLAIM);
+    word(offset_of!(Header<Native>, identity.claim), CLAIM);
     is(Unfinished, attach(0, SIZE));
-    word(0, memtalk_ring::layout::MAGIC.swap_bytes());
+    let magic = offset_of!(Header<Native>, identity.magic);
+    word(magic, MAGIC.swap_bytes());
     is(ByteOrder, attach(0, SIZE));
-    word(0, memtalk_ring::layout::MAGIC);
+    word(magic, MAGIC);
     is(Version, attach(0, SIZE));
-    word(8, memtalk_ring::layout::VERSION);
+    word(offset_of!(Header<Native>, identity.version), VERSION);
     is(Size, attach(0, SIZE));
-    word(12, 4096);
-    word(16, 1856);
+    word(offset_of!(Header<Native>, identity.size), 4096);
+    word(offset_of!(Header<Native>, identity.capacity), 1856);
     assert_eq!(attach(0, SIZE), 0);
     is(Size, attach(0, 2048));
 }

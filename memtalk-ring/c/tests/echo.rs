@@ -3,10 +3,12 @@
 mod support;
 
 use std::fs::{File, OpenOptions};
+use std::mem::offset_of;
 use std::process::{Command, Stdio};
 use std::ptr::NonNull;
 
-use memtalk_ring::{Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Spin, layout};
+use memtalk_ring::layout::{Header, VERSION, sender_offset};
+use memtalk_ring::{Native, Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Spin};
 
 use support::{Process, until};
 
@@ -153,7 +155,7 @@ fn an_overwritten_page_is_a_failure() {
     use std::os::unix::fs::FileExt;
     object
         .file
-        .write_all_at(&[0x77; 4], 64)
+        .write_all_at(&[0x77; 4], sender_offset(Seat::First, 1856) as u64)
         .expect("the tail of our ring");
     echo.fails_with(7, "overwritten");
 }
@@ -188,8 +190,9 @@ fn a_page_of_another_version_is_a_failure() {
     use std::os::unix::fs::FileExt;
     let object = Object::new("version", SIZE);
     Page::initialise(object.map(), Presence::DEVICE).expect("it is large enough");
-    let version = (layout::VERSION + 1).to_ne_bytes();
-    object.file.write_all_at(&version, 8).expect("written");
+    let at = offset_of!(Header<Native>, identity.version) as u64;
+    let version = (VERSION + 1).to_ne_bytes();
+    object.file.write_all_at(&version, at).expect("written");
     echo(&object.name, 1).fails_with(6, "another layout version");
 }
 

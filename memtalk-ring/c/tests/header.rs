@@ -1,6 +1,7 @@
 //! `memtalk_ring.h` is what the sources say, and C and C++ compilers take it
 //! without a warning. `BLESS=1` writes a new one.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -106,17 +107,21 @@ fn the_header_is_what_the_sources_say() {
 #[test]
 fn c_and_cpp_compilers_take_it_without_a_warning() {
     for language in [["-xc", "-std=c99"], ["-xc++", "-std=c++11"]] {
-        let compiled = Command::new("cc")
-            .args(language)
-            .args(["-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"])
-            .arg(here("memtalk_ring.h"))
-            .output()
-            .expect("cc starts");
-        let said = String::from_utf8_lossy(&compiled.stderr);
-        if said.contains("cc1plus") {
-            eprintln!("no C++ compiler here: not tried");
+        let compile = |options: &[&str], file: PathBuf| {
+            let mut cc = Command::new("cc");
+            let cc = cc.args(language).arg("-fsyntax-only").args(options);
+            cc.arg(file).output().expect("cc starts")
+        };
+        // Not every C compiler knows C++. What it says does not tell: `cc1plus` is in
+        // its warnings as well.
+        if language[0] == "-xc++" && !compile(&[], "/dev/null".into()).status.success() {
+            // Also where the output of tests that pass is not shown.
+            let _ = writeln!(std::io::stderr(), "\nNOT TRIED: there is no C++ compiler");
             continue;
         }
+        let strict = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
+        let compiled = compile(&strict, here("memtalk_ring.h"));
+        let said = String::from_utf8_lossy(&compiled.stderr);
         assert!(compiled.status.success(), "{language:?}: {said}");
     }
 }

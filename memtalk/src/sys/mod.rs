@@ -57,8 +57,9 @@ pub(crate) fn nap(time: Duration) {
 /// process has been stopped, and continued.
 #[cfg(feature = "crash-points")]
 pub(crate) fn signal_this_process(signal: libc::c_int) {
+    let this = std::process::id().cast_signed();
     // SAFETY: no pointers are involved.
-    unsafe { libc::kill(libc::getpid(), signal) };
+    unsafe { libc::kill(this, signal) };
     // Sent to the process, it may be taken by another thread first.
     std::thread::yield_now();
 }

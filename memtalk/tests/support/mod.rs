@@ -8,9 +8,10 @@ pub mod machine;
 pub mod party;
 pub mod program;
 pub mod users;
+pub mod words;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -18,6 +19,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Once, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use memtalk_ring::Seat;
+use memtalk_ring::layout::seat_offset;
 
 /// No wait in a test is longer than this; reaching it is a failure.
 pub const BOUND: Duration = Duration::from_secs(30);
@@ -62,8 +66,9 @@ impl Object {
     /// Whether the object is a page whose second seat was never taken: whoever
     /// sits there waits for a peer.
     pub fn is_alone(&self) -> bool {
-        let page = fs::read(self.path()).unwrap_or_default();
-        self.is_initialised() && page.get(68..72) == Some(&[0; 4])
+        let file = File::open(self.path());
+        let second = file.and_then(|file| words::read(&file, seat_offset(Seat::Second)));
+        self.is_initialised() && second.is_ok_and(|word| word == 0)
     }
 
     /// Opens the object for reading and writing.
@@ -136,6 +141,13 @@ fn remove_those_of_dead_tests() {
 pub fn setting(name: &str, default: usize) -> usize {
     let number = std::env::var(name).ok();
     number.map_or(default, |number| number.parse().expect("a number"))
+}
+
+/// Says what this machine does not allow, also where the output of tests that pass is
+/// not shown.
+pub fn not_tried(why: &str) {
+    let name = thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(io::stderr(), "\nNOT TRIED: {name}: {why}");
 }
 
 /// The binary.
@@ -410,15 +422,31 @@ impl Side {
     /// What each of its threads is called and does: its state, and the number and
     /// arguments of the system call that it is in.
     pub fn threads(&self) -> Vec<String> {
-        let about = |task: fs::DirEntry| {
-            let read = |what| fs::read_to_string(task.path().join(what)).unwrap_or_default();
-            let status = read("status");
-            let state = status.lines().find(|line| line.starts_with("State:"));
-            let (name, call) = (read("comm"), read("syscall"));
-            [name.trim(), state.unwrap_or_default(), call.trim()].join(" ")
-        };
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid()));
-        tasks.into_iter().flatten().flatten().map(about).collect()
+        threads_of(self.pid())
+    }
+
+    /// Whether a thread of it is in one of these system calls.
+    pub fn is_in(&self, calls: &[libc::c_long]) -> bool {
+        let mut threads = self.threads().into_iter();
+        threads.any(|thread| calls.iter().any(|&call| is_in(&thread, call)))
+    }
+
+    /// Of its two ends, those that sleep: whether each does so for a time only.
+    pub fn asleep(&self) -> Vec<bool> {
+        let ends = self.threads().into_iter().filter(|thread| {
+            ["memtalk-send", "memtalk-receive"]
+                .iter()
+                .any(|end| thread.starts_with(end))
+                && is_in(thread, libc::SYS_futex)
+        });
+        // Its arguments: the word, the operation, the value, the time.
+        ends.map(|end| call_of(&end).nth(4) != Some("0x0"))
+            .collect()
+    }
+
+    /// Waits until so many of its two ends sleep until they are woken.
+    pub fn wait_until_asleep(&self, ends: usize) {
+        eventually("it sleeps", || self.asleep() == vec![false; ends]);
     }
 
     /// Waits for its end. Its input is ended, its output read.
@@ -456,6 +484,38 @@ impl Side {
         eventually("the first side sits down", || object.is_initialised());
     }
 }
+
+/// What each thread of a process is called and does; see [`Side::threads`].
+pub fn threads_of(pid: u32) -> Vec<String> {
+    let about = |task: fs::DirEntry| {
+        let read = |what| fs::read_to_string(task.path().join(what)).unwrap_or_default();
+        let status = read("status");
+        let state = status.lines().find(|line| line.starts_with("State:"));
+        let (name, call) = (read("comm"), read("syscall"));
+        [name.trim(), state.unwrap_or_default(), call.trim()].join(" ")
+    };
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    tasks.into_iter().flatten().flatten().map(about).collect()
+}
+
+/// The number and the arguments of the system call that a thread is in.
+fn call_of(thread: &str) -> impl Iterator<Item = &str> {
+    let state = thread.split_once("State:").map_or("", |(_, state)| state);
+    // A letter, and a word in brackets.
+    let call = state.split_once(')').map_or("", |(_, call)| call);
+    call.split_whitespace()
+}
+
+/// Whether one of the [`threads_of`] a process is in this system call.
+pub fn is_in(thread: &str, call: libc::c_long) -> bool {
+    call_of(thread).next() == Some(&*call.to_string())
+}
+
+/// The system calls by which a process waits until a descriptor is ready.
+#[cfg(target_arch = "x86_64")]
+pub const POLL: &[libc::c_long] = &[libc::SYS_poll, libc::SYS_ppoll];
+#[cfg(not(target_arch = "x86_64"))]
+pub const POLL: &[libc::c_long] = &[libc::SYS_ppoll];
 
 impl Drop for Side {
     fn drop(&mut self) {

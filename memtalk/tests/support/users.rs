@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use super::{Object, Side};
+use super::{Object, Side, not_tried};
 
 /// A user and its only group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Users {
     /// `None`, and a word about it, unless we may run programs as any user.
     pub fn here() -> Option<Self> {
         if fs::metadata("/proc/self").map_or(1, |data| data.uid()) != 0 {
-            println!("NOT TRIED: only root can run programs as two users");
+            not_tried("only root can run programs as two users");
             return None;
         }
         let copy = std::env::temp_dir().join(&Object::new().name()[1..]);
