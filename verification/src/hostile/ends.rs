@@ -394,7 +394,8 @@ enum Kind {
     TheirWant,
 }
 
-impl Atomics for Hostile {
+// SAFETY: all is one thread's, so that no ordering is needed, and bytes are cells.
+unsafe impl Atomics for Hostile {
     type Word = Word;
     type Byte = Cell<u8>;
 
