@@ -195,5 +195,5 @@ pub use sender::{Sender, Space};
 pub use side::Departure;
 #[cfg(any(target_arch = "arm", target_arch = "aarch64", doc))]
 pub use wait::Event;
-pub use wait::{Doorbell, Idle, Spin, Wait};
+pub use wait::{Doorbell, Idle, Spin, Wait, Watched};
 pub use word::{CLOSED, FAILED};

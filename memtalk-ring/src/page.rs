@@ -14,7 +14,7 @@ use crate::order::site;
 use crate::region::Region;
 use crate::seat::{Presence, Seat};
 use crate::side::Departure;
-use crate::wait::Wait;
+use crate::wait::{Wait, Watched};
 use crate::{Receiver, Sender};
 
 /// A page, initialised, of a size that is known to be right.
@@ -78,8 +78,8 @@ impl<R: Region> Page<R> {
 
     /// The word of a seat: 0 while it is free.
     #[must_use]
-    pub fn seat_word(&self, seat: Seat) -> &AtomicU32 {
-        &self.header().seats.taken[seat.index()]
+    pub fn seat_word(&self, seat: Seat) -> Watched<'_, R::Atomics> {
+        Watched::new(self.word_of(seat))
     }
 
     /// Takes the second seat: the first sees that its peer is there. The caller has
@@ -99,7 +99,7 @@ impl<R: Region> Page<R> {
     /// Writes the word of our seat: says what has changed since we took it. What was
     /// not silent must not become so.
     pub fn say(&self, seat: Seat, presence: Presence) {
-        presence.store::<R::Atomics>(self.seat_word(seat));
+        presence.store::<R::Atomics>(self.word_of(seat));
     }
 
     /// Whether nobody has sat at this seat since the page was initialised. Who sits
@@ -107,14 +107,14 @@ impl<R: Region> Page<R> {
     /// have [left](crate::layout::LEFT) already.
     #[must_use]
     pub fn is_free(&self, seat: Seat) -> bool {
-        R::Atomics::load::<site::LookAtSeat>(self.seat_word(seat)) == 0
+        R::Atomics::load::<site::LookAtSeat>(self.word_of(seat)) == 0
     }
 
     /// Who sits at a seat, or did: the word may outlive whoever sat there. `None` while
     /// nobody has, and when a process has [left](crate::layout::LEFT) it.
     #[must_use]
     pub fn presence(&self, seat: Seat) -> Option<Presence> {
-        Presence::load::<R::Atomics>(self.seat_word(seat))
+        Presence::load::<R::Atomics>(self.word_of(seat))
     }
 
     /// The ends of whoever sits at `seat`.
@@ -139,8 +139,8 @@ impl<R: Region> Page<R> {
 
     /// Wakes whoever sleeps until something changes at `seat`, without a change.
     pub fn wake<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) {
-        wait.wake(&self.ring(seat.index()).sender.index);
-        wait.wake(&self.ring(seat.peer().index()).receiver.index);
+        wait.wake(Watched::new(&self.ring(seat.index()).sender.index));
+        wait.wake(Watched::new(&self.ring(seat.peer().index()).receiver.index));
     }
 
     /// Speaks for the peer at `seat`, which is gone: see [`Departure::mourn`].
@@ -167,6 +167,10 @@ impl<R: Region> Page<R> {
             page: self.clone(),
             which,
         }
+    }
+
+    fn word_of(&self, seat: Seat) -> &AtomicU32 {
+        &self.header().seats.taken[seat.index()]
     }
 
     pub(crate) fn header(&self) -> &Header<R::Atomics> {

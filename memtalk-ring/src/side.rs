@@ -81,7 +81,7 @@ use crate::cursor::Capacity;
 use crate::layout::{Line, RingHeader};
 use crate::memory::{Byte, Memory};
 use crate::order::{Site, site};
-use crate::wait::Wait;
+use crate::wait::{Wait, Watched};
 use crate::word::{FAILED, State, decode, encode};
 
 /// Which of the two ends.
@@ -377,7 +377,8 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         let want = M::Atomics::load::<site::LoadWant>(&theirs.want);
         let there = self.capacity.bytes() - self.available;
         if want != 0 && (there >= want || self.state != State::Open) {
-            self.wait.wake(&R::mine(self.memory.header()).index);
+            let mine = R::mine(self.memory.header());
+            self.wait.wake(Watched::new(&mine.index));
         }
     }
 
@@ -413,7 +414,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         let theirs = R::theirs(self.memory.header());
         M::Atomics::store::<site::Announce>(&mine.want, want);
         M::Atomics::fence::<site::AnnounceFence>();
-        self.wait.sleep(&theirs.index, self.seen);
+        self.wait.sleep(Watched::new(&theirs.index), self.seen);
         M::Atomics::store::<site::Retract>(&mine.want, 0);
     }
 }
@@ -431,7 +432,7 @@ fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -> Optio
     if state == Some(State::Open) {
         M::Atomics::store::<site::MournStore>(left, last | FAILED);
     }
-    wait.wake(left);
+    wait.wake(Watched::new(left));
     state
 }
 

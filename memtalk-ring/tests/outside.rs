@@ -2,7 +2,7 @@
 
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use memtalk_ring::layout::{CLAIM, LEFT, MAGIC, VERSION};
 use memtalk_ring::{Error, Page, PageError, Presence, RawRegion, Seat, Spin};
@@ -29,8 +29,9 @@ fn bytes(region: RawRegion) -> Vec<u8> {
     unsafe { core::slice::from_raw_parts(region.base().as_ptr(), SIZE) }.to_vec()
 }
 
-fn word(page: &Page<RawRegion>, seat: Seat) -> u32 {
-    page.seat_word(seat).load(Ordering::Relaxed)
+fn word(page: &Page<RawRegion>, seat: Seat) -> &AtomicU32 {
+    // SAFETY: a seat word lives as long as the page, and is accessed as an atomic only.
+    unsafe { AtomicU32::from_ptr(page.seat_word(seat).as_ptr().cast_mut()) }
 }
 
 #[test]
@@ -66,15 +67,14 @@ fn who_was_first_before_a_restart_offers_the_page_again() {
     for second in [0, LEFT, Presence::PROCESS.word(), Presence::DEVICE.word()] {
         let region = memory(&[]);
         let (page, _) = Page::sit_down(region, true).unwrap();
-        page.seat_word(Seat::Second)
-            .store(second, Ordering::Relaxed);
+        word(&page, Seat::Second).store(second, Ordering::Relaxed);
         // SAFETY: the only one at this seat.
         let (mut sender, receiver) = unsafe { page.ends(Seat::First, Spin) };
         sender.send(b"before the restart").unwrap();
         core::mem::forget((sender, receiver));
         let (page, seat) = Page::sit_down(region, true).unwrap();
         assert_eq!(seat, Seat::First);
-        assert_eq!(word(&page, Seat::Second), 0);
+        assert_eq!(word(&page, Seat::Second).load(Ordering::Relaxed), 0);
         // SAFETY: the only one at this seat.
         let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
         assert_eq!(receiver.receive(&mut [0]), Ok(0));

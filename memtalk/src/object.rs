@@ -4,13 +4,13 @@ use std::fs::{File, Metadata, Permissions};
 use std::io;
 use std::mem::offset_of;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use memtalk_ring::identity::Snapshot;
 use memtalk_ring::layout::{CLAIM, Header, LEFT, SEATED, capacity_of};
 use memtalk_ring::{Native, Page, PageError, Presence, Seat};
 
+use crate::Error;
 use crate::futex::Futex;
 use crate::place::{Place, Tenancy};
 use crate::scan;
@@ -18,7 +18,6 @@ use crate::seat::{Content, Os};
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::Mapping;
 use crate::sys::{self, futex, lease, shm};
-use crate::{Error, steps};
 
 /// The bytes that are locked, counted from the page's first. Locks do not need the
 /// bytes to exist, and say nothing about what is in them.
@@ -282,8 +281,7 @@ impl Os for Place {
         page.clear_second();
         // One system call: marked without waking, and dead then, we would leave
         // the first asleep for ever.
-        futex::set_and_wake::<SEATED>(page.seat_word(Seat::Second))
-            .map_err(Error::system("join the talk"))
+        futex::set_and_wake::<SEATED>(page, Seat::Second).map_err(Error::system("join the talk"))
     }
 }
 
@@ -291,12 +289,7 @@ impl Os for Place {
 /// initialised the page again meanwhile, where somebody else may be about to sit down.
 pub(crate) fn leave(page: &Page<Mapping>, seat: Seat) {
     if seat == Seat::Second {
-        let (process, release) = (Presence::PROCESS.word(), Ordering::Release);
-        steps::step();
-        // That it fails is fine.
-        let _ = page
-            .seat_word(seat)
-            .compare_exchange(process, LEFT, release, Ordering::Relaxed);
+        futex::exchange(page, seat, Presence::PROCESS.word(), LEFT);
     }
 }
 

@@ -152,7 +152,7 @@ impl Seated {
     /// seat before anything else (`RestartFence`).
     pub(crate) fn was_restarted(&self) -> bool {
         fence(Ordering::Acquire);
-        self.seat == Seat::Second && self.page.seat_word(self.seat).load(Ordering::Acquire) == 0
+        self.seat == Seat::Second && self.page.is_free(self.seat)
     }
 
     /// What a thread needs to watch the peer.
@@ -170,7 +170,7 @@ impl Seated {
         let began = Instant::now();
         let seat = self.page.seat_word(Seat::Second);
         loop {
-            let said = seat.load(Ordering::Acquire);
+            let said = futex::load(seat);
             if Presence::from_word(said).is_some() {
                 return Ok(());
             }

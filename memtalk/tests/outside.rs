@@ -10,8 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use memtalk::{Channel, Name, Options, Receiver};
-use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Spin, Wait, layout};
-use std::sync::atomic::AtomicU32;
+use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Spin, Wait, Watched, layout};
 use support::party::{self, Memory, Party};
 use support::{BOUND, Object, Side, TempFile, eventually, noise};
 
@@ -460,9 +459,9 @@ impl Wait<Native> for Waking {
         true
     }
 
-    fn sleep(&mut self, _word: &AtomicU32, _seen: u32) {}
+    fn sleep(&mut self, _word: Watched<'_, Native>, _seen: u32) {}
 
-    fn wake(&self, word: &AtomicU32) {
+    fn wake(&self, word: Watched<'_, Native>) {
         // SAFETY: a valid word.
         unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use memtalk_ring::identity::{Snapshot, clear_words, write_words};
 use memtalk_ring::layout::{Header, capacity_of};
 use memtalk_ring::order::site;
-use memtalk_ring::{Capacity, Departure, Error, PageError, Presence, Receiver, Sender, Spin, Wait};
+use memtalk_ring::{
+    Capacity, Departure, Error, PageError, Presence, Receiver, Sender, Spin, Wait, Watched,
+};
 
 use crate::backend::{Backend, Shared, page_header, ring, ring_header};
 use crate::oracle::Stream;
@@ -420,14 +422,14 @@ impl<B: Backend> Wait<B> for Watchful<B> {
         self.futex.pause(looks)
     }
 
-    fn sleep(&mut self, word: &B::Word, seen: u32) {
+    fn sleep(&mut self, word: Watched<'_, B>, seen: u32) {
         match Presence::load::<B>(&self.page.seats.taken[1]) {
             Some(peer) if !peer.silent => self.futex.sleep(word, seen),
             _ => B::give_way(),
         }
     }
 
-    fn wake(&self, word: &B::Word) {
+    fn wake(&self, word: Watched<'_, B>) {
         self.futex.wake(word);
     }
 }

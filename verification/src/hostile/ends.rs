@@ -6,7 +6,7 @@ use std::rc::Rc;
 use memtalk_ring::layout::{Line, RingHeader};
 use memtalk_ring::order::Site;
 use memtalk_ring::{
-    Atomics, CLOSED, Capacity, Departure, Error, FAILED, Memory, Receiver, Sender, Wait,
+    Atomics, CLOSED, Capacity, Departure, Error, FAILED, Memory, Receiver, Sender, Wait, Watched,
 };
 
 use super::{Script, bytes_from};
@@ -459,7 +459,9 @@ impl Wait<Hostile> for &Peer {
         self.script.byte().is_multiple_of(2)
     }
 
-    fn sleep(&mut self, word: &Word, seen: u32) {
+    fn sleep(&mut self, word: Watched<'_, Hostile>, seen: u32) {
+        // SAFETY: nothing is stored in it.
+        let word = unsafe { word.word() };
         assert_eq!(
             word.kind,
             Kind::TheirIndex,
@@ -472,7 +474,7 @@ impl Wait<Hostile> for &Peer {
         );
     }
 
-    fn wake(&self, _word: &Word) {}
+    fn wake(&self, _word: Watched<'_, Hostile>) {}
 }
 
 /// A ring that one end of is ours. Each byte of its slab is a cell.
