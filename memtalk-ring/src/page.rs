@@ -203,7 +203,7 @@ unsafe impl<R: Region> Memory for PageRing<R> {
     type Atomics = R::Atomics;
 
     #[inline]
-    fn header(&self) -> &RingHeader<R::Atomics> {
+    unsafe fn header(&self) -> &RingHeader<R::Atomics> {
         self.page.ring(self.which)
     }
 

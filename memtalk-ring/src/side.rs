@@ -169,6 +169,20 @@ pub(crate) const THE_END: u32 = u32::MAX;
 /// up to the end of the slab, and on from its start.
 pub(crate) type Parts<M> = [(*const Byte<M>, usize); 2];
 
+/// The cache line that the end with role `R` writes.
+#[inline(always)]
+fn mine<R: Role, M: Memory>(memory: &M) -> &Line<M::Atomics> {
+    // SAFETY: only that end writes there, or `mourn` in its name.
+    R::mine(unsafe { memory.header() })
+}
+
+/// The cache line that its peer writes.
+#[inline(always)]
+fn theirs<R: Role, M: Memory>(memory: &M) -> &Line<M::Atomics> {
+    // SAFETY: nothing is written there.
+    R::theirs(unsafe { memory.header() })
+}
+
 /// One end of a ring: its own index, and what it knows of the peer.
 pub(crate) struct Side<R: Role, M: Memory, W> {
     memory: M,
@@ -295,7 +309,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         if self.peer != State::Open {
             return Ok(());
         }
-        let theirs = R::theirs(self.memory.header());
+        let theirs = theirs::<R, _>(&self.memory);
         self.seen = M::Atomics::load::<R::Look>(&theirs.index);
         match self.judge(self.seen) {
             Some((available, peer)) => {
@@ -362,7 +376,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
 
     #[inline]
     fn publish(&self, state: State) {
-        let mine = R::mine(self.memory.header());
+        let mine = mine::<R, _>(&self.memory);
         M::Atomics::store::<R::Publish>(&mine.index, encode(self.index, state));
     }
 
@@ -373,11 +387,11 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
             return;
         }
         M::Atomics::fence::<site::PublishFence>();
-        let theirs = R::theirs(self.memory.header());
+        let theirs = theirs::<R, _>(&self.memory);
         let want = M::Atomics::load::<site::LoadWant>(&theirs.want);
         let there = self.capacity.bytes() - self.available;
         if want != 0 && (there >= want || self.state != State::Open) {
-            let mine = R::mine(self.memory.header());
+            let mine = mine::<R, _>(&self.memory);
             self.wait.wake(Watched::new(&mine.index));
         }
     }
@@ -410,8 +424,8 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
 
     /// Sleeps until the peer publishes, unless it did since the last look.
     fn sleep(&mut self, want: u32) {
-        let mine = R::mine(self.memory.header());
-        let theirs = R::theirs(self.memory.header());
+        let mine = mine::<R, _>(&self.memory);
+        let theirs = theirs::<R, _>(&self.memory);
         M::Atomics::store::<site::Announce>(&mine.want, want);
         M::Atomics::fence::<site::AnnounceFence>();
         self.wait.sleep(Watched::new(&theirs.index), self.seen);
@@ -426,7 +440,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
 /// With the word changed before the wake-up, nobody can fall asleep on the old
 /// value afterwards.
 fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -> Option<State> {
-    let left = &R::mine(memory.header()).index;
+    let left = &mine::<R, _>(memory).index;
     let last = M::Atomics::load::<site::MournLoad>(left);
     let state = decode(last).map(|(_, state)| state);
     if state == Some(State::Open) {

@@ -108,7 +108,7 @@ impl<B: Backend> Clone for Shared<B> {
 unsafe impl<B: Backend> Memory for Shared<B> {
     type Atomics = B;
 
-    fn header(&self) -> &RingHeader<B> {
+    unsafe fn header(&self) -> &RingHeader<B> {
         &self.0.header
     }
 

@@ -488,7 +488,7 @@ struct Ring {
 unsafe impl Memory for &Ring {
     type Atomics = Hostile;
 
-    fn header(&self) -> &RingHeader<Hostile> {
+    unsafe fn header(&self) -> &RingHeader<Hostile> {
         &self.header
     }
 
