@@ -18,6 +18,12 @@ use crate::wait::{Wait, Watched};
 use crate::{Receiver, Sender};
 
 /// A page, initialised, of a size that is known to be right.
+///
+/// # What its ends rely on
+/// An end stands whatever another program writes. But where this program uses both ends of
+/// a ring, they rely on each other's index, and what could spoil that is `unsafe`. (What
+/// this program does through another mapping of the same memory counts as another
+/// program's.) No end relies on the seats, or on what the page says of itself.
 #[derive(Clone, Debug)]
 pub struct Page<R: Region> {
     region: R,
@@ -32,9 +38,14 @@ impl<R: Region> Page<R> {
     /// # Errors
     /// [`PageError::BadMemory`] if the region cannot hold a page; nothing is
     /// written then.
-    pub fn initialise(region: R, first: Presence) -> Result<Self, PageError> {
+    ///
+    /// # Safety
+    /// From now on, this program uses no end that it took in this memory before. Dropping
+    /// an end that is not over is a use.
+    pub unsafe fn initialise(region: R, first: Presence) -> Result<Self, PageError> {
         let page = Self::over(region)?;
-        page.write(first);
+        // SAFETY: by contract.
+        unsafe { page.write(first) };
         Ok(page)
     }
 
@@ -84,15 +95,22 @@ impl<R: Region> Page<R> {
 
     /// Takes the second seat: the first sees that its peer is there. The caller has
     /// made sure that the seat is free.
-    pub fn join(&self, presence: Presence) {
-        self.clear_second();
+    ///
+    /// # Safety
+    /// As for [`initialise`](Self::initialise).
+    pub unsafe fn join(&self, presence: Presence) {
+        // SAFETY: by contract.
+        unsafe { self.clear_second() };
         self.say(Seat::Second, presence);
     }
 
     /// Sets the words that the second writes to 0, in place of what somebody may
     /// have left there after the page was initialised; the first part of
     /// [`join`](Self::join), for who takes the seat in a way of its own.
-    pub fn clear_second(&self) {
+    ///
+    /// # Safety
+    /// As for [`initialise`](Self::initialise).
+    pub unsafe fn clear_second(&self) {
         clear_words([&self.ring(1).sender, &self.ring(0).receiver]);
     }
 
@@ -120,8 +138,11 @@ impl<R: Region> Page<R> {
     /// The ends of whoever sits at `seat`.
     ///
     /// # Safety
-    /// The page was initialised since its rings were last used, and nobody else
-    /// takes the ends of this seat: two senders would write to the same bytes.
+    /// - While these ends are used, this program uses no others of this seat: two senders
+    ///   would write to the same bytes.
+    /// - If it uses ends of the other seat meanwhile, each pair is the first at its seat, in
+    ///   any program, since the page was [initialised](Self::initialise) or, at the second
+    ///   seat, [joined](Self::join); and no other program writes to the page.
     pub unsafe fn ends<W>(
         &self,
         seat: Seat,
@@ -130,9 +151,9 @@ impl<R: Region> Page<R> {
     where
         W: Wait<R::Atomics> + Clone,
     {
-        // SAFETY: the caller is the only one at this seat.
+        // SAFETY: by contract; initialising and joining set words to 0.
         let sender = unsafe { Sender::new(self.memory(seat.index()), wait.clone()) };
-        // SAFETY: the only one to receive what the peer sends.
+        // SAFETY: as above.
         let receiver = unsafe { Receiver::new(self.memory(seat.peer().index()), wait) };
         (sender, receiver)
     }
@@ -144,9 +165,14 @@ impl<R: Region> Page<R> {
     }
 
     /// Speaks for the peer at `seat`, which is gone: see [`Departure::mourn`].
-    pub fn mourn<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) -> Departure {
+    ///
+    /// # Safety
+    /// If this program uses ends of the other seat, now or later, it uses those of `seat`
+    /// no more, and what it did with them happened before.
+    pub unsafe fn mourn<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) -> Departure {
         let (sent, received) = (self.memory(seat.index()), self.memory(seat.peer().index()));
-        Departure::mourn(&sent, &received, wait)
+        // SAFETY: by contract.
+        unsafe { Departure::mourn(&sent, &received, wait) }
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -154,7 +180,10 @@ impl<R: Region> Page<R> {
     }
 
     /// Writes all words, as of a page with `first` at its first seat.
-    pub(crate) fn write(&self, first: Presence) {
+    ///
+    /// # Safety
+    /// As for [`initialise`](Self::initialise).
+    pub(crate) unsafe fn write(&self, first: Presence) {
         // `capacity_of` has seen to it that a size fits 32 bits.
         #[expect(clippy::cast_possible_truncation)]
         let size = self.size() as u32;

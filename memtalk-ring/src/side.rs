@@ -439,7 +439,10 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
 ///
 /// With the word changed before the wake-up, nobody can fall asleep on the old
 /// value afterwards.
-fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -> Option<State> {
+///
+/// # Safety
+/// As for [`Departure::mourn`].
+unsafe fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -> Option<State> {
     let left = &mine::<R, _>(memory).index;
     let last = M::Atomics::load::<site::MournLoad>(left);
     let state = decode(last).map(|(_, state)| state);
@@ -470,9 +473,15 @@ impl Departure {
     /// Call it when the peer cannot write any more, and only then: an index word
     /// has one writer at a time. Whatever told you so must have told it after
     /// the peer's last write, as a lock does that the peer held.
-    pub fn mourn<M: Memory, W: Wait<M::Atomics>>(sent: &M, received: &M, wait: &W) -> Self {
-        let sending = mourn::<Sending, _, _>(sent, wait);
-        let receiving = mourn::<Receiving, _, _>(received, wait);
+    ///
+    /// # Safety
+    /// If this program uses both ends of one of the rings, now or later, it uses the peer's
+    /// no more, and what it did with that happened before.
+    pub unsafe fn mourn<M: Memory, W: Wait<M::Atomics>>(sent: &M, received: &M, wait: &W) -> Self {
+        // SAFETY: by contract.
+        let sending = unsafe { mourn::<Sending, _, _>(sent, wait) };
+        // SAFETY: by contract.
+        let receiving = unsafe { mourn::<Receiving, _, _>(received, wait) };
         match (sending, receiving) {
             (Some(State::Closed), Some(State::Closed)) => Self::Complete,
             (Some(State::Open), _) | (_, Some(State::Open)) => Self::Died,

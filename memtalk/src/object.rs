@@ -16,7 +16,7 @@ use crate::place::{Place, Tenancy};
 use crate::scan;
 use crate::seat::{Content, Os};
 use crate::sys::lock::{self, Kind};
-use crate::sys::map::Mapping;
+use crate::sys::map::{self, Mapping};
 use crate::sys::{self, futex, lease, shm};
 
 /// The bytes that are locked, counted from the page's first. Locks do not need the
@@ -215,7 +215,7 @@ impl Os for Place {
         let (_, _, size) = self.examine(object)?;
         // If it is being initialised at this moment, there is nobody to tell.
         if let Ok(page) = Page::attach(map(object, size)?) {
-            page.mourn(seat, &Futex::for_waking());
+            map::mourn(&page, seat, &Futex::for_waking());
             leave(&page, seat);
         }
         Ok(())
@@ -252,7 +252,7 @@ impl Os for Place {
 
     fn initialise(&mut self, object: &mut Object) -> Result<(), Error> {
         let mapping = map(object, self.size())?;
-        let page = Page::initialise(mapping, Presence::PROCESS).map_err(Error::Foreign)?;
+        let page = map::initialise(mapping, Presence::PROCESS).map_err(Error::Foreign)?;
         object.page = Some(page);
         Ok(())
     }
@@ -278,7 +278,7 @@ impl Os for Place {
         let Some(page) = &object.page else {
             return Ok(());
         };
-        page.clear_second();
+        map::clear_second(page);
         // One system call: marked without waking, and dead then, we would leave
         // the first asleep for ever.
         futex::set_and_wake::<SEATED>(page, Seat::Second).map_err(Error::system("join the talk"))

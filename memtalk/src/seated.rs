@@ -13,7 +13,7 @@ use crate::object::{Object, leave, seat_byte};
 use crate::place::{Patience, Place, time_to_look};
 use crate::seat::{Os, Refusal, RemoveName, SitDown, Step};
 use crate::sys::lock::{self, Kind};
-use crate::sys::map::Mapping;
+use crate::sys::map::{self, Mapping};
 use crate::sys::{futex, lease};
 use crate::{Error, steps};
 
@@ -121,7 +121,7 @@ impl Seated {
                 let _ = ours.detach(file);
             }
             let page = shared.as_ref().unwrap_or(&self.page);
-            page.mourn(self.seat, &Futex::for_waking());
+            map::mourn(page, self.seat, &Futex::for_waking());
             leave(page, self.seat);
         }
     }

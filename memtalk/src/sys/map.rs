@@ -6,7 +6,9 @@ use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use memtalk_ring::{Page, PageRing, Receiver, Region, Seat, Sender, Wait};
+use memtalk_ring::{
+    Departure, Page, PageError, PageRing, Presence, Receiver, Region, Seat, Sender, Wait,
+};
 
 use super::shm;
 use crate::steps::{self, Accesses};
@@ -112,6 +114,24 @@ unsafe impl Region for Mapping {
     }
 }
 
+/// Makes a page of a new mapping, with `first` at its first seat.
+pub(crate) fn initialise(mapping: Mapping, first: Presence) -> Result<Page<Mapping>, PageError> {
+    // SAFETY: nobody has taken ends in a new mapping.
+    unsafe { Page::initialise(mapping, first) }
+}
+
+/// Clears the second seat's words, before any ends in this mapping are taken.
+pub(crate) fn clear_second(page: &Page<Mapping>) {
+    // SAFETY: nobody has taken ends in this mapping.
+    unsafe { page.clear_second() };
+}
+
+/// Speaks for whoever sat at `seat` and is gone, or is about to go.
+pub(crate) fn mourn<W: Wait<Accesses>>(page: &Page<Mapping>, seat: Seat, wait: &W) -> Departure {
+    // SAFETY: of a mapping, this program uses the ends of one seat only (`ends`).
+    unsafe { page.mourn(seat, wait) }
+}
+
 /// The ends of `seat`, to be called once, by whoever holds the lock of that
 /// seat since before the page was initialised or joined.
 pub(crate) fn ends<W: Wait<Accesses> + Clone>(
@@ -119,7 +139,7 @@ pub(crate) fn ends<W: Wait<Accesses> + Clone>(
     seat: Seat,
     wait: W,
 ) -> (Sender<PageRing<Mapping>, W>, Receiver<PageRing<Mapping>, W>) {
-    // SAFETY: the seat's lock excludes everybody else, and the page has been
-    // initialised for this talk; `channel` calls this once for a seat taken.
+    // SAFETY: `channel` calls this once for a seat taken, and so once for a mapping, which
+    // has a seat to itself.
     unsafe { page.ends(seat, wait) }
 }

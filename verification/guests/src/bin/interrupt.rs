@@ -245,7 +245,8 @@ impl Side<Asleep> {
 fn run() -> Result<(Report, bool), Failure> {
     // SAFETY: it lives for ever, and nobody else uses it.
     let region = unsafe { RawRegion::new(NonNull::from(&MEMORY).cast(), SIZE) };
-    let page = Page::initialise(region, Presence::DEVICE)?;
+    // SAFETY: nobody has taken ends in it.
+    let page = unsafe { Page::initialise(region, Presence::DEVICE) }?;
     // SAFETY: the page is fresh, and each seat is taken once.
     let mut ours = unsafe { Side::new(&page, Seat::First, Asleep, [2, 1]) };
     // SAFETY: as above.
