@@ -173,6 +173,8 @@ pub mod identity;
 mod io;
 pub mod layout;
 mod memory;
+#[cfg(doctest)]
+mod misuse;
 pub mod order;
 pub mod outside;
 mod page;
