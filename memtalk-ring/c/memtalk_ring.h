@@ -38,6 +38,8 @@
  *   `= {0}`): then its use is an error instead of undefined. Do not copy an open
  *   one.
  * - `bytes` points to `len` bytes, none of them in the page.
+ * - Once you call memtalk_page_initialise, memtalk_page_sit_down or memtalk_page_join,
+ *   you use no end that you opened in that memory before.
  * - One call at a time for each page and each end. The two ends of a seat may be
  *   used by different threads or cores, or by an interrupt handler and the program
  *   that it interrupts.
@@ -236,7 +238,8 @@ int32_t memtalk_page_join(struct memtalk_page *page,
 // Only once for each seat of a page that was initialised: not again through
 // another `memtalk_page` on the same memory, nor after a restart, which is not
 // detected. An end that was opened before through another page is overwritten, and
-// its other side not told.
+// its other side not told. If you open the ends of both seats, nobody else writes to
+// the page.
 //
 // Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN,
 // MEMTALK_ERROR_ALREADY_OPEN: then no end was touched.

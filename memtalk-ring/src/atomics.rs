@@ -14,7 +14,16 @@ use crate::order::Site;
 ///
 /// There is no read-modify-write operation: the ring runs on cores that have
 /// none (a Cortex-M0).
-pub trait Atomics: Sized + 'static {
+///
+/// # Safety
+/// That two ends never access the same byte at once rests on this:
+/// - [`load`](Self::load), [`store`](Self::store) and [`fence`](Self::fence) do what
+///   their names say in Rust's memory model, with the ordering of the site's
+///   [row](Site::ROW) or a stronger one. A checker, which sees what goes wrong then, may
+///   use a weaker one; a word that somebody else can write may hold anything.
+/// - [`write`](Self::write) and [`read`](Self::read) access the bytes that they are given,
+///   and no others of a slab.
+pub unsafe trait Atomics: Sized + 'static {
     /// A 32-bit word with atomic loads and stores.
     type Word;
 
@@ -34,13 +43,16 @@ pub trait Atomics: Sized + 'static {
     /// Copies `bytes` to the slab bytes that start at `to`.
     ///
     /// # Safety
-    /// `to` must be valid for `bytes.len()` consecutive slab bytes.
+    /// `to` is valid for writes of `bytes.len()` consecutive slab bytes, and nobody else
+    /// in this program accesses them meanwhile. A peer that keeps to no protocol may, and
+    /// they may be anything then.
     unsafe fn write(to: *const Self::Byte, bytes: &[u8]);
 
     /// Copies the slab bytes that start at `from` to `bytes`.
     ///
     /// # Safety
-    /// `from` must be valid for `bytes.len()` consecutive slab bytes.
+    /// As for [`write`](Self::write): `from` is valid for reads, and nobody else in this
+    /// program writes.
     unsafe fn read(from: *const Self::Byte, bytes: &mut [u8]);
 }
 
@@ -54,7 +66,8 @@ impl<A: Atomics<Word = AtomicU32, Byte = UnsafeCell<u8>>> InPlace for A {}
 #[derive(Clone, Copy, Debug)]
 pub enum Native {}
 
-impl Atomics for Native {
+// SAFETY: the operations of the same names, and copies of that many bytes.
+unsafe impl Atomics for Native {
     type Word = AtomicU32;
     type Byte = UnsafeCell<u8>;
 
@@ -75,8 +88,7 @@ impl Atomics for Native {
 
     #[inline(always)]
     unsafe fn write(to: *const UnsafeCell<u8>, bytes: &[u8]) {
-        // SAFETY: `to` is valid for that many bytes, and `bytes` is private
-        // memory, so the two do not overlap.
+        // SAFETY: by contract; `bytes` is private memory, so the two do not overlap.
         unsafe {
             UnsafeCell::raw_get(to).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }

@@ -12,6 +12,8 @@
 //! - **The peer is not trusted.** Whatever it writes into the shared memory, an
 //!   end returns bytes or an [`Error`]: no panic, no access out of bounds. It
 //!   can of course send garbage, and it can stay silent for ever.
+//! - **Sound.** No safe call lets two ends touch the same byte at once. One that could is
+//!   `unsafe`, and says when it does not.
 //! - **No operating system.** No allocation, no `std`, and no dependency unless a
 //!   feature asks for it; loads, stores and fences of 32-bit words only, no
 //!   read-modify-write. Sleeping and waking are a trait, [`Wait`]; ready-made are
@@ -38,7 +40,8 @@
 //! let region = unsafe { RawRegion::new(memory, 4096) };
 //!
 //! // One party …
-//! let page = Page::initialise(region, Presence::DEVICE)?;
+//! // SAFETY: nobody has taken ends in this memory.
+//! let page = unsafe { Page::initialise(region, Presence::DEVICE) }?;
 //! // SAFETY: the page is fresh, and we are alone at the first seat.
 //! let (mut to_second, _) = unsafe { page.ends(Seat::First, Spin) };
 //! assert_eq!(to_second.capacity(), 1856);
@@ -69,7 +72,7 @@
 //! # struct Memory([u8; 4096]);
 //! # let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096])))).cast();
 //! # let region = unsafe { RawRegion::new(memory, 4096) };
-//! # let page = Page::initialise(region, Presence::DEVICE)?;
+//! # let page = unsafe { Page::initialise(region, Presence::DEVICE) }?;
 //! # let (mut sender, _) = unsafe { page.ends(Seat::First, Spin) };
 //! # let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
 //! let mut space = sender.space()?;
@@ -127,7 +130,8 @@
 //! fn main() -> Result<(), Box<dyn core::error::Error>> {
 //!     // SAFETY: it lives for ever, and nobody else uses it.
 //!     let region = unsafe { RawRegion::new(NonNull::from(&MEMORY).cast(), 1024) };
-//!     let page = Page::initialise(region, Presence::DEVICE)?;
+//!     // SAFETY: nobody has taken ends in it.
+//!     let page = unsafe { Page::initialise(region, Presence::DEVICE) }?;
 //!     // SAFETY: the page is fresh, and each seat is taken once.
 //!     let (mut sender, mut receiver) = unsafe { page.ends(Seat::First, Spin) };
 //!     // SAFETY: as above.
@@ -169,6 +173,8 @@ pub mod identity;
 mod io;
 pub mod layout;
 mod memory;
+#[cfg(doctest)]
+mod misuse;
 pub mod order;
 pub mod outside;
 mod page;
@@ -195,5 +201,5 @@ pub use sender::{Sender, Space};
 pub use side::Departure;
 #[cfg(any(target_arch = "arm", target_arch = "aarch64", doc))]
 pub use wait::Event;
-pub use wait::{Doorbell, Idle, Spin, Wait};
+pub use wait::{Doorbell, Idle, Spin, Wait, Watched};
 pub use word::{CLOSED, FAILED};

@@ -11,16 +11,20 @@ use crate::layout::RingHeader;
 ///
 /// # Safety
 /// As long as the value (or a clone of it) lives:
-/// - `header` returns the same words each time;
-/// - `slab` returns the same pointer each time, valid for `capacity` bytes that
-///   nobody in this process accesses but through the two ends of this ring;
-/// - `capacity` returns the same number each time, whatever the peer does.
+/// - `header` returns the same words each time, `slab` the same pointer, valid for
+///   reads and writes of `capacity` bytes, and `capacity` the same number, whatever the
+///   peer does;
+/// - nobody in this program accesses those words and bytes but the two ends of this
+///   ring, and unsafe functions that say so ([`Departure::mourn`](crate::Departure::mourn)).
 pub unsafe trait Memory {
     /// How its words and bytes are accessed.
     type Atomics: Atomics;
 
     /// The ring struct.
-    fn header(&self) -> &RingHeader<Self::Atomics>;
+    ///
+    /// # Safety
+    /// The caller keeps to what this trait promises of the words.
+    unsafe fn header(&self) -> &RingHeader<Self::Atomics>;
 
     /// The first byte of the slab.
     fn slab(&self) -> *const <Self::Atomics as Atomics>::Byte;

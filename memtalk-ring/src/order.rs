@@ -36,21 +36,27 @@ pub struct Row {
     pub reason: &'static str,
 }
 
-/// A type that names one site.
-pub trait Site: 'static {
+/// A type that names one site. There are no others than those in [`site`].
+pub trait Site: sealed::Sealed + 'static {
     /// The site's row in [`TABLE`].
     const ROW: Row;
+}
+
+mod sealed {
+    pub trait Sealed {}
 }
 
 macro_rules! sites {
     ($($name:ident: $access:ident $ordering:ident, $reason:literal;)*) => {
         /// The sites, a type each.
         pub mod site {
-            use super::{Access, Ordering, Row, Site};
+            use super::{Access, Ordering, Row, Site, sealed::Sealed};
             $(
                 #[doc = $reason]
                 #[derive(Clone, Copy, Debug)]
                 pub struct $name;
+
+                impl Sealed for $name {}
 
                 impl Site for $name {
                     const ROW: Row = Row {

@@ -68,7 +68,10 @@ impl<R: Region> Page<R> {
     /// page: try again. [`PageError::Taken`] if two sit there, or if one of them was
     /// us: that talk has been declared over then, and there is no other on this page.
     /// Otherwise nothing was written.
-    pub fn sit_down(region: R, silent: bool) -> Result<(Self, Seat), PageError> {
+    ///
+    /// # Safety
+    /// As for [`initialise`](Self::initialise).
+    pub unsafe fn sit_down(region: R, silent: bool) -> Result<(Self, Seat), PageError> {
         let us = Presence {
             outside: true,
             silent,
@@ -82,16 +85,19 @@ impl<R: Region> Page<R> {
         let [first, second] = [Seat::First, Seat::Second].map(|seat| page.presence(seat));
         match (fresh, first, second) {
             (true, ..) | (_, Some(Presence { outside: true, .. }), _) => {
-                page.write(us);
+                // SAFETY: by contract.
+                unsafe { page.write(us) };
                 Ok((page, Seat::First))
             }
             (_, _, None) => {
-                page.join(us);
+                // SAFETY: by contract.
+                unsafe { page.join(us) };
                 Ok((page, Seat::Second))
             }
             (_, _, Some(second)) => {
                 if second.outside {
-                    page.mourn(Seat::Second, &Spin);
+                    // SAFETY: by contract, no end is used that was taken before.
+                    unsafe { page.mourn(Seat::Second, &Spin) };
                 }
                 Err(PageError::Taken)
             }

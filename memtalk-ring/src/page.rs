@@ -14,10 +14,16 @@ use crate::order::site;
 use crate::region::Region;
 use crate::seat::{Presence, Seat};
 use crate::side::Departure;
-use crate::wait::Wait;
+use crate::wait::{Wait, Watched};
 use crate::{Receiver, Sender};
 
 /// A page, initialised, of a size that is known to be right.
+///
+/// # What its ends rely on
+/// An end stands whatever another program writes. But where this program uses both ends of
+/// a ring, they rely on each other's index, and what could spoil that is `unsafe`. (What
+/// this program does through another mapping of the same memory counts as another
+/// program's.) No end relies on the seats, or on what the page says of itself.
 #[derive(Clone, Debug)]
 pub struct Page<R: Region> {
     region: R,
@@ -32,9 +38,14 @@ impl<R: Region> Page<R> {
     /// # Errors
     /// [`PageError::BadMemory`] if the region cannot hold a page; nothing is
     /// written then.
-    pub fn initialise(region: R, first: Presence) -> Result<Self, PageError> {
+    ///
+    /// # Safety
+    /// From now on, this program uses no end that it took in this memory before. Dropping
+    /// an end that is not over is a use.
+    pub unsafe fn initialise(region: R, first: Presence) -> Result<Self, PageError> {
         let page = Self::over(region)?;
-        page.write(first);
+        // SAFETY: by contract.
+        unsafe { page.write(first) };
         Ok(page)
     }
 
@@ -78,28 +89,35 @@ impl<R: Region> Page<R> {
 
     /// The word of a seat: 0 while it is free.
     #[must_use]
-    pub fn seat_word(&self, seat: Seat) -> &AtomicU32 {
-        &self.header().seats.taken[seat.index()]
+    pub fn seat_word(&self, seat: Seat) -> Watched<'_, R::Atomics> {
+        Watched::new(self.word_of(seat))
     }
 
     /// Takes the second seat: the first sees that its peer is there. The caller has
     /// made sure that the seat is free.
-    pub fn join(&self, presence: Presence) {
-        self.clear_second();
+    ///
+    /// # Safety
+    /// As for [`initialise`](Self::initialise).
+    pub unsafe fn join(&self, presence: Presence) {
+        // SAFETY: by contract.
+        unsafe { self.clear_second() };
         self.say(Seat::Second, presence);
     }
 
     /// Sets the words that the second writes to 0, in place of what somebody may
     /// have left there after the page was initialised; the first part of
     /// [`join`](Self::join), for who takes the seat in a way of its own.
-    pub fn clear_second(&self) {
+    ///
+    /// # Safety
+    /// As for [`initialise`](Self::initialise).
+    pub unsafe fn clear_second(&self) {
         clear_words([&self.ring(1).sender, &self.ring(0).receiver]);
     }
 
     /// Writes the word of our seat: says what has changed since we took it. What was
     /// not silent must not become so.
     pub fn say(&self, seat: Seat, presence: Presence) {
-        presence.store::<R::Atomics>(self.seat_word(seat));
+        presence.store::<R::Atomics>(self.word_of(seat));
     }
 
     /// Whether nobody has sat at this seat since the page was initialised. Who sits
@@ -107,21 +125,24 @@ impl<R: Region> Page<R> {
     /// have [left](crate::layout::LEFT) already.
     #[must_use]
     pub fn is_free(&self, seat: Seat) -> bool {
-        R::Atomics::load::<site::LookAtSeat>(self.seat_word(seat)) == 0
+        R::Atomics::load::<site::LookAtSeat>(self.word_of(seat)) == 0
     }
 
     /// Who sits at a seat, or did: the word may outlive whoever sat there. `None` while
     /// nobody has, and when a process has [left](crate::layout::LEFT) it.
     #[must_use]
     pub fn presence(&self, seat: Seat) -> Option<Presence> {
-        Presence::load::<R::Atomics>(self.seat_word(seat))
+        Presence::load::<R::Atomics>(self.word_of(seat))
     }
 
     /// The ends of whoever sits at `seat`.
     ///
     /// # Safety
-    /// The page was initialised since its rings were last used, and nobody else
-    /// takes the ends of this seat: two senders would write to the same bytes.
+    /// - While these ends are used, this program uses no others of this seat: two senders
+    ///   would write to the same bytes.
+    /// - If it uses ends of the other seat meanwhile, each pair is the first at its seat, in
+    ///   any program, since the page was [initialised](Self::initialise) or, at the second
+    ///   seat, [joined](Self::join); and no other program writes to the page.
     pub unsafe fn ends<W>(
         &self,
         seat: Seat,
@@ -130,23 +151,28 @@ impl<R: Region> Page<R> {
     where
         W: Wait<R::Atomics> + Clone,
     {
-        // SAFETY: the caller is the only one at this seat.
+        // SAFETY: by contract; initialising and joining set words to 0.
         let sender = unsafe { Sender::new(self.memory(seat.index()), wait.clone()) };
-        // SAFETY: the only one to receive what the peer sends.
+        // SAFETY: as above.
         let receiver = unsafe { Receiver::new(self.memory(seat.peer().index()), wait) };
         (sender, receiver)
     }
 
     /// Wakes whoever sleeps until something changes at `seat`, without a change.
     pub fn wake<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) {
-        wait.wake(&self.ring(seat.index()).sender.index);
-        wait.wake(&self.ring(seat.peer().index()).receiver.index);
+        wait.wake(Watched::new(&self.ring(seat.index()).sender.index));
+        wait.wake(Watched::new(&self.ring(seat.peer().index()).receiver.index));
     }
 
     /// Speaks for the peer at `seat`, which is gone: see [`Departure::mourn`].
-    pub fn mourn<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) -> Departure {
+    ///
+    /// # Safety
+    /// If this program uses ends of the other seat, now or later, it uses those of `seat`
+    /// no more, and what it did with them happened before.
+    pub unsafe fn mourn<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) -> Departure {
         let (sent, received) = (self.memory(seat.index()), self.memory(seat.peer().index()));
-        Departure::mourn(&sent, &received, wait)
+        // SAFETY: by contract.
+        unsafe { Departure::mourn(&sent, &received, wait) }
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -154,7 +180,10 @@ impl<R: Region> Page<R> {
     }
 
     /// Writes all words, as of a page with `first` at its first seat.
-    pub(crate) fn write(&self, first: Presence) {
+    ///
+    /// # Safety
+    /// As for [`initialise`](Self::initialise).
+    pub(crate) unsafe fn write(&self, first: Presence) {
         // `capacity_of` has seen to it that a size fits 32 bits.
         #[expect(clippy::cast_possible_truncation)]
         let size = self.size() as u32;
@@ -167,6 +196,10 @@ impl<R: Region> Page<R> {
             page: self.clone(),
             which,
         }
+    }
+
+    fn word_of(&self, seat: Seat) -> &AtomicU32 {
+        &self.header().seats.taken[seat.index()]
     }
 
     pub(crate) fn header(&self) -> &Header<R::Atomics> {
@@ -199,7 +232,7 @@ unsafe impl<R: Region> Memory for PageRing<R> {
     type Atomics = R::Atomics;
 
     #[inline]
-    fn header(&self) -> &RingHeader<R::Atomics> {
+    unsafe fn header(&self) -> &RingHeader<R::Atomics> {
         self.page.ring(self.which)
     }
 

@@ -28,9 +28,10 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// The receiving end of the ring in `memory`, at index 0.
     ///
     /// # Safety
-    /// The ring is initialised (all its words are 0, or its sender has begun)
-    /// and has no other receiver, now or later: one would release bytes that the
-    /// other still reads.
+    /// - While this receiver is used, this program uses no other of this ring: one would
+    ///   release bytes that the other still reads.
+    /// - If it uses a sender of the ring meanwhile, the ring's words were 0 before either
+    ///   was made, and nobody else writes to the ring.
     pub unsafe fn new(memory: M, wait: W) -> Self {
         Self {
             side: Side::new(memory, wait),

@@ -8,16 +8,16 @@ use crate::atomics::{InPlace, Native};
 /// buffer, the window of a device.
 ///
 /// # Safety
-/// As long as the value (or a clone of it) lives, `base` returns the same
-/// address, aligned to 64 bytes and valid for reads and writes of `size` bytes,
-/// and `size` returns the same number. Nobody in this process accesses that
-/// memory but through pages on it.
+/// As long as the value (or a clone of it) lives, `base` returns the same address,
+/// valid for reads and writes of `size` bytes, which are initialised, and `size` returns
+/// the same number. Nobody in this program accesses that memory but through pages of this
+/// address and size.
 pub unsafe trait Region: Clone {
     /// How its words and bytes are accessed: [`Native`], or what the memory
     /// needs instead, if it is not coherent for example.
     type Atomics: InPlace;
 
-    /// Address of the first byte.
+    /// Address of the first byte; a page needs a multiple of 64.
     fn base(&self) -> NonNull<u8>;
 
     /// Size in bytes.

@@ -30,8 +30,10 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     /// The sending end of the ring in `memory`, at index 0.
     ///
     /// # Safety
-    /// The ring is initialised (all its words are 0) and has no other sender,
-    /// now or later: two would write to the same bytes of the slab.
+    /// - While this sender is used, this program uses no other of this ring: two would
+    ///   write to the same bytes of the slab.
+    /// - If it uses a receiver of the ring meanwhile, the ring's words were 0 before either
+    ///   was made, and nobody else writes to the ring.
     pub unsafe fn new(memory: M, wait: W) -> Self {
         Self {
             side: Side::new(memory, wait),

@@ -81,7 +81,7 @@ use crate::cursor::Capacity;
 use crate::layout::{Line, RingHeader};
 use crate::memory::{Byte, Memory};
 use crate::order::{Site, site};
-use crate::wait::Wait;
+use crate::wait::{Wait, Watched};
 use crate::word::{FAILED, State, decode, encode};
 
 /// Which of the two ends.
@@ -168,6 +168,20 @@ pub(crate) const THE_END: u32 = u32::MAX;
 /// Consecutive bytes of a ring in its slab, each part as its start and its length:
 /// up to the end of the slab, and on from its start.
 pub(crate) type Parts<M> = [(*const Byte<M>, usize); 2];
+
+/// The cache line that the end with role `R` writes.
+#[inline(always)]
+fn mine<R: Role, M: Memory>(memory: &M) -> &Line<M::Atomics> {
+    // SAFETY: only that end writes there, or `mourn` in its name.
+    R::mine(unsafe { memory.header() })
+}
+
+/// The cache line that its peer writes.
+#[inline(always)]
+fn theirs<R: Role, M: Memory>(memory: &M) -> &Line<M::Atomics> {
+    // SAFETY: nothing is written there.
+    R::theirs(unsafe { memory.header() })
+}
 
 /// One end of a ring: its own index, and what it knows of the peer.
 pub(crate) struct Side<R: Role, M: Memory, W> {
@@ -295,7 +309,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         if self.peer != State::Open {
             return Ok(());
         }
-        let theirs = R::theirs(self.memory.header());
+        let theirs = theirs::<R, _>(&self.memory);
         self.seen = M::Atomics::load::<R::Look>(&theirs.index);
         match self.judge(self.seen) {
             Some((available, peer)) => {
@@ -362,7 +376,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
 
     #[inline]
     fn publish(&self, state: State) {
-        let mine = R::mine(self.memory.header());
+        let mine = mine::<R, _>(&self.memory);
         M::Atomics::store::<R::Publish>(&mine.index, encode(self.index, state));
     }
 
@@ -373,11 +387,12 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
             return;
         }
         M::Atomics::fence::<site::PublishFence>();
-        let theirs = R::theirs(self.memory.header());
+        let theirs = theirs::<R, _>(&self.memory);
         let want = M::Atomics::load::<site::LoadWant>(&theirs.want);
         let there = self.capacity.bytes() - self.available;
         if want != 0 && (there >= want || self.state != State::Open) {
-            self.wait.wake(&R::mine(self.memory.header()).index);
+            let mine = mine::<R, _>(&self.memory);
+            self.wait.wake(Watched::new(&mine.index));
         }
     }
 
@@ -409,11 +424,11 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
 
     /// Sleeps until the peer publishes, unless it did since the last look.
     fn sleep(&mut self, want: u32) {
-        let mine = R::mine(self.memory.header());
-        let theirs = R::theirs(self.memory.header());
+        let mine = mine::<R, _>(&self.memory);
+        let theirs = theirs::<R, _>(&self.memory);
         M::Atomics::store::<site::Announce>(&mine.want, want);
         M::Atomics::fence::<site::AnnounceFence>();
-        self.wait.sleep(&theirs.index, self.seen);
+        self.wait.sleep(Watched::new(&theirs.index), self.seen);
         M::Atomics::store::<site::Retract>(&mine.want, 0);
     }
 }
@@ -424,14 +439,17 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
 ///
 /// With the word changed before the wake-up, nobody can fall asleep on the old
 /// value afterwards.
-fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -> Option<State> {
-    let left = &R::mine(memory.header()).index;
+///
+/// # Safety
+/// As for [`Departure::mourn`].
+unsafe fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -> Option<State> {
+    let left = &mine::<R, _>(memory).index;
     let last = M::Atomics::load::<site::MournLoad>(left);
     let state = decode(last).map(|(_, state)| state);
     if state == Some(State::Open) {
         M::Atomics::store::<site::MournStore>(left, last | FAILED);
     }
-    wait.wake(left);
+    wait.wake(Watched::new(left));
     state
 }
 
@@ -455,9 +473,15 @@ impl Departure {
     /// Call it when the peer cannot write any more, and only then: an index word
     /// has one writer at a time. Whatever told you so must have told it after
     /// the peer's last write, as a lock does that the peer held.
-    pub fn mourn<M: Memory, W: Wait<M::Atomics>>(sent: &M, received: &M, wait: &W) -> Self {
-        let sending = mourn::<Sending, _, _>(sent, wait);
-        let receiving = mourn::<Receiving, _, _>(received, wait);
+    ///
+    /// # Safety
+    /// If this program uses both ends of one of the rings, now or later, it uses the peer's
+    /// no more, and what it did with that happened before.
+    pub unsafe fn mourn<M: Memory, W: Wait<M::Atomics>>(sent: &M, received: &M, wait: &W) -> Self {
+        // SAFETY: by contract.
+        let sending = unsafe { mourn::<Sending, _, _>(sent, wait) };
+        // SAFETY: by contract.
+        let receiving = unsafe { mourn::<Receiving, _, _>(received, wait) };
         match (sending, receiving) {
             (Some(State::Closed), Some(State::Closed)) => Self::Complete,
             (Some(State::Open), _) | (_, Some(State::Open)) => Self::Died,

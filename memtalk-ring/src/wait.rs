@@ -24,7 +24,8 @@ pub use doorbell::Doorbell;
 pub use event::Event;
 pub use idle::Idle;
 
-use crate::atomics::Atomics;
+use crate::atomics::{Atomics, InPlace};
+use crate::order::site;
 
 /// A way to wait for a word to change.
 ///
@@ -46,10 +47,52 @@ pub trait Wait<A: Atomics> {
     /// at once otherwise. The comparison and falling asleep must be one step
     /// with respect to [`wake`](Self::wake), and come after a SeqCst fence that the
     /// caller has made. Returning early is allowed.
-    fn sleep(&mut self, word: &A::Word, seen: u32);
+    fn sleep(&mut self, word: Watched<'_, A>, seen: u32);
 
     /// Wakes whoever sleeps on `word`.
-    fn wake(&self, word: &A::Word);
+    fn wake(&self, word: Watched<'_, A>);
+}
+
+/// A word to wait for, not to change: one end's index, or a seat.
+pub struct Watched<'w, A: Atomics>(&'w A::Word);
+
+impl<A: Atomics> Clone for Watched<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A: Atomics> Copy for Watched<'_, A> {}
+
+impl<'w, A: Atomics> Watched<'w, A> {
+    /// To wait for `word`.
+    #[inline(always)]
+    pub fn new(word: &'w A::Word) -> Self {
+        Self(word)
+    }
+
+    /// Whether the word holds `seen`: the comparison before sleeping.
+    #[inline(always)]
+    pub fn is(self, seen: u32) -> bool {
+        A::load::<site::Compare>(self.0) == seen
+    }
+
+    /// The word, for a way to wait that knows more of it than its value.
+    ///
+    /// # Safety
+    /// Nothing is stored in it.
+    #[inline(always)]
+    pub unsafe fn word(self) -> &'w A::Word {
+        self.0
+    }
+}
+
+impl<A: InPlace> Watched<'_, A> {
+    /// Where the word is, for the operating system to look at.
+    #[inline(always)]
+    pub fn as_ptr(self) -> *const u32 {
+        self.0.as_ptr()
+    }
 }
 
 /// Waits by looking again: for peers that both run all the time, such as two
@@ -66,7 +109,7 @@ impl<A: Atomics> Wait<A> for Spin {
         true
     }
 
-    fn sleep(&mut self, _word: &A::Word, _seen: u32) {}
+    fn sleep(&mut self, _word: Watched<'_, A>, _seen: u32) {}
 
-    fn wake(&self, _word: &A::Word) {}
+    fn wake(&self, _word: Watched<'_, A>) {}
 }

@@ -3,7 +3,7 @@
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use memtalk_ring::layout::{CLAIM, Header, LEFT, MAGIC, VERSION, seat_offset};
 use memtalk_ring::{Error, Native, Page, PageError, Presence, RawRegion, Seat, Spin};
@@ -31,20 +31,31 @@ fn memory(words: &[(usize, u32)]) -> RawRegion {
     unsafe { RawRegion::new(NonNull::from(memory).cast(), SIZE) }
 }
 
+fn initialise(region: RawRegion, first: Presence) -> Page<RawRegion> {
+    // SAFETY: no test uses ends again that it took before.
+    unsafe { Page::initialise(region, first) }.unwrap()
+}
+
+fn sit_down(region: RawRegion, silent: bool) -> Result<(Page<RawRegion>, Seat), PageError> {
+    // SAFETY: as above.
+    unsafe { Page::sit_down(region, silent) }
+}
+
 fn bytes(region: RawRegion) -> Vec<u8> {
     use memtalk_ring::Region;
     // SAFETY: nobody writes to it meanwhile.
     unsafe { core::slice::from_raw_parts(region.base().as_ptr(), SIZE) }.to_vec()
 }
 
-fn word(page: &Page<RawRegion>, seat: Seat) -> u32 {
-    page.seat_word(seat).load(Ordering::Relaxed)
+fn word(page: &Page<RawRegion>, seat: Seat) -> &AtomicU32 {
+    // SAFETY: a seat word lives as long as the page, and is accessed as an atomic only.
+    unsafe { AtomicU32::from_ptr(page.seat_word(seat).as_ptr().cast_mut()) }
 }
 
 #[test]
 fn fresh_memory_becomes_a_page_that_is_offered() {
     for silent in [false, true] {
-        let (page, seat) = Page::sit_down(memory(&[]), silent).unwrap();
+        let (page, seat) = sit_down(memory(&[]), silent).unwrap();
         assert_eq!(seat, Seat::First);
         let us = Presence {
             outside: true,
@@ -62,8 +73,8 @@ fn fresh_memory_becomes_a_page_that_is_offered() {
 #[test]
 fn a_process_that_waits_is_joined() {
     let region = memory(&[]);
-    let process = Page::initialise(region, Presence::PROCESS).unwrap();
-    let (page, seat) = Page::sit_down(region, true).unwrap();
+    let process = initialise(region, Presence::PROCESS);
+    let (page, seat) = sit_down(region, true).unwrap();
     assert_eq!(seat, Seat::Second);
     assert_eq!(process.presence(Seat::Second), Some(Presence::DEVICE));
     assert!(!process.is_free(Seat::Second));
@@ -74,16 +85,15 @@ fn a_process_that_waits_is_joined() {
 fn who_was_first_before_a_restart_offers_the_page_again() {
     for second in [0, LEFT, Presence::PROCESS.word(), Presence::DEVICE.word()] {
         let region = memory(&[]);
-        let (page, _) = Page::sit_down(region, true).unwrap();
-        page.seat_word(Seat::Second)
-            .store(second, Ordering::Relaxed);
+        let (page, _) = sit_down(region, true).unwrap();
+        word(&page, Seat::Second).store(second, Ordering::Relaxed);
         // SAFETY: the only one at this seat.
         let (mut sender, receiver) = unsafe { page.ends(Seat::First, Spin) };
         sender.send(b"before the restart").unwrap();
         core::mem::forget((sender, receiver));
-        let (page, seat) = Page::sit_down(region, true).unwrap();
+        let (page, seat) = sit_down(region, true).unwrap();
         assert_eq!(seat, Seat::First);
-        assert_eq!(word(&page, Seat::Second), 0);
+        assert_eq!(word(&page, Seat::Second).load(Ordering::Relaxed), 0);
         // SAFETY: the only one at this seat.
         let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
         assert_eq!(receiver.receive(&mut [0]), Ok(0));
@@ -93,13 +103,13 @@ fn who_was_first_before_a_restart_offers_the_page_again() {
 #[test]
 fn who_was_second_before_a_restart_tells_the_process() {
     let region = memory(&[]);
-    let process = Page::initialise(region, Presence::PROCESS).unwrap();
-    let (page, _) = Page::sit_down(region, true).unwrap();
+    let process = initialise(region, Presence::PROCESS);
+    let (page, _) = sit_down(region, true).unwrap();
     // SAFETY: the only one at this seat.
     let (mut sender, receiver) = unsafe { page.ends(Seat::Second, Spin) };
     sender.send(b"last words").unwrap();
     core::mem::forget((sender, receiver));
-    assert_eq!(Page::sit_down(region, true).err(), Some(PageError::Taken));
+    assert_eq!(sit_down(region, true).err(), Some(PageError::Taken));
     // SAFETY: the only one at this seat.
     let (mut sender, mut receiver) = unsafe { process.ends(Seat::First, Spin) };
     assert_eq!(receiver.receive(&mut [0; 16]), Ok(10));
@@ -130,7 +140,7 @@ fn whatever_else_is_there_is_left_alone() {
             (at, word),
         ]);
         let before = bytes(region);
-        assert_eq!(Page::sit_down(region, true).err(), Some(error));
+        assert_eq!(sit_down(region, true).err(), Some(error));
         assert!(bytes(region) == before, "{error} was written to");
     }
 }
@@ -138,13 +148,14 @@ fn whatever_else_is_there_is_left_alone() {
 #[test]
 fn who_joins_starts_with_words_of_its_own() {
     let region = memory(&[]);
-    let page = Page::initialise(region, Presence::DEVICE).unwrap();
+    let page = initialise(region, Presence::DEVICE);
     // Left by somebody who did not notice that the page was initialised again.
     // SAFETY: the only one at this seat, for now.
     let (mut sender, receiver) = unsafe { page.ends(Seat::Second, Spin) };
     sender.send(b"stray").unwrap();
     drop((sender, receiver));
-    page.join(Presence::PROCESS);
+    // SAFETY: they are gone.
+    unsafe { page.join(Presence::PROCESS) };
     // SAFETY: the only ones at these seats.
     let (_first, mut receiver) = unsafe { page.ends(Seat::First, Spin) };
     assert_eq!(receiver.receive(&mut [0; 8]), Ok(0));

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU32;
 use std::thread;
 
 use common::{exchange, fresh_page};
-use memtalk_ring::{Doorbell, Idle, Native, Seat, Wait};
+use memtalk_ring::{Doorbell, Idle, Native, Seat, Wait, Watched};
 
 /// A register that nothing else touches but its owner.
 fn register() -> NonNull<u32> {
@@ -59,9 +59,10 @@ fn a_doorbell_does_not_sleep_on_a_changed_word() {
     // SAFETY: nobody else uses the register.
     let mut wait = unsafe { Doorbell::new(register(), 1, sleep) };
     let word = AtomicU32::new(7);
-    Wait::<Native>::sleep(&mut wait, &word, 6);
+    let word = Watched::<Native>::new(&word);
+    wait.sleep(word, 6);
     assert_eq!(slept.get(), 0);
-    Wait::<Native>::sleep(&mut wait, &word, 7);
+    wait.sleep(word, 7);
     assert_eq!(slept.get(), 1);
 }
 

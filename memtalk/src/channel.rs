@@ -169,7 +169,8 @@ impl Waiting {
         watch(&talk)?;
         let Seated { page, seat, .. } = &talk.seated;
         let wait = Futex::new(page.clone(), seat.peer());
-        let (sender, receiver) = map::ends(page, *seat, wait);
+        let ends = map::ends(page, *seat, wait);
+        let (sender, receiver) = ends.ok_or(Error::Ended)?;
         Ok(Channel {
             peer: Peer(Arc::clone(&talk.fate)),
             sender: Sender::new(sender, Arc::clone(&talk)),

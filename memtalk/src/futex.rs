@@ -12,10 +12,9 @@
 //! ordering) also sees what was published before without a wake-up, since the futex
 //! compares the word after that; and whatever is published later comes with one.
 
-use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
-use memtalk_ring::{InPlace, Page, Seat, Wait};
+use memtalk_ring::{InPlace, Page, Seat, Wait, Watched};
 
 use crate::patience::{Next, Patience};
 use crate::sys::map::Mapping;
@@ -84,7 +83,7 @@ impl<A: InPlace> Wait<A> for Futex {
         true
     }
 
-    fn sleep(&mut self, word: &AtomicU32, seen: u32) {
+    fn sleep(&mut self, word: Watched<'_, A>, seen: u32) {
         if self.is_woken() {
             sys::futex::wait(word, seen, None);
         } else {
@@ -93,7 +92,7 @@ impl<A: InPlace> Wait<A> for Futex {
         }
     }
 
-    fn wake(&self, word: &AtomicU32) {
+    fn wake(&self, word: Watched<'_, A>) {
         sys::futex::wake(word);
     }
 }

@@ -5,21 +5,20 @@ use std::io;
 use std::mem::offset_of;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use memtalk_ring::identity::Snapshot;
 use memtalk_ring::layout::{Header, LEFT, SEATED, capacity_of};
 use memtalk_ring::{Native, Page, PageError, Presence, Seat};
 
+use crate::Error;
 use crate::futex::Futex;
 use crate::place::{Place, Tenancy};
 use crate::scan;
 use crate::seat::{Content, Found, Os};
 use crate::sys::lock::{self, Kind};
-use crate::sys::map::Mapping;
+use crate::sys::map::{self, Mapping};
 use crate::sys::{self, futex, lease, shm};
-use crate::{Error, steps};
 
 /// The bytes that are locked, counted from the page's first. Locks do not need the
 /// bytes to exist, and say nothing about what is in them.
@@ -166,7 +165,7 @@ impl Os for Place {
         lock::try_lock(&object.file, seat_byte(Seat::First), Kind::Write)
             .map_err(Error::system("lock the object"))?;
         let mapping = map(&object, size)?;
-        let page = Page::initialise(mapping, Presence::PROCESS).map_err(Error::Foreign)?;
+        let page = map::initialise(mapping, Presence::PROCESS).map_err(Error::Foreign)?;
         object.page = Some(page);
         Ok(object)
     }
@@ -266,7 +265,7 @@ impl Os for Place {
         let (_, _, size) = self.examine(object)?;
         // If it is being initialised at this moment, there is nobody to tell.
         if let Ok(page) = Page::attach(map(object, size)?) {
-            page.mourn(seat, &Futex::for_waking());
+            map::mourn(&page, seat, &Futex::for_waking());
             leave(&page, seat);
         }
         Ok(())
@@ -299,11 +298,10 @@ impl Os for Place {
         let Some(page) = &object.page else {
             return Ok(());
         };
-        page.clear_second();
+        map::clear_second(page);
         // One system call: marked without waking, and dead then, we would leave
         // the first asleep for ever.
-        futex::set_and_wake::<SEATED>(page.seat_word(Seat::Second))
-            .map_err(Error::system("join the talk"))
+        futex::set_and_wake::<SEATED>(page, Seat::Second).map_err(Error::system("join the talk"))
     }
 
     fn is_joined(&mut self, object: &Object) -> Result<bool, Error> {
@@ -316,12 +314,7 @@ impl Os for Place {
 /// initialised the page again meanwhile, where somebody else may be about to sit down.
 pub(crate) fn leave(page: &Page<Mapping>, seat: Seat) {
     if seat == Seat::Second {
-        let (process, release) = (Presence::PROCESS.word(), Ordering::Release);
-        steps::step();
-        // That it fails is fine.
-        let _ = page
-            .seat_word(seat)
-            .compare_exchange(process, LEFT, release, Ordering::Relaxed);
+        futex::exchange(page, seat, Presence::PROCESS.word(), LEFT);
     }
 }
 

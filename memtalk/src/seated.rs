@@ -12,7 +12,7 @@ use crate::object::{Object, leave, seat_byte};
 use crate::place::{Deadline, LOOK, PATIENCE, Patience, Place};
 use crate::seat::{Awaited, Os, Reason, Refusal, RemoveName, Removed, SitDown, Step};
 use crate::sys::lock::{self, Kind};
-use crate::sys::map::Mapping;
+use crate::sys::map::{self, Mapping};
 use crate::sys::shm::Named;
 use crate::sys::{self, futex, lease};
 use crate::{Error, steps};
@@ -137,7 +137,7 @@ impl Seated {
             .and_then(|shared| Page::over(shared).ok());
         let detached = shared.is_some() && ours.detach(file).is_ok();
         let page = shared.unwrap_or_else(|| self.page.clone());
-        page.mourn(self.seat, &Futex::for_waking());
+        map::mourn(&page, self.seat, &Futex::for_waking());
         (page, detached)
     }
 
@@ -188,7 +188,7 @@ impl Seated {
     /// seat before anything else (`RestartFence`).
     pub(crate) fn was_restarted(&self) -> bool {
         fence(Ordering::Acquire);
-        self.seat == Seat::Second && self.page.seat_word(self.seat).load(Ordering::Acquire) == 0
+        self.seat == Seat::Second && self.page.is_free(self.seat)
     }
 
     /// What a thread needs to watch the peer.
@@ -205,7 +205,7 @@ impl Seated {
     pub(crate) fn wait_for_peer(&self, deadline: Deadline) -> Result<Arrival, Error> {
         let seat = self.page.seat_word(Seat::Second);
         loop {
-            let said = seat.load(Ordering::Acquire);
+            let said = futex::load(seat);
             if Presence::from_word(said).is_some() {
                 return Ok(Arrival::Peer);
             }

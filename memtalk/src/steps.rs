@@ -40,7 +40,9 @@ mod counted {
     #[derive(Clone, Copy, Debug)]
     pub(crate) enum Accesses {}
 
-    impl Atomics for Accesses {
+    #[allow(unsafe_code, reason = "passed on as it is")]
+    // SAFETY: passed on to `Native` as it is.
+    unsafe impl Atomics for Accesses {
         type Word = AtomicU32;
         type Byte = UnsafeCell<u8>;
 
@@ -58,13 +60,11 @@ mod counted {
             Native::fence::<S>();
         }
 
-        #[allow(unsafe_code, reason = "passed on as it is")]
         unsafe fn write(to: *const UnsafeCell<u8>, bytes: &[u8]) {
             // SAFETY: the same contract.
             unsafe { Native::write(to, bytes) };
         }
 
-        #[allow(unsafe_code, reason = "passed on as it is")]
         unsafe fn read(from: *const UnsafeCell<u8>, bytes: &mut [u8]) {
             // SAFETY: the same contract.
             unsafe { Native::read(from, bytes) };

@@ -11,7 +11,7 @@ use crate::futex::Futex;
 use crate::place::{PATIENCE, Patience};
 use crate::seat::{Reason, Removed};
 use crate::seated::{Seated, ViewOfPeer};
-use crate::sys::map::Mapping;
+use crate::sys::map::{self, Mapping};
 use crate::sys::shm::Named;
 
 /// How often to look whether a peer outside is still there.
@@ -172,8 +172,7 @@ impl Talk {
     /// The peer, a process, is gone: speaks for it, so that our ends learn of it.
     fn mourn(&self) {
         self.end_with(|page| {
-            page.mourn(self.seated.seat.peer(), &Futex::for_waking())
-                .into()
+            map::mourn(page, self.seated.seat.peer(), &Futex::for_waking()).into()
         });
     }
 
@@ -188,7 +187,7 @@ impl Talk {
             let shared = view
                 .detach(page.region())
                 .and_then(|shared| Page::over(shared).ok());
-            let departure = page.mourn(peer, &Futex::for_waking()).into();
+            let departure = map::mourn(page, peer, &Futex::for_waking()).into();
             // Those who fell asleep on what was shared.
             if let Some(shared) = shared {
                 shared.wake(peer, &Futex::for_waking());

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use memtalk::{Channel, Name, Options, Receiver};
 use memtalk_ring::layout::{self, receiver_offset, sender_offset};
-use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Spin, Wait};
-use std::sync::atomic::AtomicU32;
+use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Spin, Wait, Watched};
 use support::party::{self, Memory, Party};
 use support::words::{self, BYTES_EACH_WAY};
 use support::{BOUND, Object, Side, TempFile, eventually, is_in, noise, threads_of};
@@ -121,10 +120,9 @@ fn a_third_is_told_that_two_talk() {
         .finish()
         .assert_failed(5, "two processes already talk");
     finish(side, party);
-    assert_eq!(
-        Page::sit_down(memory.whole(), true).err(),
-        Some(PageError::Taken)
-    );
+    // SAFETY: the party's ends are gone.
+    let third = unsafe { Page::sit_down(memory.whole(), true) };
+    assert_eq!(third.err(), Some(PageError::Taken));
 }
 
 #[test]
@@ -148,9 +146,10 @@ fn what_a_machine_left_behind_is_taken_over() {
     for joined in [false, true] {
         let object = Object::new();
         let memory = Memory::create(&object, 2 * PAGE);
-        let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+        let page = party::initialise(memory.whole(), Presence::DEVICE);
         if joined {
-            page.join(Presence::PROCESS);
+            // SAFETY: nobody has taken ends in it.
+            unsafe { page.join(Presence::PROCESS) };
         }
         drop(memory);
         object.assert_usable();
@@ -185,7 +184,7 @@ fn a_death_is_noticed_by_ends_that_wait_for_anything() {
         let object = Object::new();
         let memory = Memory::create(&object, PAGE);
         let mut side = object.open_side();
-        let page = Page::initialise(memory.whole(), waking).unwrap();
+        let page = party::initialise(memory.whole(), waking);
         eventually("it joins", || page.presence(Seat::Second).is_some());
         if full {
             side.say(&noise(10_000, 1));
@@ -221,7 +220,7 @@ fn a_restart_ends_the_talk_and_the_next_one_is_whole() {
             side.expect(b"before");
         }
         party.die();
-        let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+        let page = party::initialise(memory.whole(), Presence::DEVICE);
         // Meanwhile the seat is the old one's, who does not know yet.
         side.finish_with_open_input()
             .assert_failed(4, "the peer has started again");
@@ -258,7 +257,7 @@ fn nothing_of_the_next_talk_is_taken_for_the_old_ones() {
         let object = Object::new();
         let name = Name::new(object.name()).unwrap();
         let memory = Memory::create(&object, pages * PAGE);
-        let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+        let page = party::initialise(memory.whole(), Presence::DEVICE);
         let options = Options::new().timeout(BOUND);
         let Channel { mut receiver, .. } = options.open(&name).unwrap();
         let mut party = party::joined(page);
@@ -266,7 +265,7 @@ fn nothing_of_the_next_talk_is_taken_for_the_old_ones() {
         receiver.read_exact(&mut [0; 100]).unwrap();
         party.die();
         // Its next life sends more than the last one did, and ends the stream.
-        let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+        let page = party::initialise(memory.whole(), Presence::DEVICE);
         let mut party = party::seated(page, Seat::First, Spin);
         party.send(&[2; 200]);
         party.sender.end();
@@ -281,7 +280,7 @@ fn what_is_being_written_stays_what_it_was() {
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
     let memory = Memory::create(&object, 64 * PAGE);
-    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    let page = party::initialise(memory.whole(), Presence::DEVICE);
     let options = Options::new().timeout(BOUND);
     let Channel { mut receiver, .. } = options.open(&name).unwrap();
     let mut party = party::joined(page);
@@ -300,7 +299,7 @@ fn what_is_being_written_stays_what_it_was() {
                 && writes.iter().any(|&call| is_in(&thread, call))
         })
     });
-    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    let page = party::initialise(memory.whole(), Presence::DEVICE);
     party::seated(page, Seat::First, Spin).send(&[2; 50_000]);
     let mut written = Vec::new();
     from.read_to_end(&mut written).unwrap();
@@ -313,11 +312,11 @@ fn the_end_of_the_next_talk_is_not_taken_for_the_old_ones() {
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
     let memory = Memory::create(&object, PAGE);
-    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    let page = party::initialise(memory.whole(), Presence::DEVICE);
     let options = Options::new().timeout(BOUND);
     let Channel { mut receiver, .. } = options.open(&name).unwrap();
     party::joined(page).die();
-    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    let page = party::initialise(memory.whole(), Presence::DEVICE);
     party::seated(page, Seat::First, Spin).sender.end();
     let error = receiver.read(&mut [0]).unwrap_err();
     assert_restarted(&error);
@@ -328,13 +327,14 @@ fn the_end_of_the_next_talk_is_not_taken_for_the_old_ones() {
 fn a_process_that_comes_and_goes_between_two_looks_was_there() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
-    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    let page = party::initialise(memory.whole(), Presence::DEVICE);
     let side = object.open_side();
     eventually("it joins", || page.presence(Seat::Second).is_some());
     side.signal(libc::SIGTERM);
     eventually("it leaves", || page.presence(Seat::Second).is_none());
     let mut party = party::joined(page);
     assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
+    drop(party);
     // So the next talk can begin.
     let side = object.open_side();
     let party = party::first(memory.whole());
@@ -386,7 +386,7 @@ fn a_process_says_when_it_has_left() {
 fn words_that_the_last_one_left_behind_are_cleared_by_the_next() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
-    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    let page = party::initialise(memory.whole(), Presence::DEVICE);
     for line in [sender_offset, receiver_offset] {
         let at = line(Seat::Second, BYTES_EACH_WAY);
         words::write(&object.open(), at + words::INDEX, 7);
@@ -466,9 +466,9 @@ impl Wait<Native> for Waking {
         true
     }
 
-    fn sleep(&mut self, _word: &AtomicU32, _seen: u32) {}
+    fn sleep(&mut self, _word: Watched<'_, Native>, _seen: u32) {}
 
-    fn wake(&self, word: &AtomicU32) {
+    fn wake(&self, word: Watched<'_, Native>) {
         // SAFETY: a valid word.
         unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
     }
@@ -479,7 +479,7 @@ fn sleep_is_bounded_until_the_peer_can_wake() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let mut side = object.open_side();
-    let page = Page::initialise(memory.whole(), Presence::DEVICE).unwrap();
+    let page = party::initialise(memory.whole(), Presence::DEVICE);
     eventually("it joins", || page.presence(Seat::Second).is_some());
     let mut party = party::seated(page, Seat::First, Waking);
     eventually("it sleeps for a time", || side.asleep() == [true]);
@@ -534,7 +534,7 @@ fn a_program_joins_a_machine_whatever_number_of_pages_it_asked_for() {
         options.clone().at_offset(SOMEWHERE as u64),
         options.anywhere(),
     ] {
-        Page::initialise(memory.region(SOMEWHERE, PAGE), Presence::DEVICE).unwrap();
+        party::initialise(memory.region(SOMEWHERE, PAGE), Presence::DEVICE);
         let channel = options.open(&name).unwrap();
         assert_eq!(channel.sender.capacity(), 1856);
     }
@@ -544,7 +544,7 @@ fn a_program_joins_a_machine_whatever_number_of_pages_it_asked_for() {
 fn what_was_sent_through_a_page_is_not_taken_for_another() {
     let object = Object::new();
     let memory = Memory::create(&object, 5 * PAGE);
-    let page = Page::initialise(memory.region(SOMEWHERE, PAGE), Presence::DEVICE).unwrap();
+    let page = party::initialise(memory.region(SOMEWHERE, PAGE), Presence::DEVICE);
     let mut head = [0; 64];
     let (file, at) = (object.open(), SOMEWHERE as u64);
     file.read_exact_at(&mut head, at).unwrap();
@@ -595,7 +595,7 @@ fn a_tenant_takes_nothing_that_is_not_offered() {
     timeout(&["--scan"]);
     timeout(&["--offset", "64"]);
     timeout(&["--offset", "1048576"]);
-    Page::initialise(memory.region(64, PAGE), Presence::DEVICE).unwrap();
+    party::initialise(memory.region(64, PAGE), Presence::DEVICE);
     timeout(&["--offset", "128"]);
     drop(memory);
     timeout(&["--scan"]);
@@ -606,8 +606,8 @@ fn a_tenant_takes_nothing_that_is_not_offered() {
 fn several_pages_are_told_apart_by_their_offsets() {
     let object = Object::new();
     let memory = Memory::create(&object, 4 * PAGE);
-    let page = Page::initialise(memory.region(64, PAGE), Presence::DEVICE).unwrap();
-    let other = Page::initialise(memory.region(2 * PAGE, PAGE), Presence::DEVICE).unwrap();
+    let page = party::initialise(memory.region(64, PAGE), Presence::DEVICE);
+    let other = party::initialise(memory.region(2 * PAGE, PAGE), Presence::DEVICE);
     let scan = tenant(&object, &["--scan"]);
     scan.finish()
         .assert_failed(6, "pages are at offsets 64 and 8192");
@@ -635,7 +635,7 @@ fn pages_of_a_machine_that_are_of_another_kind_are_left_alone() {
         (words::SIZE, 1 << 20, "which it has not"),
         (words::CAPACITY, 64, "which it has not"),
     ] {
-        Page::initialise(memory.region(64, PAGE), Presence::DEVICE).unwrap();
+        party::initialise(memory.region(64, PAGE), Presence::DEVICE);
         words::write(&object.open(), 64 + at, word);
         let before = fs::read(object.path()).unwrap();
         let side = tenant(&object, &["--offset", "64"]);

@@ -11,6 +11,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use memtalk_ring::Presence;
 use support::party::{self, Memory};
 use support::{Object, Side, aftermath, bounded, eventually};
 
@@ -113,7 +114,9 @@ fn one_that_looks_who_has_the_object_open_keeps_nobody_from_opening_it() {
     let steps = every_step(|step| {
         // A machine has left it, so whoever comes looks whether it is still there.
         let object = Object::new();
-        drop(party::offer(Memory::create(&object, 4096).whole()));
+        let memory = Memory::create(&object, 4096);
+        party::initialise(memory.whole(), Presence::DEVICE);
+        drop(memory);
         let mut one = stopping(&object, step, NOT_LONG);
         let stopped = stops(&mut one);
         let path = object.path();

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use memtalk_ring::layout::{Header, Identity, Line, RingHeader, Seats};
-use memtalk_ring::{Atomics, Capacity, Memory, Native, Spin, Wait};
+use memtalk_ring::{Atomics, Capacity, Memory, Native, Spin, Wait, Watched};
 
 /// A checker, as the models need it.
 pub trait Backend: Atomics<Word: Send + Sync, Byte: Send> {
@@ -108,7 +108,7 @@ impl<B: Backend> Clone for Shared<B> {
 unsafe impl<B: Backend> Memory for Shared<B> {
     type Atomics = B;
 
-    fn header(&self) -> &RingHeader<B> {
+    unsafe fn header(&self) -> &RingHeader<B> {
         &self.0.header
     }
 
@@ -158,7 +158,7 @@ macro_rules! backend {
             use std::sync::atomic::AtomicBool;
 
             use memtalk_ring::order::Site;
-            use memtalk_ring::{Atomics, Wait};
+            use memtalk_ring::{Atomics, Wait, Watched};
             use $checker::sync::atomic::{AtomicU32, Ordering, fence};
             use $checker::sync::Mutex;
             use $checker::thread;
@@ -185,7 +185,9 @@ macro_rules! backend {
                 woken: Arc<AtomicBool>,
             }
 
-            impl Atomics for $name {
+            // SAFETY: one thread runs at a time, whatever the orderings; what would be a
+            // data race elsewhere, loom reports.
+            unsafe impl Atomics for $name {
                 type Word = Word;
                 type Byte = $byte;
 
@@ -275,7 +277,9 @@ macro_rules! backend {
                     false
                 }
 
-                fn sleep(&mut self, word: &Word, seen: u32) {
+                fn sleep(&mut self, word: Watched<'_, $name>, seen: u32) {
+                    // SAFETY: its value is only loaded.
+                    let word = unsafe { word.word() };
                     let mut sleepers = word.sleepers.lock().unwrap();
                     if word.value.load(Ordering::Relaxed) == seen {
                         let sleeper = Sleeper {
@@ -292,7 +296,9 @@ macro_rules! backend {
                     }
                 }
 
-                fn wake(&self, word: &Word) {
+                fn wake(&self, word: Watched<'_, $name>) {
+                    // SAFETY: its value stays as it is.
+                    let word = unsafe { word.word() };
                     for sleeper in word.sleepers.lock().unwrap().drain(..) {
                         sleeper.woken.store(true, Ordering::Relaxed);
                         sleeper.thread.unpark();
@@ -364,11 +370,11 @@ impl<A: Atomics, W: Wait<A>> Wait<A> for WakesNobody<W> {
         self.0.pause(looks)
     }
 
-    fn sleep(&mut self, word: &A::Word, seen: u32) {
+    fn sleep(&mut self, word: Watched<'_, A>, seen: u32) {
         self.0.sleep(word, seen);
     }
 
-    fn wake(&self, _word: &A::Word) {}
+    fn wake(&self, _word: Watched<'_, A>) {}
 }
 
 /// What each checker needs before a SeqCst fence.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use memtalk_ring::identity::{Snapshot, clear_words, write_words};
 use memtalk_ring::layout::{Header, capacity_of};
 use memtalk_ring::order::site;
-use memtalk_ring::{Capacity, Departure, Error, PageError, Presence, Receiver, Sender, Spin, Wait};
+use memtalk_ring::{
+    Capacity, Departure, Error, PageError, Presence, Receiver, Sender, Spin, Wait, Watched,
+};
 
 use crate::backend::{Backend, Shared, page_header, ring, ring_header};
 use crate::oracle::Stream;
@@ -292,7 +294,8 @@ pub fn peer_dies<B: Backend>() {
                 || (),
             );
             // … and the survivor's watcher, which the kernel tells afterwards.
-            Departure::mourn(&from_dead, &to_dead, &wait)
+            // SAFETY: its thread has ended, and its ends are used no more.
+            unsafe { Departure::mourn(&from_dead, &to_dead, &wait) }
         },
         move || {
             let sent = send_all(&mut sender, 2, 1);
@@ -420,14 +423,14 @@ impl<B: Backend> Wait<B> for Watchful<B> {
         self.futex.pause(looks)
     }
 
-    fn sleep(&mut self, word: &B::Word, seen: u32) {
+    fn sleep(&mut self, word: Watched<'_, B>, seen: u32) {
         match Presence::load::<B>(&self.page.seats.taken[1]) {
             Some(peer) if !peer.silent => self.futex.sleep(word, seen),
             _ => B::give_way(),
         }
     }
 
-    fn wake(&self, word: &B::Word) {
+    fn wake(&self, word: Watched<'_, B>) {
         self.futex.wake(word);
     }
 }

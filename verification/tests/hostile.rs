@@ -49,6 +49,11 @@ impl Fenced {
         unsafe { RawRegion::new(page, SIZE) }
     }
 
+    fn initialise(&self) -> Page<RawRegion> {
+        // SAFETY: no test has taken ends in it before.
+        unsafe { Page::initialise(self.region(), Presence::DEVICE) }.unwrap()
+    }
+
     /// The word at `offset` of the page, as the peer reaches it.
     fn word(&self, offset: usize) -> &AtomicU32 {
         assert!(offset.is_multiple_of(4) && offset < SIZE);
@@ -104,7 +109,7 @@ proptest! {
     #[test]
     fn a_receiver_stands_any_tail(words in prop::collection::vec((word(), 0..4000_usize), 1..30)) {
         let memory = Fenced::new();
-        let page = Page::initialise(memory.region(), Presence::DEVICE).unwrap();
+        let page = memory.initialise();
         // SAFETY: the only one at this seat.
         let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
         for (word, len) in words {
@@ -128,7 +133,7 @@ proptest! {
     #[test]
     fn a_sender_stands_any_head(words in prop::collection::vec((word(), 0..4000_usize), 1..30)) {
         let memory = Fenced::new();
-        let page = Page::initialise(memory.region(), Presence::DEVICE).unwrap();
+        let page = memory.initialise();
         // SAFETY: the only one at this seat.
         let (mut sender, _) = unsafe { page.ends(Seat::First, Spin) };
         for (word, len) in words {
@@ -195,7 +200,7 @@ fn every_wrong_header_is_refused_with_its_reason() {
     assert_eq!(attach(), Some(PageError::NotAPage));
     set(AT_CLAIM, CLAIM);
     assert_eq!(attach(), Some(PageError::Unfinished));
-    assert!(Page::initialise(memory.region(), Presence::DEVICE).is_ok());
+    memory.initialise();
     assert_eq!(attach(), None);
 
     set(AT_MAGIC, MAGIC.swap_bytes());
@@ -216,7 +221,7 @@ fn every_wrong_header_is_refused_with_its_reason() {
 #[test]
 fn a_receiver_does_not_follow_a_tail_that_goes_back() {
     let memory = Fenced::new();
-    let page = Page::initialise(memory.region(), Presence::DEVICE).unwrap();
+    let page = memory.initialise();
     // SAFETY: the only one at this seat.
     let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
     memory.word(FIRST_TAIL).store(10, Ordering::Relaxed);
@@ -234,8 +239,7 @@ fn a_page_needs_an_aligned_address() {
     let base = unsafe { memory.0.byte_add(256 + 4) }.cast();
     // SAFETY: within the allocation, which lives long enough.
     let region = unsafe { RawRegion::new(base, 2048) };
-    assert_eq!(
-        Page::initialise(region, Presence::DEVICE).err(),
-        Some(PageError::BadMemory(2048))
-    );
+    // SAFETY: nobody has taken ends in it.
+    let made = unsafe { Page::initialise(region, Presence::DEVICE) };
+    assert_eq!(made.err(), Some(PageError::BadMemory(2048)));
 }

@@ -6,51 +6,39 @@
 //! than needed (it fails a model that is right): that is counted and printed.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::{Arc, Mutex};
 
 use memtalk_ring::Atomics;
-use memtalk_ring::order::{Access, Row, Site};
+use memtalk_ring::order::Site;
+use memtalk_ring::order::site::{Announce, AnnounceFence, Compare, LoadTail, PublishTail};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use verification::backend::{Backend, Loom};
 use verification::rc11::{Op, Outcome, Program, outcomes};
 
-macro_rules! sites {
-    ($($name:ident: $access:ident $ordering:ident;)*) => {$(
-        struct $name;
-        impl Site for $name {
-            const ROW: Row = Row {
-                name: stringify!($name),
-                access: Access::$access,
-                ordering: Ordering::$ordering,
-                reason: "a litmus program",
-            };
-        }
-    )*};
-}
-
-sites! {
-    LoadRelaxed: Load Relaxed;
-    LoadAcquire: Load Acquire;
-    StoreRelaxed: Store Relaxed;
-    StoreRelease: Store Release;
-    FenceAcqRel: Fence AcqRel;
-    FenceSeqCst: Fence SeqCst;
-}
+// Accesses of the ring, for the orderings that they have.
+const _: () = {
+    assert!(matches!(Compare::ROW.ordering, Relaxed));
+    assert!(matches!(LoadTail::ROW.ordering, Acquire));
+    assert!(matches!(Announce::ROW.ordering, Relaxed));
+    assert!(matches!(PublishTail::ROW.ordering, Release));
+    assert!(matches!(AnnounceFence::ROW.ordering, SeqCst));
+};
 
 /// Runs one thread's operations through the backend, as the ring does.
 fn run(thread: &[Op], words: &[<Loom as Atomics>::Word]) -> Vec<u32> {
     let mut read = Vec::new();
     for &op in thread {
         match op {
-            Op::Load(at, Relaxed) => read.push(Loom::load::<LoadRelaxed>(&words[at])),
-            Op::Load(at, _) => read.push(Loom::load::<LoadAcquire>(&words[at])),
-            Op::Store(at, value, Relaxed) => Loom::store::<StoreRelaxed>(&words[at], value),
-            Op::Store(at, value, _) => Loom::store::<StoreRelease>(&words[at], value),
-            Op::Fence(SeqCst) => Loom::fence::<FenceSeqCst>(),
-            Op::Fence(_) => Loom::fence::<FenceAcqRel>(),
+            Op::Load(at, Relaxed) => read.push(Loom::load::<Compare>(&words[at])),
+            Op::Load(at, _) => read.push(Loom::load::<LoadTail>(&words[at])),
+            Op::Store(at, value, Relaxed) => Loom::store::<Announce>(&words[at], value),
+            Op::Store(at, value, _) => Loom::store::<PublishTail>(&words[at], value),
+            Op::Fence(SeqCst) => Loom::fence::<AnnounceFence>(),
+            // The ring has none; the backend would add nothing to it.
+            Op::Fence(_) => loom::sync::atomic::fence(AcqRel),
         }
     }
     read

@@ -123,7 +123,9 @@ pub unsafe extern "C" fn memtalk_page_initialise(
         unsafe { memtalk_page::clear(page) }?;
         let first = presence(flags)?;
         // SAFETY: as the header demands of the caller.
-        unsafe { found(page, memory, size, |region| Page::initialise(region, first)) }
+        let make = |region| unsafe { Page::initialise(region, first) };
+        // SAFETY: as above.
+        unsafe { found(page, memory, size, make) }
     })
 }
 
@@ -156,7 +158,8 @@ pub unsafe extern "C" fn memtalk_page_sit_down(
         }
         let mut seat = Seat::First;
         let sit = |region| {
-            let (page, taken) = Page::sit_down(region, true)?;
+            // SAFETY: as the header demands of the caller.
+            let (page, taken) = unsafe { Page::sit_down(region, true) }?;
             seat = taken;
             Ok(page)
         };
@@ -245,7 +248,9 @@ pub unsafe extern "C" fn memtalk_page_join(page: *mut memtalk_page, flags: u32) 
     code(|| {
         // SAFETY: as the header demands of the caller.
         let opened = unsafe { memtalk_page::get(page) }?;
-        opened.page.join(presence(flags)?);
+        let presence = presence(flags)?;
+        // SAFETY: as the header demands of the caller.
+        unsafe { opened.page.join(presence) };
         Ok(0)
     })
 }
@@ -257,7 +262,8 @@ pub unsafe extern "C" fn memtalk_page_join(page: *mut memtalk_page, flags: u32) 
 /// Only once for each seat of a page that was initialised: not again through
 /// another `memtalk_page` on the same memory, nor after a restart, which is not
 /// detected. An end that was opened before through another page is overwritten, and
-/// its other side not told.
+/// its other side not told. If you open the ends of both seats, nobody else writes to
+/// the page.
 ///
 /// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN,
 /// MEMTALK_ERROR_ALREADY_OPEN: then no end was touched.

@@ -82,7 +82,9 @@ type Ends = (
 fn talk(test: &str, seconds: u32) -> (Process, Object, Ends) {
     let object = Object::new(test, SIZE);
     let echo = echo(&object.name, seconds);
-    let page = Page::initialise(object.map(), Presence::DEVICE).expect("it is large enough");
+    // SAFETY: nobody has taken ends in a new mapping.
+    let page =
+        unsafe { Page::initialise(object.map(), Presence::DEVICE) }.expect("it is large enough");
     // SAFETY: a fresh page, and nobody else sits at this seat.
     let ends = unsafe { page.ends(Seat::First, Spin) };
     let presence = until("the program sits down", || page.presence(Seat::Second));
@@ -189,7 +191,8 @@ fn an_object_too_small_for_a_page_is_a_failure() {
 fn a_page_of_another_version_is_a_failure() {
     use std::os::unix::fs::FileExt;
     let object = Object::new("version", SIZE);
-    Page::initialise(object.map(), Presence::DEVICE).expect("it is large enough");
+    // SAFETY: nobody has taken ends in a new mapping.
+    unsafe { Page::initialise(object.map(), Presence::DEVICE) }.expect("it is large enough");
     let at = offset_of!(Header<Native>, identity.version) as u64;
     let version = (VERSION + 1).to_ne_bytes();
     object.file.write_all_at(&version, at).expect("written");

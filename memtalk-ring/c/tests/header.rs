@@ -49,6 +49,8 @@ const CONTRACT: &str = "\
  *   `= {0}`): then its use is an error instead of undefined. Do not copy an open
  *   one.
  * - `bytes` points to `len` bytes, none of them in the page.
+ * - Once you call memtalk_page_initialise, memtalk_page_sit_down or memtalk_page_join,
+ *   you use no end that you opened in that memory before.
  * - One call at a time for each page and each end. The two ends of a seat may be
  *   used by different threads or cores, or by an interrupt handler and the program
  *   that it interrupts.

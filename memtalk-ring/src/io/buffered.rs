@@ -23,7 +23,7 @@ use crate::{Error, Receiver};
 /// # struct Memory([u8; 4096]);
 /// # let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096])))).cast();
 /// # let region = unsafe { RawRegion::new(memory, 4096) };
-/// # let page = Page::initialise(region, Presence::DEVICE)?;
+/// # let page = unsafe { Page::initialise(region, Presence::DEVICE) }?;
 /// # let (mut sender, _) = unsafe { page.ends(Seat::First, Spin) };
 /// # let (_, receiver) = unsafe { page.ends(Seat::Second, Spin) };
 ///

@@ -10,9 +10,8 @@
 
 use core::ptr::NonNull;
 
-use super::{Wait, barrier};
+use super::{Wait, Watched, barrier};
 use crate::atomics::Atomics;
-use crate::order::site;
 
 /// Wakes by writing a value to a device register (a mailbox, a software interrupt,
 /// the doorbell of a virtual machine), and sleeps by calling a closure, usually a
@@ -83,14 +82,14 @@ impl<A: Atomics, S: FnMut()> Wait<A> for Doorbell<S> {
     }
 
     #[inline]
-    fn sleep(&mut self, word: &A::Word, seen: u32) {
-        if A::load::<site::Compare>(word) == seen {
+    fn sleep(&mut self, word: Watched<'_, A>, seen: u32) {
+        if word.is(seen) {
             (self.sleep)();
         }
     }
 
     #[inline]
-    fn wake(&self, _word: &A::Word) {
+    fn wake(&self, _word: Watched<'_, A>) {
         barrier::before_signal();
         // SAFETY: whoever called `new` has promised it.
         unsafe { self.register.write_volatile(self.value) };

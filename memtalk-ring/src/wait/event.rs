@@ -13,9 +13,8 @@
 //! event away. To get in between takes an exception, and the return from it sets
 //! the register again.
 
-use super::{Wait, barrier};
+use super::{Wait, Watched, barrier};
 use crate::atomics::Atomics;
-use crate::order::site;
 
 /// Sleeps with the instruction `wfe` and wakes with `sev`: for two cores of one
 /// chip whose events reach each other, or for a main loop and an interrupt handler
@@ -37,15 +36,15 @@ impl<A: Atomics> Wait<A> for Event {
     }
 
     #[inline]
-    fn sleep(&mut self, word: &A::Word, seen: u32) {
-        if A::load::<site::Compare>(word) == seen {
+    fn sleep(&mut self, word: Watched<'_, A>, seen: u32) {
+        if word.is(seen) {
             // SAFETY: waits, and touches neither registers nor memory.
             unsafe { core::arch::asm!("wfe", options(nostack, preserves_flags)) };
         }
     }
 
     #[inline]
-    fn wake(&self, _word: &A::Word) {
+    fn wake(&self, _word: Watched<'_, A>) {
         barrier::before_signal();
         // SAFETY: touches neither registers nor memory.
         unsafe { core::arch::asm!("sev", options(nostack, preserves_flags)) };

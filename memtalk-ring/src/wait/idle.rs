@@ -1,6 +1,6 @@
 //! Waiting in the caller's own way, without being woken.
 
-use super::Wait;
+use super::{Wait, Watched};
 use crate::atomics::Atomics;
 
 /// Waits by calling a closure and looking again: yields to other tasks, feeds a
@@ -34,7 +34,7 @@ impl<A: Atomics, F: FnMut(u32)> Wait<A> for Idle<F> {
         true
     }
 
-    fn sleep(&mut self, _word: &A::Word, _seen: u32) {}
+    fn sleep(&mut self, _word: Watched<'_, A>, _seen: u32) {}
 
-    fn wake(&self, _word: &A::Word) {}
+    fn wake(&self, _word: Watched<'_, A>) {}
 }

@@ -22,7 +22,8 @@ pub(crate) fn fresh_memory() -> RawRegion {
 
 /// A page that lives for ever.
 pub(crate) fn fresh_page() -> Page<RawRegion> {
-    Page::initialise(fresh_memory(), Presence::DEVICE).unwrap()
+    // SAFETY: nobody has taken ends in fresh memory.
+    unsafe { Page::initialise(fresh_memory(), Presence::DEVICE) }.unwrap()
 }
 
 /// Runs `test` in a thread of its own; fails if it panics or takes a minute.

@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use memtalk_ring::{Page, PageRing, Receiver, Region, Seat, Sender, Wait};
+use memtalk_ring::{
+    Departure, Page, PageError, PageRing, Presence, Receiver, Region, Seat, Sender, Wait,
+};
 
 use super::shm;
 use crate::steps::{self, Accesses};
@@ -24,6 +26,8 @@ struct Mapped {
     /// The part of it that was asked for.
     base: NonNull<u8>,
     size: usize,
+    /// Whether ends were taken in it: those of one seat, once.
+    opened: Mutex<bool>,
 }
 
 // SAFETY: addresses and sizes; whoever accesses the memory synchronises.
@@ -52,6 +56,7 @@ impl Mapping {
             offset,
             base,
             size,
+            opened: Mutex::default(),
         })))
     }
 
@@ -115,6 +120,12 @@ unsafe fn map(
     NonNull::new(start.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
+impl Mapped {
+    fn opened(&self) -> MutexGuard<'_, bool> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Drop for Mapped {
     fn drop(&mut self) {
         // SAFETY: the last user of the mapping is gone. Unmapping a whole
@@ -138,14 +149,48 @@ unsafe impl Region for Mapping {
     }
 }
 
-/// The ends of `seat`, to be called once, by whoever holds the lock of that
-/// seat since before the page was initialised or joined.
-pub(crate) fn ends<W: Wait<Accesses> + Clone>(
-    page: &Page<Mapping>,
-    seat: Seat,
-    wait: W,
-) -> (Sender<PageRing<Mapping>, W>, Receiver<PageRing<Mapping>, W>) {
-    // SAFETY: the seat's lock excludes everybody else, and the page has been
-    // initialised for this talk; `channel` calls this once for a seat taken.
-    unsafe { page.ends(seat, wait) }
+/// Makes a page of a mapping in which no ends were taken, with `first` at its first seat.
+///
+/// # Errors
+/// Those of [`Page::initialise`]; [`PageError::Taken`] if they were.
+pub(crate) fn initialise(mapping: Mapping, first: Presence) -> Result<Page<Mapping>, PageError> {
+    let mapped = Arc::clone(&mapping.0);
+    let opened = mapped.opened();
+    match *opened {
+        true => Err(PageError::Taken),
+        // SAFETY: this program has no ends in this mapping, and takes none meanwhile.
+        false => unsafe { Page::initialise(mapping, first) },
+    }
+}
+
+/// Clears the second seat's words; does nothing once ends were taken in this mapping.
+pub(crate) fn clear_second(page: &Page<Mapping>) {
+    let opened = page.region().0.opened();
+    if !*opened {
+        // SAFETY: as in `initialise`.
+        unsafe { page.clear_second() };
+    }
+}
+
+/// Speaks for whoever sat at `seat` and is gone, or is about to go.
+pub(crate) fn mourn<W: Wait<Accesses>>(page: &Page<Mapping>, seat: Seat, wait: &W) -> Departure {
+    // SAFETY: in a mapping, this program uses the ends of one seat only (`ends`).
+    unsafe { page.mourn(seat, wait) }
+}
+
+/// The two ends of a seat.
+pub(crate) type Ends<W> = (Sender<PageRing<Mapping>, W>, Receiver<PageRing<Mapping>, W>);
+
+/// The ends of `seat`, whose lock the caller has held since before the page was
+/// initialised or joined. `None` if ends were taken in this mapping before.
+pub(crate) fn ends<W>(page: &Page<Mapping>, seat: Seat, wait: W) -> Option<Ends<W>>
+where
+    W: Wait<Accesses> + Clone,
+{
+    let mut opened = page.region().0.opened();
+    match std::mem::replace(&mut *opened, true) {
+        true => None,
+        // SAFETY: only these ends are ever taken in this mapping.
+        false => Some(unsafe { page.ends(seat, wait) }),
+    }
 }

@@ -92,14 +92,16 @@ fn looking() -> impl Wait<Native> + Clone {
     })
 }
 
-/// Initialises a page, for somebody to join.
-pub fn offer(region: RawRegion) -> Page<RawRegion> {
-    Page::initialise(region, Presence::DEVICE).expect("a page fits")
+/// Makes a page. Whoever sat there before in this program is gone.
+pub fn initialise(region: RawRegion, first: Presence) -> Page<RawRegion> {
+    // SAFETY: no test uses ends again that it took before; a process's, in a test's own
+    // process, are in another mapping.
+    unsafe { Page::initialise(region, first) }.expect("a page fits")
 }
 
 /// Initialises a page, and waits until somebody has joined it.
 pub fn first(region: RawRegion) -> Party<impl Wait<Native>> {
-    joined(offer(region))
+    joined(initialise(region, Presence::DEVICE))
 }
 
 /// Waits until somebody has joined the page, and sits first there.
@@ -112,7 +114,7 @@ pub fn joined(page: Page<RawRegion>) -> Party<impl Wait<Native>> {
 pub fn echo(region: RawRegion, stop: &AtomicBool) {
     let stopped = || stop.load(Ordering::Relaxed);
     while !stopped() {
-        let page = Page::initialise(region, Presence::DEVICE).expect("a page fits");
+        let page = initialise(region, Presence::DEVICE);
         eventually("somebody joins", || {
             stopped() || !page.is_free(Seat::Second)
         });
@@ -129,7 +131,8 @@ pub fn echo(region: RawRegion, stop: &AtomicBool) {
 /// Joins the page.
 pub fn second(region: RawRegion) -> Party<impl Wait<Native>> {
     let page = Page::attach(region).expect("a page is there");
-    page.join(Presence::DEVICE);
+    // SAFETY: as in `initialise`.
+    unsafe { page.join(Presence::DEVICE) };
     seated(page, Seat::Second, looking())
 }
 

@@ -66,7 +66,8 @@ pub fn attach(data: &[u8]) {
 
     sit_down(&heap, &snapshot, expected);
 
-    let initialised = Page::initialise(heap.region(), Presence::DEVICE);
+    // SAFETY: all ends that were taken in it are gone.
+    let initialised = unsafe { Page::initialise(heap.region(), Presence::DEVICE) };
     assert_eq!(
         initialised.as_ref().map(|_| ()).map_err(|&error| error),
         expected
@@ -97,7 +98,8 @@ fn sit_down(heap: &Heap, said: &Snapshot, fits: Result<(), PageError>) {
         Ok(_) if second.is_none() => Ok(Seat::Second),
         Ok(_) => Err(PageError::Taken),
     });
-    let sat = Page::sit_down(heap.region(), true);
+    // SAFETY: all ends that were taken in it are gone.
+    let sat = unsafe { Page::sit_down(heap.region(), true) };
     assert_eq!(
         sat.as_ref().map(|&(_, seat)| seat).map_err(|&error| error),
         expected
@@ -128,8 +130,8 @@ fn is_page(said: &Snapshot, size: usize) -> bool {
 fn use_once(page: &Page<RawRegion>) {
     let capacity = page.capacity().bytes() as usize;
     for seat in [Seat::First, Seat::Second] {
-        // SAFETY: nobody else is on this page. That its words may be anything is
-        // what is being checked.
+        // SAFETY: one seat at a time, and nobody else is on this page. That its words may be
+        // anything is what is being checked.
         let (mut sender, mut receiver) = unsafe { page.ends(seat, Spin) };
         // Once the ring is full the head may say, as that of a receiver which has taken
         // something meanwhile would, that there is room for one more.
@@ -196,7 +198,6 @@ impl Heap {
 
     fn region(&self) -> RawRegion {
         // SAFETY: it lives as long as `self`, which outlives every use in here.
-        // Where it is not aligned, that is what has to be refused.
         unsafe { RawRegion::new(self.base, self.size) }
     }
 

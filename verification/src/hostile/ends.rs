@@ -6,7 +6,7 @@ use std::rc::Rc;
 use memtalk_ring::layout::{Line, RingHeader};
 use memtalk_ring::order::Site;
 use memtalk_ring::{
-    Atomics, CLOSED, Capacity, Departure, Error, FAILED, Memory, Receiver, Sender, Wait,
+    Atomics, CLOSED, Capacity, Departure, Error, FAILED, Memory, Receiver, Sender, Wait, Watched,
 };
 
 use super::{Script, bytes_from};
@@ -51,7 +51,8 @@ pub fn ends(data: &[u8]) {
 
 /// The peer dies, and is spoken for.
 fn mourn(sent: &Ring, received: &Ring) {
-    let departure = Departure::mourn(&sent, &received, &&*sent.peer);
+    // SAFETY: the peer has no ends in this program.
+    let departure = unsafe { Departure::mourn(&sent, &received, &&*sent.peer) };
     sent.peer.script.gone.set(true);
     let left = [sent, received].map(|ring| State::of(ring.theirs().index.held.get()));
     let complete = left == [State::Closed; 2];
@@ -394,7 +395,8 @@ enum Kind {
     TheirWant,
 }
 
-impl Atomics for Hostile {
+// SAFETY: all is one thread's, so that no ordering is needed, and bytes are cells.
+unsafe impl Atomics for Hostile {
     type Word = Word;
     type Byte = Cell<u8>;
 
@@ -458,7 +460,9 @@ impl Wait<Hostile> for &Peer {
         self.script.byte().is_multiple_of(2)
     }
 
-    fn sleep(&mut self, word: &Word, seen: u32) {
+    fn sleep(&mut self, word: Watched<'_, Hostile>, seen: u32) {
+        // SAFETY: nothing is stored in it.
+        let word = unsafe { word.word() };
         assert_eq!(
             word.kind,
             Kind::TheirIndex,
@@ -471,7 +475,7 @@ impl Wait<Hostile> for &Peer {
         );
     }
 
-    fn wake(&self, _word: &Word) {}
+    fn wake(&self, _word: Watched<'_, Hostile>) {}
 }
 
 /// A ring that one end of is ours. Each byte of its slab is a cell.
@@ -485,7 +489,7 @@ struct Ring {
 unsafe impl Memory for &Ring {
     type Atomics = Hostile;
 
-    fn header(&self) -> &RingHeader<Hostile> {
+    unsafe fn header(&self) -> &RingHeader<Hostile> {
         &self.header
     }
 

@@ -35,12 +35,12 @@ unsafe impl Sync for Block {}
 
 // SAFETY: the parts of a ring stay where they are and what they are while a
 // clone lives, the blocks lie one after the other and hold at least `capacity`
-// bytes, and nobody but the ends of `pair` reaches them.
+// bytes, and nobody but the ends of `pair` reaches them or the header.
 unsafe impl Memory for Exact {
     type Atomics = Native;
 
     #[inline]
-    fn header(&self) -> &RingHeader<Native> {
+    unsafe fn header(&self) -> &RingHeader<Native> {
         &self.0.header
     }
 

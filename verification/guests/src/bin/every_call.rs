@@ -39,11 +39,15 @@ fn take<T>(value: T) {
 fn pages(region: RawRegion) -> Result<Page<RawRegion>, PageError> {
     take((region.base(), region.size()));
     let us = black_box(Presence::DEVICE);
-    let initialised = Page::initialise(region, us)?;
-    let (joined, seat) = Page::sit_down(region, black_box(true))?;
+    // SAFETY: nothing is run.
+    let initialised = unsafe { Page::initialise(region, us) }?;
+    // SAFETY: as above.
+    let (joined, seat) = unsafe { Page::sit_down(region, black_box(true)) }?;
     let page = Page::attach(region)?;
-    initialised.join(us);
-    initialised.clear_second();
+    // SAFETY: as above.
+    unsafe { initialised.join(us) };
+    // SAFETY: as above.
+    unsafe { initialised.clear_second() };
     joined.say(seat, us);
     take(page.is_free(black_box(seat)));
     take(page.presence(black_box(seat)));
@@ -73,7 +77,8 @@ fn ends<W: Wait<Native> + Clone>(page: &Page<RawRegion>, wait: W) {
     let (mut sender, mut receiver) = unsafe { page.ends(seat, wait.clone()) };
     take(send(black_box(&mut sender)));
     take(receive(black_box(&mut receiver)));
-    take(page.mourn(seat.peer(), &wait));
+    // SAFETY: nothing is run.
+    take(unsafe { page.mourn(seat.peer(), &wait) });
     page.wake(seat.peer(), &wait);
     #[cfg(feature = "embedded-io")]
     traits(sender, receiver);

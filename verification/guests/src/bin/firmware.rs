@@ -60,9 +60,10 @@ fn look_or_sleep(looks: u32) {
 extern "C" fn main() -> ! {
     timer::start(MILLISECOND);
     loop {
-        // SAFETY: it lives for ever, and the page of the last talk is not used any more.
+        // SAFETY: it lives for ever, and nobody else here uses it.
         let region = unsafe { RawRegion::new(NonNull::from(&SHARED).cast(), SIZE) };
-        let page = match Page::initialise(region, Presence::DEVICE) {
+        // SAFETY: the ends of the last talk are gone.
+        let page = match unsafe { Page::initialise(region, Presence::DEVICE) } {
             Ok(page) => page,
             Err(error) => exit(Failure::from(error).status()),
         };

@@ -30,7 +30,7 @@ use guests::failure::{Failure, Status};
 use guests::noise::Noise;
 use guests::service::Report;
 use memtalk_ring::{
-    Event, Native, Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Wait,
+    Event, Native, Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Wait, Watched,
 };
 
 /// What the handler sends, in bytes.
@@ -88,23 +88,25 @@ impl Wait<Native> for Asleep {
         Wait::<Native>::pause(&mut Event, looks)
     }
 
-    fn sleep(&mut self, word: &AtomicU32, seen: u32) {
+    fn sleep(&mut self, word: Watched<'_, Native>, seen: u32) {
         let woken = WOKEN.load(Acquire);
         // If the handler comes after this comparison, it wakes us.
-        if word.load(Relaxed) != seen {
+        if !word.is(seen) {
             return;
         }
         count(&SLEPT);
         SLEEPS.store(true, Relaxed);
         while WOKEN.load(Relaxed) == woken {
             // The word may change without a wake-up, while it is too little.
-            Wait::<Native>::sleep(&mut Event, word, word.load(Relaxed));
+            // SAFETY: it is only loaded.
+            let held = unsafe { word.word() }.load(Relaxed);
+            Event.sleep(word, held);
         }
         SLEEPS.store(false, Relaxed);
     }
 
-    fn wake(&self, word: &AtomicU32) {
-        Wait::<Native>::wake(&Event, word);
+    fn wake(&self, word: Watched<'_, Native>) {
+        Event.wake(word);
     }
 }
 
@@ -119,11 +121,11 @@ impl Wait<Native> for Awake {
         true
     }
 
-    fn sleep(&mut self, _word: &AtomicU32, _seen: u32) {}
+    fn sleep(&mut self, _word: Watched<'_, Native>, _seen: u32) {}
 
-    fn wake(&self, word: &AtomicU32) {
+    fn wake(&self, word: Watched<'_, Native>) {
         count(&WOKEN);
-        Wait::<Native>::wake(&Event, word);
+        Event.wake(word);
     }
 }
 
@@ -243,7 +245,8 @@ impl Side<Asleep> {
 fn run() -> Result<(Report, bool), Failure> {
     // SAFETY: it lives for ever, and nobody else uses it.
     let region = unsafe { RawRegion::new(NonNull::from(&MEMORY).cast(), SIZE) };
-    let page = Page::initialise(region, Presence::DEVICE)?;
+    // SAFETY: nobody has taken ends in it.
+    let page = unsafe { Page::initialise(region, Presence::DEVICE) }?;
     // SAFETY: the page is fresh, and each seat is taken once.
     let mut ours = unsafe { Side::new(&page, Seat::First, Asleep, [2, 1]) };
     // SAFETY: as above.

@@ -68,13 +68,15 @@ fn talk(region: RawRegion) -> Result<Report, Failure> {
 }
 
 fn sit_down(region: RawRegion) -> Result<(Page<RawRegion>, Seat), PageError> {
+    // SAFETY: the ends of the last try are gone.
+    let once = || unsafe { Page::sit_down(region, true) };
     for _ in 1..TRIES {
-        match Page::sit_down(region, true) {
+        match once() {
             Err(PageError::Unfinished) => machine::nap(),
             done => return done,
         }
     }
-    Page::sit_down(region, true)
+    once()
 }
 
 #[panic_handler]
