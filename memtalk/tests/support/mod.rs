@@ -7,6 +7,7 @@ pub mod aftermath;
 pub mod machine;
 pub mod party;
 pub mod program;
+pub mod seccomp;
 pub mod users;
 pub mod words;
 
