@@ -146,7 +146,7 @@ def open_page(name):
     size = os.fstat(file).st_size
     if size % LINE:
         raise Failure(6, f"{size} bytes are no page")
-    # A creator gives it nothing but the first line at first, and then its size.
+    # A machine creates it empty, and then gives it its size.
     page = memoryview(mmap.mmap(file, size) if size else bytes(LINE))
     os.close(file)
     words = page.cast("I")

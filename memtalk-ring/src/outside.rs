@@ -22,8 +22,8 @@
 //! for the next talk. If the process was killed, the next to come frees the seat in its
 //! name, and fails what it left open.
 //!
-//! Who sits second, and finds its own seat free, has joined a page whose process was
-//! dead, and which another has initialised since. It sits down again.
+//! Who sits second, and finds its own seat free, has joined a page that somebody has
+//! initialised since. It sits down again.
 //!
 //! # What it relies on
 //! At most one party outside uses a page at a time: a seat that says

@@ -287,9 +287,7 @@ impl Os for Place {
         let Ok(page) = Page::attach(mapping) else {
             return Ok(false);
         };
-        if !self.is_tenant() {
-            self.check_mode(object, page.presence(Seat::First))?;
-        }
+        self.check_mode(object, page.presence(Seat::First))?;
         object.page = Some(page);
         Ok(true)
     }

@@ -123,7 +123,10 @@ fn whom_the_mode_lets_in_talks_and_nobody_else() {
         .finish()
         .assert_failed(6, "belongs to another user");
     finish(first, users.side(bens_friend, &object, &group));
+    // The name is its owner's all the same.
     let (one, other) = talking(&users, &object, (ann, ben), SHARED);
+    let removed = ben.does(|| fs::remove_file(object.path()));
+    assert_eq!(removed.unwrap_err().kind(), ErrorKind::PermissionDenied);
     finish(one, other);
     assert!(!object.exists());
 }
