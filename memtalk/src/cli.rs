@@ -275,7 +275,11 @@ fn talk(
         .sit_down_idling(&args.file, idle)
         .map_err(Failure::Talk)?;
     let remover = waiting.name_remover();
-    signal::remove_if_truncated(remover.named());
+    let guard = || {
+        let talk = remover.talk();
+        signal::remove_if_truncated(talk.and_then(|talk| talk.seated.named()));
+    };
+    guard();
     let on_signal = remover.clone();
     thread::Builder::new()
         .name("memtalk-signal".into())
@@ -298,7 +302,7 @@ fn talk(
     // The talk ends with this process, not with its ends: so it is we who remove the name,
     // and say if that fails.
     std::mem::forget(remover.talk());
-    signal::remove_if_truncated(remover.named());
+    guard();
     let began = Instant::now();
     let result = pump::run(channel, stdout_was_closed, notes.clone());
     // The ends may still be in use by threads that wait for their descriptors,

@@ -13,7 +13,6 @@ use crate::place::{Deadline, LOOK, PATIENCE, Patience, Place};
 use crate::seat::{Awaited, Os, Reason, Refusal, RemoveName, Removed, SitDown, Step};
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::{self, Mapping};
-use crate::sys::shm::Named;
 use crate::sys::{self, futex, lease};
 use crate::{Error, steps};
 
@@ -121,8 +120,9 @@ impl Seated {
     }
 
     /// The object, if it is ours to remove, under its name.
-    pub(crate) fn named(&self) -> Option<Named> {
-        let named = || Named::new(self.place.name.as_c_str(), &self.object.file);
+    #[cfg(feature = "cli")]
+    pub(crate) fn named(&self) -> Option<sys::signal::Named> {
+        let named = || sys::signal::Named::new(self.place.name.as_c_str(), &self.object.file);
         self.owned.then(named)?.ok()
     }
 

@@ -12,7 +12,6 @@ use crate::place::{PATIENCE, Patience};
 use crate::seat::{Reason, Removed};
 use crate::seated::{Seated, ViewOfPeer};
 use crate::sys::map::{self, Mapping};
-use crate::sys::shm::Named;
 
 /// How often to look whether a peer outside is still there.
 const LOOK: Duration = Duration::from_millis(100);
@@ -94,11 +93,6 @@ impl NameRemover {
         if let Some(talk) = self.talk() {
             talk.seated.give_up();
         }
-    }
-
-    /// The object that is ours to remove, under its name.
-    pub(crate) fn named(&self) -> Option<Named> {
-        self.talk()?.seated.named()
     }
 
     /// The talk, unless it has ended. As long as this is kept, it ends with nothing else.

@@ -9,7 +9,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use super::retry;
@@ -86,41 +86,9 @@ fn path(name: &CStr) -> PathBuf {
     path.into()
 }
 
-fn c_path(name: &CStr) -> io::Result<CString> {
+/// The same for system calls.
+pub(crate) fn c_path(name: &CStr) -> io::Result<CString> {
     Ok(CString::new(path(name).into_os_string().into_vec())?)
-}
-
-/// An object under its name, for a signal handler.
-pub(crate) struct Named {
-    path: CString,
-    device: u64,
-    inode: u64,
-}
-
-impl Named {
-    /// The name that `file` has.
-    pub(crate) fn new(name: &CStr, file: &File) -> io::Result<Self> {
-        let (path, data) = (c_path(name)?, file.metadata()?);
-        let (device, inode) = (data.dev(), data.ino());
-        Ok(Self {
-            path,
-            device,
-            inode,
-        })
-    }
-
-    /// Removes the name if it leads to the object, by two calls that are safe in a signal
-    /// handler.
-    pub(crate) fn remove(&self) {
-        // SAFETY: a struct of integers, for which zero is a value.
-        let mut found: libc::stat = unsafe { std::mem::zeroed() };
-        // SAFETY: a C string, and a place that is valid for writes.
-        let result = unsafe { libc::lstat(self.path.as_ptr(), &raw mut found) };
-        if result == 0 && (found.st_dev, found.st_ino) == (self.device, self.inode) {
-            // SAFETY: a C string.
-            unsafe { libc::unlink(self.path.as_ptr()) };
-        }
-    }
 }
 
 /// Whom the objects belong to that this process creates.

@@ -1,13 +1,16 @@
 //! Signals: waited for by a thread, never handled in the middle of anything,
 //! except SIGBUS.
 
+use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::time::Duration;
 
-use super::shm::Named;
+use super::shm;
 
 /// Signals that this process does not take the default way: blocked in every
 /// thread, and waited for in one.
@@ -142,6 +145,39 @@ pub(crate) fn guard_against_truncation(message: String) -> io::Result<()> {
     let mut bus_error = no_signals();
     add(&mut bus_error, libc::SIGBUS);
     mask(libc::SIG_UNBLOCK, &bus_error)
+}
+
+/// An object under its name.
+pub(crate) struct Named {
+    path: CString,
+    device: u64,
+    inode: u64,
+}
+
+impl Named {
+    /// The name that `file` has.
+    pub(crate) fn new(name: &CStr, file: &File) -> io::Result<Self> {
+        let (path, data) = (shm::c_path(name)?, file.metadata()?);
+        let (device, inode) = (data.dev(), data.ino());
+        Ok(Self {
+            path,
+            device,
+            inode,
+        })
+    }
+
+    /// Removes the name if it leads to the object, by two calls that are safe in a signal
+    /// handler.
+    fn remove(&self) {
+        // SAFETY: a struct of integers, for which zero is a value.
+        let mut found: libc::stat = unsafe { std::mem::zeroed() };
+        // SAFETY: a C string, and a place that is valid for writes.
+        let result = unsafe { libc::lstat(self.path.as_ptr(), &raw mut found) };
+        if result == 0 && (found.st_dev, found.st_ino) == (self.device, self.inode) {
+            // SAFETY: a C string.
+            unsafe { libc::unlink(self.path.as_ptr()) };
+        }
+    }
 }
 
 /// The object that is removed then: without its page it is nobody's, and would be in the
