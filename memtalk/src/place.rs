@@ -11,6 +11,9 @@ use crate::{Error, Name};
 /// takes to initialise, unless somebody has stopped them.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The same for who has waited long enough already.
+pub(crate) const SHORT_PATIENCE: Duration = Duration::from_secs(1);
+
 /// The time to the second try at the door, and the longest between two tries;
 /// each is twice the one before. Others mostly hold it for some tens of
 /// microseconds.

@@ -9,7 +9,7 @@ use memtalk_ring::{Page, Presence, Region, Seat};
 
 use crate::futex::Futex;
 use crate::object::{Object, leave, seat_byte};
-use crate::place::{Deadline, LOOK, PATIENCE, Patience, Place};
+use crate::place::{Deadline, LOOK, Patience, Place, SHORT_PATIENCE};
 use crate::seat::{Awaited, Os, Reason, Refusal, RemoveName, Removed, SitDown, Step};
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::{self, Mapping};
@@ -201,7 +201,8 @@ impl Seated {
     }
 
     /// Waits until a peer sits at the second seat, or the name is lost. What is told as
-    /// lost, or as too late, is so for good: nobody has joined, nor will.
+    /// lost, or as too late, is so for good: nobody has joined, nor will, unless they have
+    /// been kept at the door for a second.
     pub(crate) fn wait_for_peer(&self, deadline: Deadline) -> Result<Arrival, Error> {
         let seat = self.page.seat_word(Seat::Second);
         loop {
@@ -217,9 +218,12 @@ impl Seated {
                 }
                 why => why,
             };
-            match self.remove_name(Reason::Alone, Patience::new(PATIENCE))? {
-                Removed::Joined => {}
-                _ => return why.map(|_| Arrival::NameLost),
+            match self.remove_name(Reason::Alone, Patience::new(SHORT_PATIENCE)) {
+                Ok(Removed::Joined) => {}
+                Ok(_) => return why.map(|_| Arrival::NameLost),
+                // Somebody is stopped there, or keeps the door to spite us.
+                Err(Error::Stuck) => drop(why?),
+                Err(error) => return Err(error),
             }
         }
     }

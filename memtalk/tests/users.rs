@@ -154,9 +154,9 @@ fn nobody_joins_what_lets_in_more_users_than_it_wants() {
 #[test]
 fn what_a_stranger_had_open_serves_no_private_talk() {
     let Some(users) = Users::here() else { return };
-    let object = Object::new();
     // A shared talk, whose first is killed while it waits, or that one has left.
     for joined in [false, true] {
+        let object = Object::new();
         let first = users.side(users.ann, &object, SHARED);
         first.wait_until_seated(&object);
         let second = joined.then(|| users.side(users.ann, &object, SHARED));
