@@ -232,6 +232,7 @@ impl Os for Place {
             Ok(_) => Content::Page {
                 first: sat(first),
                 second: (second != 0).then(|| sat(second)),
+                left: second == LEFT,
             },
             Err(PageError::Unfinished) => Content::Unfinished,
             Err(_) if size == 0 && !self.is_tenant() => {

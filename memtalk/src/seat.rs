@@ -42,7 +42,7 @@
 //! | | | empty, or neither magic number nor claim | waits: a machine may be about to start |
 //! | outside | free | nobody joined | takes the second seat |
 //! | outside | free | a process had joined, and is gone | tells the party outside, and waits until it initialises the page again |
-//! | outside | taken or outside | | leaves: busy |
+//! | outside | taken or outside | | leaves: busy; but waits for a process that has said that it leaves |
 //! | taken | outside | | leaves: busy |
 //! | free | outside | the first has died | tells the party outside, and retires the object |
 //!
@@ -95,6 +95,8 @@ pub enum Content {
         first: Presence,
         /// Who joined it, if anybody did.
         second: Option<Presence>,
+        /// Whether that was a process, and it has said that it leaves.
+        left: bool,
     },
     /// Not a page of this version, for this reason.
     Foreign(PageError),
@@ -406,19 +408,28 @@ impl Outcome {
     /// locked, if any. First if somebody else has the object open, then if not.
     fn of(content: Content, locked: Option<Seat>) -> [Self; 2] {
         use Outcome::{Busy, Foreign, Join, Retire, SpeakFor, Wait};
-        let (first, second) = match (content, locked) {
+        let (first, second, left) = match (content, locked) {
             (Content::Foreign(reason), _) => return [Foreign(reason); 2],
             (Content::Unclaimed(reason), None) => return [Wait, Foreign(reason)],
             (Content::Unfinished, None) => return [Retire; 2],
             // A seat is locked, yet no page is there: not our doing.
             (Content::Unclaimed(reason), Some(_)) => return [Foreign(reason); 2],
             (Content::Unfinished, Some(_)) => return [Foreign(PageError::Unfinished); 2],
-            (Content::Page { first, second }, _) => (first, second),
+            (
+                Content::Page {
+                    first,
+                    second,
+                    left,
+                },
+                _,
+            ) => (first, second, left),
         };
         match (first.outside, second.map(|second| second.outside), locked) {
             (true, None, None) => [Join, Retire],
             (true, Some(false), None) => [SpeakFor(Seat::Second), Retire],
             (true, Some(true), None) => [Busy, Retire],
+            // It is about to give up its seat.
+            (true, _, Some(Seat::Second)) if left => [Wait; 2],
             (true, _, Some(_)) | (false, Some(true), Some(_)) => [Busy; 2],
             // Somebody outside may have it open, and come to the second seat later.
             (false, _, None) => [SpeakFor(Seat::First); 2],

@@ -222,7 +222,7 @@ impl Seated {
                 Ok(Removed::Joined) => {}
                 Ok(_) => return why.map(|_| Arrival::NameLost),
                 // Somebody is stopped there, or keeps the door to spite us.
-                Err(Error::Stuck) => drop(why?),
+                Err(Error::Stuck) => _ = why?,
                 Err(error) => return Err(error),
             }
         }

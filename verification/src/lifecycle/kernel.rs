@@ -292,6 +292,7 @@ impl Os for View<'_> {
             (_, true) => Content::Page {
                 first: object.first.unwrap_or(Presence::PROCESS),
                 second: object.second.or(object.left.then_some(Presence::PROCESS)),
+                left: object.left,
             },
         })
     }
