@@ -126,9 +126,8 @@ impl Options {
     ) -> Result<Waiting, Error> {
         let place = Place::new(name.clone(), self.pages, self.mode, self.tenancy)?;
         let deadline = Deadline::new(self.timeout);
-        let talk = Talk::new(Seated::sit_down(place.clone(), deadline, idle)?);
         let current = Arc::new(Current::default());
-        current.set(&talk);
+        let talk = current.sit_down(|| Seated::sit_down(place.clone(), deadline, idle))?;
         Ok(Waiting {
             place,
             talk,
@@ -156,13 +155,29 @@ impl Waiting {
     ///
     /// # Errors
     /// [`Error::Timeout`] if no peer came in time (the object is removed again, and
-    /// nobody has joined it), [`Error::System`] if a system call fails; those of
-    /// [`sit_down`](Options::sit_down) if it was removed.
-    pub fn wait_for_peer(mut self) -> Result<Channel, Error> {
+    /// nobody has joined it), [`Error::System`] if a system call fails; if it was removed,
+    /// those of [`sit_down`](Options::sit_down), or [`Error::Ended`] after
+    /// [`NameRemover::remove`].
+    pub fn wait_for_peer(self) -> Result<Channel, Error> {
+        self.wait_for_peer_idling(|time, _| sys::nap(time))
+    }
+
+    /// The same, with what to do while it sits down again, as in
+    /// [`sit_down_idling`](Options::sit_down_idling).
+    pub(crate) fn wait_for_peer_idling(
+        mut self,
+        mut idle: impl FnMut(Duration, Option<Awaited>),
+    ) -> Result<Channel, Error> {
         while self.talk.seated.seat == Seat::First {
             match self.talk.seated.wait_for_peer(self.deadline)? {
                 Arrival::Peer => break,
-                Arrival::NameLost => self.sit_down_again()?,
+                Arrival::NameLost => {
+                    // Or it might meet itself, where the name leads here again.
+                    self.talk.seated.stand()?;
+                    let (place, deadline) = (self.place.clone(), self.deadline);
+                    let seated = || Seated::sit_down(place, deadline, &mut idle);
+                    self.talk = self.current.sit_down(seated)?;
+                }
             }
         }
         let talk = self.talk;
@@ -176,14 +191,6 @@ impl Waiting {
             sender: Sender::new(sender, Arc::clone(&talk)),
             receiver: Receiver::new(receiver, talk),
         })
-    }
-
-    fn sit_down_again(&mut self) -> Result<(), Error> {
-        let idle = |time, _| sys::nap(time);
-        let seated = Seated::sit_down(self.place.clone(), self.deadline, idle)?;
-        self.talk = Talk::new(seated);
-        self.current.set(&self.talk);
-        Ok(())
     }
 
     /// Something to remove the name with while the talk goes on.

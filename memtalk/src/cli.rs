@@ -14,7 +14,10 @@ use crate::escape::Escaped;
 use crate::pump::{self, Failure, Totals};
 use crate::say::{self, Notes, Teller};
 use crate::seat::Awaited;
-use crate::sys::signal::{self, Blocked};
+use crate::sys::{
+    self,
+    signal::{self, Blocked},
+};
 use crate::{Error, Name, NameError, Options};
 
 /// Talk to another process through a page of shared memory.
@@ -257,18 +260,21 @@ fn talk(
         options = options.anywhere();
     }
     let mut told = None;
-    let idle = |time, awaited: Option<Awaited>| {
-        if awaited.is_some() && std::mem::replace(&mut told, awaited) != awaited {
-            match awaited {
-                Some(Awaited::Owner) => {
-                    let line =
-                        say::line(&args.file, &format_args!("waiting: {}", Error::LeftBehind));
-                    // Not here, where nobody waits for signals yet.
-                    let _ = thread::Builder::new().spawn(move || say::write(&line));
-                }
-                _ => note(&"waiting for a machine to initialise its page"),
-            }
+    let mut tell = |awaited: Option<Awaited>| {
+        if awaited.is_none() || std::mem::replace(&mut told, awaited) == awaited {
+            return;
         }
+        match awaited {
+            Some(Awaited::Owner) => {
+                let line = say::line(&args.file, &format_args!("waiting: {}", Error::LeftBehind));
+                // Not here, where perhaps nobody waits for signals.
+                let _ = thread::Builder::new().spawn(move || say::write(&line));
+            }
+            _ => note(&"waiting for a machine to initialise its page"),
+        }
+    };
+    let idle = |time, awaited| {
+        tell(awaited);
         signals.nap(time);
     };
     let waiting = options
@@ -294,7 +300,17 @@ fn talk(
         .map_err(system("start a thread"))?;
 
     note(&"waiting for a peer");
-    let channel = waiting.wait_for_peer().map_err(Failure::Talk)?;
+    let idle = |time, awaited| {
+        tell(awaited);
+        sys::nap(time);
+    };
+    let channel = match waiting.wait_for_peer_idling(idle) {
+        // A signal has removed the name, and is about to end this process.
+        Err(Error::Ended) => loop {
+            thread::park();
+        },
+        channel => channel.map_err(Failure::Talk)?,
+    };
     note(&format_args!(
         "a peer is there; {} bytes fit under way in each direction",
         channel.sender.capacity()

@@ -64,8 +64,15 @@ impl Place {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Found::Contended),
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied && self.is_anothers()? => {
-                return Err(Error::NotOurs);
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                return match self.look_at_name()? {
+                    Some(found) if found.uid() == shm::user() => {
+                        Err(Error::system("open the object")(e))
+                    }
+                    Some(_) => Err(Error::NotOurs),
+                    // It was there a moment ago.
+                    None => Ok(Found::Contended),
+                };
             }
             Err(e) => {
                 return Err(
@@ -77,17 +84,15 @@ impl Place {
         if !data.is_file() {
             return Err(Error::NotAnObject);
         }
-        // Who owns an object can read it.
-        if self.mode.is_none() && data.uid() != shm::user() {
+        // Who owns an object can read it. (In a user namespace, those that it does not know
+        // look like one user, who may be this one: so the kernel is asked as well.)
+        let ours = data.uid() == shm::user() && lease::is_owner(&file);
+        // Others want to be private, if they do not say that they do not.
+        let shared = self.mode.is_some() && data.mode() & 0o066 != 0;
+        if !ours && !shared {
             return Err(Error::NotOurs);
         }
         Ok(Found::Object(file))
-    }
-
-    /// Whether the name leads to another user's object.
-    fn is_anothers(&self) -> Result<bool, Error> {
-        let found = self.look_at_name()?;
-        Ok(found.is_some_and(|found| found.uid() != shm::user()))
     }
 
     fn look_at_name(&self) -> Result<Option<Metadata>, Error> {
@@ -174,7 +179,9 @@ impl Os for Place {
         match shm::publish(&object.file, self.name.as_c_str()) {
             Ok(()) => Ok(true),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(e) => Err(Error::system("create the object")(e)),
+            Err(e) => Err(Error::system(
+                "give the object its name (before Linux 6.10, that takes /proc)",
+            )(e)),
         }
     }
 
@@ -235,8 +242,13 @@ impl Os for Place {
                 left: second == LEFT,
             },
             Err(PageError::Unfinished) => Content::Unfinished,
+            // Who has another user's open, we cannot find out.
             Err(_) if size == 0 && !self.is_tenant() => {
-                Content::Unclaimed(PageError::BadMemory(size))
+                let reason = PageError::BadMemory(size);
+                match metadata(&object.file)?.uid() == shm::user() {
+                    true => Content::Unclaimed(reason),
+                    false => Content::Foreign(reason),
+                }
             }
             Err(reason @ PageError::NotAPage)
                 if (said.magic, said.claim) == (0, 0)

@@ -9,9 +9,9 @@ use crate::{Error, Name};
 
 /// How long to wait for others at the door. They hold it for as long as a page
 /// takes to initialise, unless somebody has stopped them.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The same for who has waited long enough already.
+/// The same for who gets up: what it leaves behind, the next one removes.
 pub(crate) const SHORT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The time to the second try at the door, and the longest between two tries;

@@ -460,6 +460,8 @@ impl Outcome {
 /// After it the seat is given up ([`Os::stand`]), or the process just ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RemoveName {
+    /// If the name leads elsewhere already, nobody need wait for a turn.
+    Look,
     /// Wait for our turn.
     Door(Reason),
     /// Has anybody joined?
@@ -497,6 +499,15 @@ pub enum Removed {
 }
 
 impl RemoveName {
+    /// The first step.
+    #[must_use]
+    pub fn begin(reason: Reason) -> Self {
+        match reason {
+            Reason::Over => Self::Look,
+            Reason::Alone => Self::Door(reason),
+        }
+    }
+
     /// Makes one step for whoever sits at `seat`: one call to the operating system.
     ///
     /// # Errors
@@ -508,6 +519,10 @@ impl RemoveName {
         seat: Seat,
     ) -> Result<Step<Self, Removed>, S::Error> {
         let next = match self {
+            Self::Look => match os.is_named(object)? {
+                true => Self::Door(Reason::Over),
+                false => return Ok(Step::Done(Removed::Gone)),
+            },
             Self::Door(reason) => match (os.try_door(object)?, reason) {
                 (true, Reason::Over) => Self::CheckName,
                 (true, Reason::Alone) => Self::LookAtSecond,

@@ -105,7 +105,7 @@ impl Seated {
             }
         };
         let mut place = self.place.clone();
-        let mut machine = RemoveName::Door(reason);
+        let mut machine = RemoveName::begin(reason);
         loop {
             steps::step();
             machine = match machine.step(&mut place, &self.object, self.seat)? {

@@ -1,16 +1,17 @@
 //! What the two ends share: the seat, and what becomes of the peer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
 use memtalk_ring::Page;
 
 use crate::Error;
 use crate::futex::Futex;
-use crate::place::{PATIENCE, Patience};
+use crate::place::{Patience, SHORT_PATIENCE};
 use crate::seat::{Reason, Removed};
 use crate::seated::{Seated, ViewOfPeer};
+use crate::sys;
 use crate::sys::map::{self, Mapping};
 
 /// How often to look whether a peer outside is still there.
@@ -58,11 +59,48 @@ pub struct NameRemover(pub(crate) Arc<Current>);
 
 /// The talk of one who waits, which may change, and of its two ends.
 #[derive(Debug, Default)]
-pub(crate) struct Current(Mutex<Weak<Talk>>);
+pub(crate) struct Current(Mutex<Sitting>);
+
+#[derive(Debug, Default)]
+struct Sitting {
+    talk: Weak<Talk>,
+    /// The name was removed, and nobody is to publish another object.
+    over: bool,
+}
 
 impl Current {
-    pub(crate) fn set(&self, talk: &Arc<Talk>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(talk);
+    /// Sits down, perhaps in place of an earlier talk.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] if it is all over; those of `seated`.
+    pub(crate) fn sit_down(
+        &self,
+        seated: impl FnOnce() -> Result<Seated, Error>,
+    ) -> Result<Arc<Talk>, Error> {
+        // Locked meanwhile, so that whoever removes the name finds who has published it.
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.over {
+            return Err(Error::Ended);
+        }
+        let talk = Talk::new(seated()?);
+        current.talk = Arc::downgrade(&talk);
+        Ok(talk)
+    }
+
+    /// The talk, unless it has ended; the last that sits down here.
+    ///
+    /// # Errors
+    /// [`Error::Stuck`] if somebody sits down for longer than `patience`.
+    fn last(&self, patience: &mut Patience) -> Result<Option<Arc<Talk>>, Error> {
+        let mut current = loop {
+            match self.0.try_lock() {
+                Ok(current) => break current,
+                Err(TryLockError::Poisoned(current)) => break current.into_inner(),
+                Err(TryLockError::WouldBlock) => patience.pause(sys::nap)?,
+            }
+        };
+        current.over = true;
+        Ok(current.talk.upgrade())
     }
 }
 
@@ -76,11 +114,11 @@ impl NameRemover {
     /// the object locked, [`Error::LeftBehind`] if it is for another user to remove,
     /// [`Error::System`] if a system call fails.
     pub fn remove(&self, patience: Duration) -> Result<(), Error> {
-        let Some(talk) = self.talk() else {
+        let mut patience = Patience::new(patience);
+        let Some(talk) = self.0.last(&mut patience)? else {
             return Ok(());
         };
         talk.seated.tell_outside();
-        let patience = Patience::new(patience);
         match talk.seated.remove_name(Reason::Over, patience)? {
             Removed::Refused => Err(Error::LeftBehind),
             Removed::Gone | Removed::ByPeer | Removed::Joined => Ok(()),
@@ -97,8 +135,8 @@ impl NameRemover {
 
     /// The talk, unless it has ended. As long as this is kept, it ends with nothing else.
     pub(crate) fn talk(&self) -> Option<Arc<Talk>> {
-        let talk = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        talk.upgrade()
+        let current = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        current.talk.upgrade()
     }
 }
 
@@ -210,7 +248,7 @@ impl Drop for Talk {
         self.seated.tell_outside();
         // Nothing is lost if this fails: the next to use the name finds an
         // object that nobody sits at.
-        let patience = Patience::new(PATIENCE);
+        let patience = Patience::new(SHORT_PATIENCE);
         let _ = self.seated.remove_name(Reason::Over, patience);
         let _ = self.seated.stand();
     }

@@ -6,7 +6,7 @@
 
 mod support;
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -106,6 +106,30 @@ fn one_that_is_stopped_at_the_door_delays_no_signal() {
         "stopped at each of {steps} steps; {delayed} others ended otherwise than by the signal"
     );
     assert_eq!(delayed, 0);
+}
+
+#[test]
+fn a_signal_while_it_starts_over_leaves_no_name() {
+    // Its name is taken away before or after it stops, and then the signal comes.
+    for step in 1..=80 {
+        let _tried = aftermath::Tried(step);
+        let object = Object::new();
+        let side = stopping(&object, step, &[]);
+        let remove = || fs::remove_file(object.path()).is_ok();
+        let mut removed = false;
+        eventually("it stops", || {
+            removed = removed || object.is_initialised() && remove();
+            side.threads()
+                .iter()
+                .any(|thread| thread.contains("State:\tT"))
+        });
+        let _ = removed || remove();
+        side.signal(TERM);
+        side.signal(CONT);
+        let side = side.finish();
+        assert_eq!(side.signal, Some(TERM), "{side:?}");
+        assert!(!object.exists());
+    }
 }
 
 #[test]

@@ -147,6 +147,11 @@ fn nobody_joins_what_lets_in_more_users_than_it_wants() {
     let private = Object::new();
     let one = users.side(users.ann, &private, &[]);
     one.wait_until_seated(&private);
+    // Nor does root, which could open it, come in where it was not let in.
+    users
+        .side(None, &private, SHARED)
+        .finish()
+        .assert_failed(6, "belongs to another user");
     finish(one, users.side(users.ann, &private, SHARED));
     finish(first, users.side(users.ben, &object, SHARED));
 }

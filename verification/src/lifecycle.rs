@@ -7,18 +7,27 @@
 //! so that a violation comes with its shortest trace.
 //!
 //! # What must hold, in every state
-//! 1. Never two at one seat, and never two talks on one page: a page is
-//!    initialised only while nobody sits at it, and joined once.
+//! 1. Never two at one seat, and never two talks on one page: a page is joined once.
 //! 2. Nobody joins a page that is not fully initialised.
 //! 3. Nobody takes the name away from a talk that it is not part of and that is
 //!    not over, and nobody touches an object that is not memtalk's.
 //! 4. A survivor learns of a death: nobody else sits at its dead peer's seat.
 //! 5. Two willing processes can always come to talk: from here, with everybody
 //!    else dead, or a survivor stopped where it is, two new ones can still come to talk
-//!    on whatever path they are. (Not over memory of zeros that a machine left behind: nothing says that
-//!    it is memtalk's.)
+//!    on whatever path they are. (Not over memory of zeros that a machine left behind:
+//!    nothing says that it is memtalk's. Nor over what another user has left, unless one
+//!    of the two is that user's.)
 //! 6. A willing process and a machine that offers a page, or is about to, come to
 //!    talk: likewise, from here, with every other process dead.
+//! 7. One who waits and one who comes do: likewise, whatever became of the name.
+//! 8. Nobody private sits at an object that other users may have open.
+//! 9. A first that gives up waiting leaves nobody behind who has joined.
+//!
+//! # Others
+//! In some searches, processes differ in what they want and whose they are; the name of
+//! an object can be removed by its owner only. In some, a stranger removes the name, at
+//! any moment. Then a name may be taken away from another talk (property 3): see
+//! `memtalk::seat` for why, and property 7 for what comes of it.
 //!
 //! # The machine
 //! Beside the processes there may be one virtual machine, that is, a process that

@@ -27,6 +27,15 @@ pub(crate) fn is_open_elsewhere(file: &File) -> bool {
         || lease(libc::F_UNLCK).is_err()
 }
 
+/// Whether the file belongs to this user, as the kernel sees it; or this user may do what
+/// its owner may. Leases are for owners, even to give back what nobody has asked for.
+pub(crate) fn is_owner(file: &File) -> bool {
+    // SAFETY: no pointers are involved.
+    let nothing =
+        retry(|| unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK) });
+    nothing.map_err(|e| e.raw_os_error()) != Err(Some(libc::EACCES))
+}
+
 /// `F_SETSIG` of `fcntl(2)`, which the libc crate leaves out.
 const F_SETSIG: libc::c_int = 10;
 

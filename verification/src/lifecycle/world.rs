@@ -285,7 +285,7 @@ impl World {
             }
             (Action::Finish(_), Phase::Seated(object, seat)) => self.leaving(object, seat, bug),
             (Action::Expire(_), Phase::Seated(object, _)) => {
-                Phase::Alone(object, RemoveName::Door(Reason::Alone), Then::End)
+                Phase::Alone(object, RemoveName::begin(Reason::Alone), Then::End)
             }
             (_, Phase::Off) => {
                 next.processes[at].starts -= 1;
@@ -299,7 +299,7 @@ impl World {
                 Err(Refusal::Busy | Refusal::Foreign(_) | Refusal::Os(Failed)) => Phase::Off,
             },
             (_, Phase::Seated(object, seat)) if self.is_lost(object, seat, bug) => {
-                Phase::Alone(object, RemoveName::Door(Reason::Alone), Then::StartOver)
+                Phase::Alone(object, RemoveName::begin(Reason::Alone), Then::StartOver)
             }
             (_, Phase::Seated(object, seat)) if self.object(object).has_outside(seat) => {
                 self.leaving(object, seat, bug)
@@ -310,7 +310,7 @@ impl World {
             }
             (_, Phase::Mourning(object, seat)) => {
                 view.object(object).watched[seat.peer().index()] = false;
-                Phase::Leaving(object, seat, RemoveName::Door(Reason::Over))
+                Phase::Leaving(object, seat, RemoveName::begin(Reason::Over))
             }
             (_, Phase::Leaving(object, seat, machine)) => {
                 match machine
@@ -362,7 +362,7 @@ impl World {
         let guests = seat == Seat::Second && self.object(object).has_outside(seat);
         match guests && bug != Some(Bug::GuestsNameRemoved) {
             true => Phase::Standing(object, seat, Then::End),
-            false => Phase::Leaving(object, seat, RemoveName::Door(Reason::Over)),
+            false => Phase::Leaving(object, seat, RemoveName::begin(Reason::Over)),
         }
     }
 
