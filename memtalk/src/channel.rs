@@ -159,14 +159,15 @@ impl Waiting {
     /// those of [`sit_down`](Options::sit_down), or [`Error::Ended`] after
     /// [`NameRemover::remove`].
     pub fn wait_for_peer(self) -> Result<Channel, Error> {
-        self.wait_for_peer_idling(|time, _| sys::nap(time))
+        self.wait_for_peer_idling(|time, _| sys::nap(time), || ())
     }
 
     /// The same, with what to do while it sits down again, as in
-    /// [`sit_down_idling`](Options::sit_down_idling).
+    /// [`sit_down_idling`](Options::sit_down_idling), and afterwards.
     pub(crate) fn wait_for_peer_idling(
         mut self,
         mut idle: impl FnMut(Duration, Option<Awaited>),
+        moved: impl Fn(),
     ) -> Result<Channel, Error> {
         while self.talk.seated.seat == Seat::First {
             match self.talk.seated.wait_for_peer(self.deadline)? {
@@ -177,6 +178,7 @@ impl Waiting {
                     let (place, deadline) = (self.place.clone(), self.deadline);
                     let seated = || Seated::sit_down(place, deadline, &mut idle);
                     self.talk = self.current.sit_down(seated)?;
+                    moved();
                 }
             }
         }

@@ -304,7 +304,7 @@ fn talk(
         tell(awaited);
         sys::nap(time);
     };
-    let channel = match waiting.wait_for_peer_idling(idle) {
+    let channel = match waiting.wait_for_peer_idling(idle, guard) {
         // A signal has removed the name, and is about to end this process.
         Err(Error::Ended) => loop {
             thread::park();
@@ -318,7 +318,6 @@ fn talk(
     // The talk ends with this process, not with its ends: so it is we who remove the name,
     // and say if that fails.
     std::mem::forget(remover.talk());
-    guard();
     let began = Instant::now();
     let result = pump::run(channel, stdout_was_closed, notes.clone());
     // The ends may still be in use by threads that wait for their descriptors,

@@ -66,7 +66,6 @@ impl Sender {
     /// Those of the descriptor, and those of [`write`](Write::write), which
     /// [`Error::from_io`] tells apart.
     pub fn read_from(&mut self, input: impl AsFd) -> io::Result<usize> {
-        self.talk.check_peer()?;
         let capacity = self.end.capacity();
         if self.route.is_staged(input.as_fd(), capacity) {
             // A look at the peer each time, even if we know of free space: what

@@ -172,6 +172,32 @@ fn truncating_the_object_is_told() {
 }
 
 #[test]
+fn truncating_the_object_is_told_by_one_who_waits_or_has_started_over() {
+    for (waits, started_over) in [(true, false), (true, true), (false, true)] {
+        let object = Object::new();
+        let mut one = object.open_side();
+        one.wait_until_seated(&object);
+        if started_over {
+            std::fs::remove_file(object.path()).unwrap();
+            support::eventually("it is there again", || object.is_initialised());
+        }
+        let other = (!waits).then(|| object.open_side());
+        if let Some(other) = &other {
+            one.say(b"hello");
+            one.wait_until_asleep(1);
+            // It is not this one that removes the name.
+            other.stop();
+        }
+        object.open().set_len(0).unwrap();
+        if !waits {
+            one.say(b"b");
+        }
+        one.finish_with_open_input().assert_failed(6, "truncated");
+        assert!(!object.exists(), "{waits} {started_over}");
+    }
+}
+
+#[test]
 fn truncating_the_object_is_told_whatever_the_parent_has_blocked() {
     let object = Object::new();
     let start = || {

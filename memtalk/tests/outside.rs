@@ -143,13 +143,13 @@ fn memory_of_zeros_is_waited_for_while_somebody_has_it_open() {
 
 #[test]
 fn what_a_machine_left_behind_is_taken_over() {
-    for joined in [false, true] {
+    for joined in [None, Some(Presence::PROCESS), Some(Presence::DEVICE)] {
         let object = Object::new();
         let memory = Memory::create(&object, 2 * PAGE);
         let page = party::initialise(memory.whole(), Presence::DEVICE);
-        if joined {
+        if let Some(second) = joined {
             // SAFETY: nobody has taken ends in it.
-            unsafe { page.join(Presence::PROCESS) };
+            unsafe { page.join(second) };
         }
         drop(memory);
         object.assert_usable();

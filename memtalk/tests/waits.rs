@@ -3,7 +3,7 @@
 mod support;
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::fd::AsRawFd;
 use std::process::Stdio;
 use std::thread;
@@ -97,34 +97,47 @@ fn one_side_may_finish_while_the_other_waits_for_its_certificate() {
 
 #[test]
 fn finishing_is_no_certificate_if_the_rest_could_not_be_written() {
-    let (mut one, other) = pair(&Object::new());
-    one.sender.write_all(b"lost").unwrap();
-    one.sender.end();
-    let mut full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let error = other.finish(&mut full).unwrap_err();
-    assert_eq!(error.raw_os_error(), Some(libc::ENOSPC));
-    assert!(matches!(one.sender.close(), Err(Error::PeerStopped)));
+    let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+    // One that says so at once, and one that says so when it is flushed.
+    let rests: [Box<dyn Write + Send>; 2] = [Box::new(full()), Box::new(BufWriter::new(full()))];
+    for mut rest in rests {
+        let (mut one, other) = pair(&Object::new());
+        one.sender.write_all(b"lost").unwrap();
+        one.sender.end();
+        let finished = bounded("finishing", move || other.finish(&mut rest));
+        assert_eq!(finished.unwrap_err().raw_os_error(), Some(libc::ENOSPC));
+        let closed = bounded("the certificate", move || one.sender.close());
+        assert!(matches!(closed, Err(Error::PeerStopped)));
+    }
 }
 
 #[test]
 fn once_the_receiver_knows_that_the_peer_died_so_does_the_sender() {
-    let object = Object::new();
-    let mut command = object.memtalk();
-    let mut peer = Side::start(command.stdin(Stdio::piped()));
-    let name = Name::new(object.name()).unwrap();
-    let Channel {
-        mut sender,
-        mut receiver,
-        ..
-    } = options().open(&name).unwrap();
-    peer.kill();
-    let error = bounded("the receiver", move || receiver.read(&mut [0]).unwrap_err());
-    assert!(matches!(Error::from_io(&error), Some(Error::PeerDied)));
-    // There is room for it, and it would never be read.
-    let error = sender.write(b"x").unwrap_err();
-    assert!(matches!(Error::from_io(&error), Some(Error::PeerDied)));
-    let error = sender.read_from(fs::File::open("/dev/zero").unwrap());
-    assert!(error.is_err());
+    // Through a ring of 16 pages it reads straight into the shared memory.
+    for pages in [1, 16] {
+        let object = Object::new();
+        let mut command = object.memtalk();
+        let command = command.args(["--pages", &pages.to_string()]);
+        let mut peer = Side::start(command.stdin(Stdio::piped()));
+        let name = Name::new(object.name()).unwrap();
+        let Channel {
+            mut sender,
+            mut receiver,
+            ..
+        } = options().pages(pages).open(&name).unwrap();
+        peer.kill();
+        let error = bounded("the receiver", move || receiver.read(&mut [0]).unwrap_err());
+        assert!(matches!(Error::from_io(&error), Some(Error::PeerDied)));
+        // There is room for it, and it would never be read.
+        for error in [
+            sender.write(b"x").unwrap_err(),
+            sender
+                .read_from(fs::File::open("/dev/zero").unwrap())
+                .unwrap_err(),
+        ] {
+            assert!(matches!(Error::from_io(&error), Some(Error::PeerDied)));
+        }
+    }
 }
 
 #[test]
@@ -253,6 +266,38 @@ fn an_object_that_somebody_examines_is_waited_for() {
         .assert_failed(3, "no peer came");
     let (one, other) = (object.side(b"one"), object.side(b"other"));
     drop(examined);
+    one.finish().assert_complete(b"other");
+    other.finish().assert_complete(b"one");
+}
+
+#[test]
+fn who_waits_at_the_door_keeps_nothing_open() {
+    // Otherwise whoever holds the door takes it for the machine that has left this.
+    let object = Object::new();
+    let memory = Memory::create(&object, 4096);
+    party::initialise(memory.whole(), Presence::DEVICE);
+    drop(memory);
+    let door = object.open();
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    (lock.l_type, lock.l_len) = (libc::F_WRLCK.try_into().unwrap(), 1);
+    // SAFETY: a pointer to a `flock` that lives here.
+    let result = unsafe { libc::fcntl(door.as_raw_fd(), libc::F_OFD_SETLK, &raw mut lock) };
+    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+    let (one, other) = (object.side(b"one"), object.side(b"other"));
+    for side in [&one, &other] {
+        eventually("it waits", || side.is_in(&[libc::SYS_rt_sigtimedwait]));
+    }
+    let set = |command, argument: libc::c_int| {
+        // SAFETY: no pointers are involved.
+        unsafe { libc::fcntl(door.as_raw_fd(), command, argument) == 0 }
+    };
+    // `F_SETSIG`, to a signal that is ignored.
+    assert!(set(10, libc::SIGURG));
+    eventually("nobody has it open", || {
+        set(libc::F_SETLEASE, libc::F_WRLCK) && set(libc::F_SETLEASE, libc::F_UNLCK)
+    });
+    drop(door);
     one.finish().assert_complete(b"other");
     other.finish().assert_complete(b"one");
 }
