@@ -1,6 +1,7 @@
 //! A process that sits at an object, and its view of the peer.
 
 use std::fs::File;
+use std::io;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
@@ -131,11 +132,9 @@ impl Seated {
     /// there is no room for a copy, and another mapping to say it in, they perhaps do.
     /// Returns the page where it was said, and whether they cannot.
     fn fail_ends(&self) -> (Page<Mapping>, bool) {
-        let (file, ours) = (&self.object.file, self.page.region());
-        let shared = Mapping::new(file, self.object.at, ours.size())
-            .ok()
-            .and_then(|shared| Page::over(shared).ok());
-        let detached = shared.is_some() && ours.detach(file).is_ok();
+        let (view, ours) = (self.view_of_peer(), self.page.region());
+        let shared = view.map(ours).and_then(|shared| Page::over(shared).ok());
+        let detached = shared.is_some() && view.detach(ours).is_ok();
         let page = shared.unwrap_or_else(|| self.page.clone());
         map::mourn(&page, self.seat, &Futex::for_waking());
         (page, detached)
@@ -265,12 +264,14 @@ impl ViewOfPeer {
         }
     }
 
-    /// Puts a private copy in place of `mapping`, for all its clones. Returns another
-    /// mapping of what is shared, if there is room for it.
-    pub(crate) fn detach(&self, mapping: &Mapping) -> Option<Mapping> {
-        let shared = Mapping::new(&self.file, self.at, mapping.size());
-        mapping.detach(&self.file).ok()?;
-        shared.ok()
+    /// Another mapping of the same, if there is room for it.
+    pub(crate) fn map(&self, mapping: &Mapping) -> Option<Mapping> {
+        Mapping::new(&self.file, self.at, mapping.size()).ok()
+    }
+
+    /// Puts a private copy in place of `mapping`, for all its clones.
+    pub(crate) fn detach(&self, mapping: &Mapping) -> io::Result<()> {
+        mapping.detach(&self.file)
     }
 
     /// Whether nobody else has the object open, so that no party outside is there.

@@ -201,26 +201,25 @@ impl Talk {
         }
     }
 
-    /// The peer, a process, is gone: speaks for it, so that our ends learn of it.
-    fn mourn(&self) {
+    /// The peer is gone, or has started again: speaks for it, so that our ends learn of it.
+    ///
+    /// They are left with a copy of the page, where nobody can write over that. And if the
+    /// peer was outside, the page is not ours to write its part in: another may begin
+    /// there, that does not know of us.
+    fn part(&self, view: &ViewOfPeer, outside: bool) {
         self.end_with(|page| {
-            map::mourn(page, self.seated.seat.peer(), &Futex::for_waking()).into()
-        });
-    }
-
-    /// The peer, outside, is gone or has started again. The page is not ours to write
-    /// its part in: another may begin there, that does not know of us. So our ends are
-    /// left with a copy of it, and learn there that the peer is gone.
-    fn part(&self, view: &ViewOfPeer) {
-        self.end_with(|page| {
-            let (restarted, peer) = (self.seated.was_restarted(), self.seated.seat.peer());
-            // Without another mapping nobody can wake those who sleep on what was shared;
-            // without a copy our ends would wait for ever, and that is worse.
+            let peer = self.seated.seat.peer();
+            let restarted = outside && self.seated.was_restarted();
+            // For those who have fallen asleep on what is shared. Without it there is no
+            // copy either, unless the page is not ours.
             let shared = view
-                .detach(page.region())
+                .map(page.region())
                 .and_then(|shared| Page::over(shared).ok());
+            if outside || shared.is_some() {
+                // If this fails, what is said is said where others can write.
+                let _ = view.detach(page.region());
+            }
             let departure = map::mourn(page, peer, &Futex::for_waking()).into();
-            // Those who fell asleep on what was shared.
             if let Some(shared) = shared {
                 shared.wake(peer, &Futex::for_waking());
             }
@@ -288,7 +287,7 @@ pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
         false => {
             view.wait_until_left();
             if let Some(talk) = talk.upgrade() {
-                talk.mourn();
+                talk.part(&view, false);
             }
         }
     };
@@ -309,7 +308,7 @@ fn watch_outside(fate: &Fate, talk: &Weak<Talk>, view: &ViewOfPeer) {
         // None once both our ends are gone.
         let Some(talk) = talk.upgrade() else { return };
         if talk.seated.was_restarted() || view.is_alone() {
-            return talk.part(view);
+            return talk.part(view, true);
         }
     }
 }
