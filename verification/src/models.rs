@@ -3,13 +3,17 @@
 //! Each model is one execution: it makes a ring, runs the ends in threads, and
 //! asserts what must hold in every execution.
 
+use std::cell::Cell;
+use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use memtalk_ring::identity::{Snapshot, clear_words, write_words};
 use memtalk_ring::layout::{Header, capacity_of};
 use memtalk_ring::order::site;
 use memtalk_ring::{
-    Capacity, Departure, Error, PageError, Presence, Receiver, Sender, Spin, Wait, Watched,
+    Capacity, Departure, Doorbell, Error, Idle, PageError, Presence, Receiver, Sender, Spin, Wait,
+    Watched,
 };
 
 use crate::backend::{Backend, Counted, Shared, page_header, ring, ring_header};
@@ -18,11 +22,15 @@ use crate::oracle::Stream;
 type Ends<B, W> = (Sender<Shared<B>, W>, Receiver<Shared<B>, W>);
 
 fn ends<B: Backend, W: Wait<B> + Clone>(capacity: u32, wait: &W) -> Ends<B, W> {
+    ends_with(capacity, [wait.clone(), wait.clone()])
+}
+
+fn ends_with<B: Backend, W: Wait<B>>(capacity: u32, [sends, receives]: [W; 2]) -> Ends<B, W> {
     let memory = ring(capacity);
     // SAFETY: a new ring, and its only sender.
-    let sender = unsafe { Sender::new(memory.clone(), wait.clone()) };
+    let sender = unsafe { Sender::new(memory.clone(), sends) };
     // SAFETY: its only receiver.
-    let receiver = unsafe { Receiver::new(memory, wait.clone()) };
+    let receiver = unsafe { Receiver::new(memory, receives) };
     (sender, receiver)
 }
 
@@ -164,20 +172,21 @@ fn receive_one<B: Backend, W: Wait<B>>(
 /// A whole stream through blocking ends, in pieces of at most `piece` bytes, up
 /// to the certificate of delivery. The sender moves it the first of two ways.
 pub fn stream<B: Backend>(ways: [Way; 2], capacity: u32, total: usize, piece: usize) {
-    stream_with(&B::Futex::default(), ways, capacity, total, piece);
+    let waits = [B::Futex::default(), B::Futex::default()];
+    stream_with(waits, ways, capacity, total, piece);
 }
 
-/// The same with another way to wait.
+/// The same with other ways to wait, the sender's first.
 pub fn stream_with<B: Backend, W>(
-    wait: &W,
+    waits: [W; 2],
     [sending, receiving]: [Way; 2],
     capacity: u32,
     total: usize,
     piece: usize,
 ) where
-    W: Wait<B> + Clone + Send + 'static,
+    W: Wait<B> + Send + 'static,
 {
-    let (mut sender, mut receiver) = ends::<B, W>(capacity, wait);
+    let (mut sender, mut receiver) = ends_with::<B, W>(capacity, waits);
     let (sent, received) = B::both(
         move || {
             send_all(&mut sender, sending, total, piece)?;
@@ -225,7 +234,12 @@ fn receive_all<B: Backend, W: Wait<B>>(
 
 /// A receiver that sleeps for one byte gets it from a sender that says no more.
 pub fn byte_arrives<B: Backend>(way: Way) {
-    let (mut sender, mut receiver) = ends::<B, _>(1, &B::Futex::default());
+    byte_arrives_with::<B, _>([B::Futex::default(), B::Futex::default()], way);
+}
+
+/// The same with other ways to wait, the sender's first.
+pub fn byte_arrives_with<B: Backend, W: Wait<B> + Send + 'static>(waits: [W; 2], way: Way) {
+    let (mut sender, mut receiver) = ends_with::<B, W>(1, waits);
     B::both(
         move || {
             send_all(&mut sender, way, 1, 1).unwrap();
@@ -614,4 +628,67 @@ pub fn peer_begins_to_wake<B: Backend>() {
         },
         move || assert_eq!(receiver.wait(), Ok(1)),
     );
+}
+
+/// The ring's [`Doorbell`] with a modelled device: what is written to the register
+/// raises the peer's interrupt. That one orders no memory, and stays pending until it
+/// is taken.
+pub struct Rung<B: Backend> {
+    doorbell: Doorbell<Box<dyn FnMut() + Send>>,
+    /// Written by the doorbell, read by the device.
+    register: Arc<AtomicU32>,
+    /// How often the peer's interrupt was raised: here, and as the peer sees it.
+    raised: Cell<u32>,
+    peers: Arc<B::Word>,
+}
+
+/// How two ends wait that ring each other.
+#[must_use]
+pub fn doorbells<B: Backend>() -> [Rung<B>; 2] {
+    let interrupts = [Arc::new(B::word()), Arc::new(B::word())];
+    [0, 1].map(|end| {
+        let (mine, peers) = (&interrupts[end], &interrupts[1 - end]);
+        let (mine, peers) = (Arc::clone(mine), Arc::clone(peers));
+        let register = Arc::new(AtomicU32::new(0));
+        let at = NonNull::new(register.as_ptr()).unwrap();
+        let mut taken = 0;
+        let wait_for_interrupt: Box<dyn FnMut() + Send> = Box::new(move || {
+            B::Futex::default().sleep(Watched::new(&*mine), taken);
+            taken = B::load::<site::Compare>(&mine);
+        });
+        Rung {
+            // SAFETY: a word that lives as long, and which nobody else accesses.
+            doorbell: unsafe { Doorbell::new(at, 1, wait_for_interrupt) },
+            register,
+            raised: Cell::new(0),
+            peers,
+        }
+    })
+}
+
+impl<B: Backend> Wait<B> for Rung<B> {
+    const SLEEPS: bool = true;
+
+    fn pause(&mut self, looks: u32) -> bool {
+        Wait::<B>::pause(&mut self.doorbell, looks)
+    }
+
+    fn sleep(&mut self, word: Watched<'_, B>, seen: u32) {
+        self.doorbell.sleep(word, seen);
+    }
+
+    fn wake(&self, word: Watched<'_, B>) {
+        self.doorbell.wake(word);
+        if self.register.swap(0, Ordering::Relaxed) == 1 {
+            self.raised.set(self.raised.get() + 1);
+            B::store::<site::Retract>(&self.peers, self.raised.get());
+            B::Futex::default().wake(Watched::new(&*self.peers));
+        }
+    }
+}
+
+/// How two ends wait that neither sleep nor wake.
+#[must_use]
+pub fn idle<B: Backend>() -> [Idle<fn(u32)>; 2] {
+    [Idle(|_| B::give_way()); 2]
 }

@@ -5,7 +5,7 @@
 //! and leaves memory orderings to loom.
 //!
 //! Each test runs 40,000 schedules; with the environment variable `SCHEDULES=n`
-//! it runs `2n`. `make verify` runs a million in all. A failing schedule is
+//! it runs `2n`. `make verify` runs 1.2 million in all. A failing schedule is
 //! printed, and `shuttle::replay(model, "…")` in place of `explore(model)` runs
 //! it again.
 
@@ -79,6 +79,17 @@ fn both_directions_go_at_once() {
 }
 
 #[test]
+fn streams_arrive_by_doorbell() {
+    explore(|| {
+        let capacity = thread_rng().gen_range(1..10);
+        let total = thread_rng().gen_range(0..40);
+        let piece = thread_rng().gen_range(1..12);
+        let waits = models::doorbells();
+        models::stream_with::<Shuttle, _>(waits, [way(), way()], capacity, total, piece);
+    });
+}
+
+#[test]
 fn long_streams_arrive() {
     // A hundredth of the schedules, each with thousands of bytes.
     let model = || {
@@ -104,7 +115,7 @@ fn a_failing_schedule_can_be_replayed() {
     // Nobody is woken, so some schedules end with everybody asleep.
     type Broken = WakesNobody<<Shuttle as Backend>::Futex>;
     let model =
-        || models::stream_with::<Shuttle, Broken>(&Broken::default(), [Way::Copied; 2], 2, 20, 3);
+        || models::stream_with::<Shuttle, _>([Broken::default(); 2], [Way::Copied; 2], 2, 20, 3);
 
     let directory = env!("CARGO_TARGET_TMPDIR");
     let own = std::path::Path::new(directory).join(format!("schedule-{}", std::process::id()));
