@@ -269,34 +269,27 @@ pub fn byte_is_taken<B: Backend>(way: Way) {
     );
 }
 
-/// One end of a ring, and how far it has come.
-type Moved<E> = (E, Stream);
-
-/// Ends of an empty ring that stand at the last byte of the slab. The sender stays in
-/// this thread.
-fn before_the_wrap<B: Backend>(
-    capacity: u32,
-) -> (
-    Moved<Sender<Shared<B>, B::Futex>>,
-    Moved<Receiver<Shared<B>, B::Futex>>,
-) {
+/// The ends of an empty ring that stand at the last byte of the slab, and how far that
+/// is. The sender stays in this thread.
+fn before_the_wrap<B: Backend>(capacity: u32) -> (Ends<B, B::Futex>, Stream) {
     let (mut sender, mut receiver) = ends::<B, _>(capacity, &B::Futex::default());
-    let (mut sent, mut received) = (Stream::default(), Stream::default());
+    let mut moved = Stream::default();
     let len = capacity as usize - 1;
-    sent.advance(sender.send(&sent.next(len)).unwrap());
+    assert_eq!(sender.send(&moved.next(len)), Ok(len));
     let receive = move || {
-        let count = Way::Copied.receive(&mut receiver, &mut received, len);
+        let count = Way::Copied.receive(&mut receiver, &mut moved, len);
         assert_eq!(count, Ok(len));
-        (receiver, received)
+        (receiver, moved)
     };
-    let (receiver, ()) = B::both(receive, || ());
-    ((sender, sent), receiver)
+    let ((receiver, moved), ()) = B::both(receive, || ());
+    ((sender, receiver), moved)
 }
 
 /// A receiver that sleeps gets each part of what a sender has filled over the wrap, as
 /// it is committed.
 pub fn parts_arrive_over_the_wrap<B: Backend>(way: Way, capacity: u32) {
-    let ((mut sender, mut sent), (mut receiver, mut received)) = before_the_wrap::<B>(capacity);
+    let ((mut sender, mut receiver), mut sent) = before_the_wrap::<B>(capacity);
+    let mut received = sent;
     let end = sent.position() + capacity as usize;
     B::both(
         move || {
@@ -320,7 +313,8 @@ pub fn parts_arrive_over_the_wrap<B: Backend>(way: Way, capacity: u32) {
 /// A sender that sleeps on a full ring until all of it is free can fill it again when
 /// a receiver has released it in parts.
 pub fn parts_are_taken_over_the_wrap<B: Backend>(way: Way, capacity: u32) {
-    let ((mut sender, mut sent), (mut receiver, mut received)) = before_the_wrap::<B>(capacity);
+    let ((mut sender, mut receiver), mut sent) = before_the_wrap::<B>(capacity);
+    let mut received = sent;
     let all = capacity as usize;
     let end = sent.position() + all;
     sent.advance(sender.send(&sent.next(all)).unwrap());
