@@ -4,8 +4,9 @@
 #
 # With --dry-run it only shows that each still fits the sources (`make lint`).
 #
-# A mutant is a name, a file, and a sed script that changes it. The changed
-# sources must compile: a bug that the compiler finds proves nothing here.
+# A mutant is a name, a file, a sed script that changes it, and the suites that are
+# to find it: those of the ring if none is given. The changed sources must compile: a
+# bug that the compiler finds proves nothing here.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -22,6 +23,12 @@ check() {
 
 mutant() {
     name=$1 file=$2 script=$3
+    shift 3
+    [ $# -gt 0 ] || set -- "-p memtalk-ring --lib" "-p verification --test fifo" \
+        "-p verification --test wakes" \
+        "-p verification --test hostile" \
+        "-p verification --test corpus" \
+        "--features loom --test loom -- --skip every_weaker --skip long_"
     if sed "$script" "$root/$file" | cmp -s - "$root/$file"; then
         echo "$name: $file does not look as this script expects" >&2
         exit 1
@@ -39,10 +46,7 @@ mutant() {
         echo "$name: does not compile" >&2
         exit 1
     fi
-    for suite in "-p memtalk-ring --lib" "-p verification --test fifo" \
-        "-p verification --test hostile" \
-        "-p verification --test corpus" \
-        "--features loom --test loom -- --skip every_weaker --skip long_"; do
+    for suite; do
         # Several words.
         # shellcheck disable=SC2086
         if ! check $suite; then
@@ -70,6 +74,16 @@ mutant "no wake-up after a copy at once" $side \
     '/^        self.notify();$/{N;s/.*\n        true$/        true/}'
 mutant "no wake-up after a copy in pieces" $side \
     's/^        if done > 0 {/        if done > 1 {/'
+mutant "no wake-up after a commit or a release in place" $side \
+    '/^            self.advance_quietly(by);$/{n;d;}'
+mutant "no wake-up in place, end to end" $side \
+    '/^            self.advance_quietly(by);$/{n;d;}' "-p memtalk --test talk"
+mutant "a commit of nothing is published" $side \
+    's/if by > 0 \&\& self.state == State::Open {/if self.state == State::Open {/'
+mutant "wake-up although less is there than was wanted" $side \
+    's/(there >= want || self.state/(there > 0 || self.state/'
+mutant "1 is announced for what is wanted" $side \
+    's/Announce>(&mine.want, want)/Announce>(\&mine.want, want.min(1))/'
 mutant "wake-up only for more than was wanted" $side \
     's/there >= want/there > want/'
 mutant "an end wakes nobody" $side \
@@ -78,6 +92,8 @@ mutant "a death wakes nobody" $side \
     's/^    wait.wake(.*);/    let _ = wait;/'
 mutant "comparison omitted before sleeping" verification/src/backend.rs \
     's/if word.value.load(Ordering::Relaxed) == seen {/if word.value.load(Ordering::Relaxed) == seen || true {/'
+mutant "comparison omitted before waiting for an interrupt" memtalk-ring/src/wait/doorbell.rs \
+    's/if word.is(seen) {/if word.is(seen) || true {/'
 mutant "an index that goes back is believed" $side \
     's/let honest = available >= self.available/let honest = true/'
 mutant "an index out of range is believed" memtalk-ring/src/cursor.rs \
@@ -96,6 +112,15 @@ mutant "a failure is reported before the last bytes" memtalk-ring/src/receiver.r
     's/if self.side.available() == 0 \&\& self.side.peer() == State::Failed {/if self.side.peer() == State::Failed {/'
 mutant "indices wrap one too late" memtalk-ring/src/cursor.rs \
     's/if sum < self.indices() {/if sum <= self.indices() {/'
+receiver=memtalk/src/receiver.rs
+mutant "a write of a part counts as one of the whole" $receiver \
+    '/self.gather()?;/,/used += count/s/used += count/used = self.buffer.filled/' \
+    "-p memtalk --test descriptors"
+mutant "a failure is reported before the bytes that were gathered" $receiver \
+    's/Err(_) if \*filled > 0 => break/Err(_) if *filled > bytes.len() => break/' \
+    "-p memtalk --test library"
+mutant "output is waited for as if it were input" memtalk/src/sys/stdio.rs \
+    '/fn write_from/,/^}/s/POLLOUT/POLLIN/' "-p memtalk --test descriptors"
 
 if [ "$survivors" -ne 0 ]; then
     echo "$survivors bugs were not found" >&2

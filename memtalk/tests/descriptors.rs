@@ -13,6 +13,16 @@ use std::time::Duration;
 
 use support::{BOUND, Object, POLL, Side, bounded, eventually, is_in, noise, shell};
 
+/// Waits until its output, which is non-blocking, takes nothing more.
+fn wait_until_its_output_is_full(side: &Side) {
+    eventually("its output is full", || {
+        let mut threads = side.threads().into_iter();
+        threads.any(|thread| {
+            thread.starts_with("memtalk-receive") && POLL.iter().any(|&call| is_in(&thread, call))
+        })
+    });
+}
+
 #[test]
 fn non_blocking_descriptors_on_both_sides() {
     let object = Object::new();
@@ -40,19 +50,49 @@ fn non_blocking_descriptors_on_both_sides() {
     let (other_side, other_go, other_output) = start(other.clone());
     // Nobody reads until both outputs are full. Input is there all the time.
     for (side, go) in [(&one_side, one_go), (&other_side, other_go)] {
-        eventually("its output is full", || {
-            let mut threads = side.threads().into_iter();
-            threads.any(|thread| {
-                thread.starts_with("memtalk-receive")
-                    && POLL.iter().any(|&call| is_in(&thread, call))
-            })
-        });
+        wait_until_its_output_is_full(side);
         go.send(()).unwrap();
     }
     one_side.finish().assert_complete(b"");
     other_side.finish().assert_complete(b"");
     assert!(bounded("output", move || one_output.join().unwrap().unwrap()) == other);
     assert!(bounded("output", move || other_output.join().unwrap().unwrap()) == one);
+}
+
+#[test]
+fn a_pipe_that_takes_a_part_at_a_time_gets_every_byte() {
+    // Through private memory, and straight; more than the ring and the pipe hold.
+    for pages in ["1", "40"] {
+        let object = Object::new();
+        let (mut reader, output) = std::io::pipe().unwrap();
+        for (command, argument) in [
+            (libc::F_SETPIPE_SZ, 16 * 1024),
+            (libc::F_SETFL, libc::O_NONBLOCK),
+        ] {
+            // SAFETY: no pointers are involved.
+            let result = unsafe { libc::fcntl(output.as_raw_fd(), command, argument) };
+            assert_ne!(result, -1, "{}", std::io::Error::last_os_error());
+        }
+        let mut command = object.memtalk();
+        command.args(["--pages", pages]).stdin(Stdio::null());
+        let one = Side::start_with(&mut command, output);
+        let sent = noise(300_000, 7);
+        let mut command = object.memtalk();
+        let mut other = Side::start(command.args(["--pages", pages]).stdin(Stdio::piped()));
+        other.write_in_background(sent.clone());
+        wait_until_its_output_is_full(&one);
+        // Never as much as it holds at once.
+        let received = bounded("output", move || {
+            let (mut received, mut piece) = (Vec::new(), [0; 1000]);
+            while let count @ 1.. = reader.read(&mut piece).unwrap() {
+                received.extend_from_slice(&piece[..count]);
+            }
+            received
+        });
+        assert!(received == sent);
+        one.finish().assert_complete(b"");
+        other.finish().assert_complete(b"");
+    }
 }
 
 #[test]

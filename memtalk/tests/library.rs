@@ -39,6 +39,21 @@ fn a_sender_that_is_dropped_has_given_up() {
 }
 
 #[test]
+fn what_a_sender_sent_before_it_gave_up_is_written_before_that_is_told() {
+    let (mut one, mut other) = pair(&Object::new());
+    one.sender.write_all(b"some").unwrap();
+    drop(one.sender);
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    assert_eq!(other.receiver.write_to(&writer).unwrap(), 4);
+    let error = other.receiver.write_to(&writer).unwrap_err();
+    assert!(matches!(Error::from_io(&error), Some(Error::PeerStopped)));
+    drop(writer);
+    let mut found = String::new();
+    reader.read_to_string(&mut found).unwrap();
+    assert_eq!(found, "some");
+}
+
+#[test]
 fn a_receiver_that_is_dropped_has_given_up() {
     let (one, mut other) = pair(&Object::new());
     drop(one.receiver);

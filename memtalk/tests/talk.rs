@@ -147,6 +147,27 @@ fn a_line_is_delivered_at_once_and_half_close_leaves_the_other_direction_open() 
 }
 
 #[test]
+fn a_line_wakes_a_peer_that_sleeps_whichever_way_the_bytes_go() {
+    // Through private memory, and straight.
+    for pages in ["1", "40"] {
+        let object = Object::new();
+        let start = || {
+            let mut command = object.memtalk();
+            Side::start(command.args(["--pages", pages]).stdin(Stdio::piped()))
+        };
+        let (mut one, mut other) = (start(), start());
+        for line in [&b"a line\n"[..], b"another\n"] {
+            other.wait_until_asleep(1);
+            one.say(line);
+            other.expect(line);
+        }
+        other.end_input();
+        one.finish().assert_complete(b"");
+        other.finish().assert_complete(b"");
+    }
+}
+
+#[test]
 fn programs_converse() {
     let object = Object::new();
     let fifo = TempFile::new(b"");

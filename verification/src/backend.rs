@@ -17,7 +17,7 @@
 
 use std::cell::UnsafeCell;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use memtalk_ring::layout::{Header, Identity, Line, RingHeader, Seats};
 use memtalk_ring::{Atomics, Capacity, Memory, Native, Spin, Wait, Watched};
@@ -375,6 +375,39 @@ impl<A: Atomics, W: Wait<A>> Wait<A> for WakesNobody<W> {
     }
 
     fn wake(&self, _word: Watched<'_, A>) {}
+}
+
+/// Counts how often somebody is woken.
+#[derive(Clone, Debug, Default)]
+pub struct Counted<W> {
+    wait: W,
+    /// No word of the checker's: counting orders nothing.
+    wakes: Arc<AtomicU32>,
+}
+
+impl<W> Counted<W> {
+    /// How often somebody was woken so far.
+    #[must_use]
+    pub fn wakes(&self) -> u32 {
+        self.wakes.load(Ordering::Relaxed)
+    }
+}
+
+impl<A: Atomics, W: Wait<A>> Wait<A> for Counted<W> {
+    const SLEEPS: bool = W::SLEEPS;
+
+    fn pause(&mut self, looks: u32) -> bool {
+        self.wait.pause(looks)
+    }
+
+    fn sleep(&mut self, word: Watched<'_, A>, seen: u32) {
+        self.wait.sleep(word, seen);
+    }
+
+    fn wake(&self, word: Watched<'_, A>) {
+        self.wakes.fetch_add(1, Ordering::Relaxed);
+        self.wait.wake(word);
+    }
 }
 
 /// What each checker needs before a SeqCst fence.

@@ -20,8 +20,10 @@
 //! - A stream counts as delivered only if the sender has ended it and the
 //!   receiver has said so with nothing left. A receiver confirms only an end
 //!   that it has seen.
-//! - An end writes only its own cache line, which says what it has done. It does
-//!   not wait for a peer that it knows to be over.
+//! - An end writes only its own cache line, which says what it has done, once for
+//!   each step, and what it wants. It does not wait for a peer that it knows to be over.
+//! - After it has published anything, an end looks whether the peer waits for as much,
+//!   before it returns or waits itself. It wakes the peer then, and else never.
 //! - An end that is dropped has given up, unless it was over.
 //!
 //! # What an honest peer could have said

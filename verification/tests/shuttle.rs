@@ -5,7 +5,7 @@
 //! and leaves memory orderings to loom.
 //!
 //! Each test runs 40,000 schedules; with the environment variable `SCHEDULES=n`
-//! it runs `2n`. `make verify` runs a million in all. A failing schedule is
+//! it runs `2n`. `make verify` runs 1.2 million in all. A failing schedule is
 //! printed, and `shuttle::replay(model, "…")` in place of `explore(model)` runs
 //! it again.
 
@@ -15,7 +15,7 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, FailurePersistence, Runner, check_pct, check_random, replay_from_file};
 use verification::backend::{Backend, Shuttle, WakesNobody};
-use verification::models;
+use verification::models::{self, Way};
 
 /// Schedules of each of the two kinds.
 fn schedules() -> usize {
@@ -32,13 +32,21 @@ fn explore(model: fn()) {
     check_random(model, schedules());
 }
 
+/// By either kind of calls.
+fn way() -> Way {
+    match thread_rng().gen_bool(0.5) {
+        true => Way::Copied,
+        false => Way::InPlace(thread_rng().gen_range(1..50)),
+    }
+}
+
 #[test]
 fn streams_arrive() {
     explore(|| {
         let capacity = thread_rng().gen_range(1..40);
         let total = thread_rng().gen_range(0..200);
         let piece = thread_rng().gen_range(1..50);
-        models::stream::<Shuttle>(capacity, total, piece);
+        models::stream::<Shuttle>([way(), way()], capacity, total, piece);
     });
 }
 
@@ -47,7 +55,7 @@ fn senders_give_up() {
     explore(|| {
         let capacity = thread_rng().gen_range(1..10);
         let total = thread_rng().gen_range(0..40);
-        models::sender_gives_up::<Shuttle>(capacity, total);
+        models::sender_gives_up::<Shuttle>(way(), capacity, total);
     });
 }
 
@@ -56,7 +64,7 @@ fn receivers_give_up() {
     explore(|| {
         let capacity = thread_rng().gen_range(1..10);
         let taken = thread_rng().gen_range(0..40);
-        models::receiver_gives_up::<Shuttle>(capacity, taken);
+        models::receiver_gives_up::<Shuttle>(way(), capacity, taken);
     });
 }
 
@@ -66,7 +74,18 @@ fn both_directions_go_at_once() {
         let capacity = thread_rng().gen_range(1..40);
         let totals = [(); 2].map(|()| thread_rng().gen_range(0..100));
         let piece = thread_rng().gen_range(1..50);
-        models::both_ways_in_four_threads::<Shuttle>(capacity, totals, piece);
+        models::both_ways_in_four_threads::<Shuttle>([way(), way()], capacity, totals, piece);
+    });
+}
+
+#[test]
+fn streams_arrive_by_doorbell() {
+    explore(|| {
+        let capacity = thread_rng().gen_range(1..10);
+        let total = thread_rng().gen_range(0..40);
+        let piece = thread_rng().gen_range(1..12);
+        let waits = models::doorbells();
+        models::stream_with::<Shuttle, _>(waits, [way(), way()], capacity, total, piece);
     });
 }
 
@@ -77,7 +96,7 @@ fn long_streams_arrive() {
         let capacity = thread_rng().gen_range(1..200);
         let total = thread_rng().gen_range(2000..5000);
         let piece = thread_rng().gen_range(1..250);
-        models::stream::<Shuttle>(capacity, total, piece);
+        models::stream::<Shuttle>([way(), way()], capacity, total, piece);
     };
     check_pct(model, schedules() / 100, 3);
     check_random(model, schedules() / 100);
@@ -87,7 +106,7 @@ fn long_streams_arrive() {
 fn ends_that_never_wait_lose_nothing() {
     explore(|| {
         let capacity = thread_rng().gen_range(1..10);
-        models::try_without_waiting::<Shuttle>(capacity, 60);
+        models::try_without_waiting::<Shuttle>(way(), capacity, 60);
     });
 }
 
@@ -95,7 +114,8 @@ fn ends_that_never_wait_lose_nothing() {
 fn a_failing_schedule_can_be_replayed() {
     // Nobody is woken, so some schedules end with everybody asleep.
     type Broken = WakesNobody<<Shuttle as Backend>::Futex>;
-    let model = || models::stream_with::<Shuttle, Broken>(&Broken::default(), 2, 20, 3);
+    let model =
+        || models::stream_with::<Shuttle, _>([Broken::default(); 2], [Way::Copied; 2], 2, 20, 3);
 
     let directory = env!("CARGO_TARGET_TMPDIR");
     let own = std::path::Path::new(directory).join(format!("schedule-{}", std::process::id()));

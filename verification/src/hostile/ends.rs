@@ -88,11 +88,13 @@ fn use_sender<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, ring: &'a Ring, call:
         }
         2 => {
             let want = peer.script.any_len();
+            let at_most = want.clamp(1, peer.capacity);
+            peer.wants.set(u32::try_from(at_most).unwrap());
             let free = sender.wait(want);
             peer.check(free, false);
             if let Ok(free) = free {
                 assert_eq!(free, peer.available());
-                assert!(free >= want.clamp(1, ring.slab.len()));
+                assert!(free >= at_most);
             }
         }
         3 => {
@@ -109,6 +111,7 @@ fn use_sender<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, ring: &'a Ring, call:
         }
         _ => {
             peer.we_end(State::Closed);
+            peer.wants.set(u32::MAX);
             let waited = sender.wait_delivered();
             assert_eq!(waited.map(|()| true), peer.delivered());
         }
@@ -145,6 +148,7 @@ fn use_receiver<'a>(receiver: &mut Receiver<&'a Ring, &'a Peer>, ring: &'a Ring,
             }
         }
         11 => {
+            peer.wants.set(1);
             let used = receiver.wait();
             peer.check(used, false);
             if let Ok(used) = used {
@@ -214,6 +218,12 @@ struct Peer {
     theirs: Cell<usize>,
     /// The peer's state by these words. Once it is not `Open`, it stays so.
     state: Cell<State>,
+    /// What our end may announce that it wants.
+    wants: Cell<u32>,
+    /// Our end has published this state, and not looked since what the peer wants.
+    untold: Cell<Option<State>>,
+    /// Our end has seen that the peer waits for what was published.
+    owes_a_wake: Cell<bool>,
 }
 
 /// How things stood before a call.
@@ -320,6 +330,21 @@ impl Peer {
         let by = (index + self.indices() - self.ours.get() % self.indices()) % self.indices();
         assert!(by <= self.available(), "moved over more than was available");
         self.ours.set(self.ours.get() + by);
+        self.untold.set(Some(State::of(word)));
+    }
+
+    /// Our end looks whether the peer sleeps: it wants this many bytes, or is awake.
+    fn hear_want(&self, want: u32) {
+        if let Some(state) = self.untold.take() {
+            let there = self.room() >= want as usize || state != State::Open;
+            self.owes_a_wake.set(want != 0 && there);
+        }
+    }
+
+    /// Whoever sleeps was told of all that was published.
+    fn check_told(&self) {
+        assert_eq!(self.untold.get(), None, "published, and did not look");
+        assert!(!self.owes_a_wake.get(), "lets the peer sleep");
     }
 
     /// Our end is over, unless it was.
@@ -405,7 +430,11 @@ unsafe impl Atomics for Hostile {
         if word.kind != Kind::TheirIndex {
             // Our own words too, should we ever believe what they hold.
             let choices = [0, 1, peer.index(peer.capacity), u32::MAX];
-            return choices[usize::from(peer.script.byte() % 4)];
+            let said = choices[usize::from(peer.script.byte() % 4)];
+            if word.kind == Kind::TheirWant {
+                peer.hear_want(said);
+            }
+            return said;
         }
         word.held.set(peer.speak(word.held.get()));
         // It is not our end that mourns.
@@ -417,8 +446,11 @@ unsafe impl Atomics for Hostile {
 
     fn store<S: Site>(word: &Word, value: u32) {
         match word.kind {
-            Kind::OurIndex => word.peer.we_publish(value),
-            Kind::OurWant => {}
+            Kind::OurIndex => {
+                assert_ne!(value, word.held.get(), "publishes nothing new");
+                word.peer.we_publish(value);
+            }
+            Kind::OurWant => assert!([0, word.peer.wants.get()].contains(&value)),
             Kind::TheirIndex | Kind::TheirWant => {
                 assert_eq!(S::ROW.name, "MournStore", "writes to the peer's cache line")
             }
@@ -473,9 +505,17 @@ impl Wait<Hostile> for &Peer {
             seen,
             "would sleep through what it has not seen"
         );
+        self.check_told();
     }
 
-    fn wake(&self, _word: Watched<'_, Hostile>) {}
+    fn wake(&self, word: Watched<'_, Hostile>) {
+        // SAFETY: nothing is stored in it.
+        let word = unsafe { word.word() };
+        // Who mourns wakes our own end.
+        if word.kind == Kind::OurIndex {
+            assert!(self.owes_a_wake.replace(false), "wakes in vain");
+        }
+    }
 }
 
 /// A ring that one end of is ours. Each byte of its slab is a cell.
@@ -513,6 +553,9 @@ impl Ring {
             our_state: Cell::new(State::Open),
             theirs: Cell::new(0),
             state: Cell::new(State::Open),
+            wants: Cell::new(0),
+            untold: Cell::new(None),
+            owes_a_wake: Cell::new(false),
         });
         let word = |kind| Word {
             held: Cell::new(0),
@@ -560,6 +603,7 @@ impl Ring {
         assert_eq!(State::of(word), peer.our_state.get());
         assert_eq!(word & !(CLOSED | FAILED), peer.index(peer.ours.get()));
         assert_eq!(self.ours().want.held.get(), 0, "awake, and wants something");
+        peer.check_told();
         let held = match peer.role {
             Role::Sends => peer.ours.get() - peer.room()..peer.ours.get(),
             Role::Receives => 0..peer.capacity,

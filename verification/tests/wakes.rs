@@ -1,0 +1,155 @@
+//! Whoever sleeps is woken once, by the step that gives it what it wants.
+//!
+//! Here, whatever happens while an end sleeps is done by the other in the same thread,
+//! so it is known after each step whether it has to wake. The model checkers look
+//! harder for a wake-up that is missing. They do not see one too many, which harms
+//! nothing.
+
+use std::cell::Cell;
+
+use memtalk_ring::{Error, Native, Receiver, Sender, Wait, Watched};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use verification::backend::{Shared, ring};
+
+/// Sleeps by letting the peer act, and counts the wake-ups.
+struct Asleep<'w, F> {
+    meanwhile: F,
+    wakes: &'w Cell<u32>,
+}
+
+impl<F: FnMut()> Wait<Native> for Asleep<'_, F> {
+    const SLEEPS: bool = true;
+
+    fn pause(&mut self, _looks: u32) -> bool {
+        false
+    }
+
+    fn sleep(&mut self, _word: Watched<'_, Native>, _seen: u32) {
+        (self.meanwhile)();
+    }
+
+    fn wake(&self, _word: Watched<'_, Native>) {
+        self.wakes.set(self.wakes.get() + 1);
+    }
+}
+
+fn never() {
+    unreachable!("this end does not wait");
+}
+
+type Ring = Shared<Native>;
+
+/// The sender of a new ring, whose peer does `meanwhile` when it sleeps.
+fn sender<'w, F: FnMut()>(
+    memory: &Ring,
+    wakes: &'w Cell<u32>,
+    meanwhile: F,
+) -> Sender<Ring, Asleep<'w, F>> {
+    // SAFETY: the only one; nobody else but its receiver writes to the ring.
+    unsafe { Sender::new(memory.clone(), Asleep { meanwhile, wakes }) }
+}
+
+/// The receiver of a new ring, whose peer does `meanwhile` when it sleeps.
+fn receiver<'w, F: FnMut()>(
+    memory: &Ring,
+    wakes: &'w Cell<u32>,
+    meanwhile: F,
+) -> Receiver<Ring, Asleep<'w, F>> {
+    // SAFETY: the only one; nobody else but its sender writes to the ring.
+    unsafe { Receiver::new(memory.clone(), Asleep { meanwhile, wakes }) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_sender_is_woken_by_the_step_that_frees_what_it_wants(
+        capacity in 1..40_u32,
+        want in 1..40_usize,
+        steps in prop::collection::vec(0..9_usize, 0..40),
+    ) {
+        let memory = ring::<Native>(capacity);
+        let capacity = capacity as usize;
+        let want = want.min(capacity);
+        let wakes = &Cell::new(0);
+        let mut receiver = receiver(&memory, wakes, never);
+        let freed = &Cell::new(0);
+        let mut sender = sender(&memory, wakes, || {
+            // Some steps of nothing among them.
+            for step in steps.iter().copied().chain(std::iter::repeat(1)) {
+                let filled = receiver.filled().unwrap();
+                let step = step.min(filled.len());
+                filled.release(step);
+                freed.set(freed.get() + step);
+                assert_eq!(wakes.get() == 1, freed.get() >= want);
+                if wakes.get() == 1 {
+                    break;
+                }
+            }
+        });
+        prop_assert_eq!(sender.send(&vec![0; capacity]), Ok(capacity));
+        prop_assert_eq!(sender.wait(want), Ok(freed.get()));
+    }
+}
+
+#[test]
+fn a_receiver_is_woken_by_the_first_byte() {
+    let memory = ring::<Native>(4);
+    let wakes = &Cell::new(0);
+    let mut sender = sender(&memory, wakes, never);
+    let mut receiver = receiver(&memory, wakes, || {
+        for (len, woken) in [(0, 0), (1, 1)] {
+            sender.space().unwrap().commit(len);
+            assert_eq!(wakes.get(), woken);
+        }
+    });
+    assert_eq!(receiver.wait(), Ok(1));
+}
+
+#[test]
+fn a_long_copy_wakes_once() {
+    // Eight pieces or more.
+    let memory = ring::<Native>(4096);
+    let wakes = &Cell::new(0);
+    let mut sender = sender(&memory, wakes, never);
+    let mut receiver = receiver(&memory, wakes, || {
+        assert_eq!(sender.send(&[0; 4096]), Ok(4096));
+        assert_eq!(wakes.get(), 1);
+    });
+    assert_eq!(receiver.wait(), Ok(4096));
+}
+
+#[test]
+fn who_waits_for_the_certificate_is_woken_by_nothing_else() {
+    let memory = ring::<Native>(4);
+    let wakes = &Cell::new(0);
+    let mut receiver = receiver(&memory, wakes, never);
+    let mut sender = sender(&memory, wakes, || {
+        for _ in 0..4 {
+            receiver.filled().unwrap().release(1);
+        }
+        assert_eq!(receiver.wait(), Ok(0));
+        assert_eq!(wakes.get(), 0);
+        assert_eq!(receiver.close(), Ok(()));
+        assert_eq!(wakes.get(), 1);
+    });
+    assert_eq!(sender.send(&[0; 4]), Ok(4));
+    assert_eq!(sender.wait_delivered(), Ok(()));
+}
+
+#[test]
+fn a_failure_wakes_whoever_waits() {
+    let memory = ring::<Native>(4);
+    let wakes = &Cell::new(0);
+    let mut receiver = receiver(&memory, wakes, never);
+    let mut sender = sender(&memory, wakes, || {
+        receiver.fail();
+        assert_eq!(wakes.get(), 1);
+    });
+    assert_eq!(sender.send(&[0; 4]), Ok(4));
+    assert_eq!(sender.wait(1), Err(Error::PeerFailed));
+}
