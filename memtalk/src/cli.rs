@@ -11,6 +11,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ContextValue;
 
 use crate::escape::Escaped;
+use crate::place::PATIENCE;
 use crate::pump::{self, Failure, Totals};
 use crate::say::{self, Notes, Teller};
 use crate::seat::Awaited;
@@ -74,10 +75,8 @@ Exit status:
   255  usage: -f is missing or no valid name, unknown option
   INT, TERM, HUP: cleaned up, then the signal's default action";
 
-/// How long to wait for others at the door when the talk is over, and when a signal has
-/// come. They take some tens of microseconds, unless somebody has stopped them; what is
-/// left behind then, the next talk removes.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for others at the door when a signal has come. What is left behind
+/// then, the next talk removes.
 const BRIEFLY: Duration = Duration::from_millis(100);
 
 fn name_parser() -> impl TypedValueParser<Value = Name> {

@@ -7,16 +7,16 @@ use memtalk_ring::layout::{LINE, MAX_SIZE};
 use crate::sys::shm;
 use crate::{Error, Name};
 
-/// How long to wait for others at the door. They hold it for as long as a page
-/// takes to initialise, unless somebody has stopped them.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for others at the door. They hold it for some tens of
+/// microseconds, unless somebody has stopped them.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The same for who gets up: what it leaves behind, the next one removes.
+/// The same for whoever drops a talk, or gives up waiting for a peer. What is left
+/// behind then, the next talk removes.
 pub(crate) const SHORT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The time to the second try at the door, and the longest between two tries;
-/// each is twice the one before. Others mostly hold it for some tens of
-/// microseconds.
+/// each is twice the one before.
 const RETRY: Duration = Duration::from_micros(50);
 const LONGEST_RETRY: Duration = Duration::from_millis(5);
 

@@ -234,8 +234,13 @@ fn what_could_not_be_removed_is_told_and_the_talk_is_complete() {
     let (mut one, mut other) = talking(&users, &object, (users.ann, users.ann), SHARED);
     let door = users.ben.does(|| open(&object)).unwrap();
     lock(&door, 0);
+    // A newcomer has as much patience.
+    let newcomer = users.side(users.ann, &object, SHARED);
     one.end_input();
     other.end_input();
+    newcomer
+        .finish()
+        .assert_failed(5, "keeps this object locked");
     for end in [one.finish(), other.finish()] {
         assert_eq!(end.code, Some(0), "{}", end.stderr);
         assert_eq!(end.stderr.lines().count(), 1, "{}", end.stderr);
