@@ -42,7 +42,7 @@
 //! | | | empty, or neither magic number nor claim | waits: a machine may be about to start |
 //! | outside | free | nobody joined | takes the second seat |
 //! | outside | free | a process had joined, and is gone | tells the party outside, and waits until it initialises the page again |
-//! | outside | taken or outside | | leaves: busy; but waits for a process that has said that it leaves |
+//! | outside | taken or outside | | leaves: busy; but waits for a process that has said that it leaves, or whose word the first has cleared |
 //! | taken | outside | | leaves: busy |
 //! | free | outside | the first has died | tells the party outside, and retires the object |
 //!
@@ -428,8 +428,9 @@ impl Outcome {
             (true, None, None) => [Join, Retire],
             (true, Some(false), None) => [SpeakFor(Seat::Second), Retire],
             (true, Some(true), None) => [Busy, Retire],
-            // It is about to give up its seat.
-            (true, _, Some(Seat::Second)) if left => [Wait; 2],
+            // It is about to give up its seat: it has said so, or will see that the
+            // first has started again.
+            (true, second, Some(Seat::Second)) if left || second.is_none() => [Wait; 2],
             (true, _, Some(_)) | (false, Some(true), Some(_)) => [Busy; 2],
             // Somebody outside may have it open, and come to the second seat later.
             (false, _, None) => [SpeakFor(Seat::First); 2],
