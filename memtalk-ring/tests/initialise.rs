@@ -1,0 +1,152 @@
+//! A party that dies while it initialises memory in which there was a page.
+
+use core::cell::{Cell, UnsafeCell};
+use core::ptr::NonNull;
+use core::sync::atomic::AtomicU32;
+
+use memtalk_ring::layout::OVERHEAD;
+use memtalk_ring::order::Site;
+use memtalk_ring::{Atomics, Native, Page, PageError, Presence, Region, Seat, Spin, layout};
+
+const SIZE: usize = 512;
+
+/// Stores until it is dead.
+enum Mortal {}
+
+thread_local! {
+    /// How many stores this thread still makes.
+    static STORES: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+// SAFETY: as `Native`, or nothing at all.
+unsafe impl Atomics for Mortal {
+    type Word = AtomicU32;
+    type Byte = UnsafeCell<u8>;
+
+    fn load<S: Site>(word: &AtomicU32) -> u32 {
+        Native::load::<S>(word)
+    }
+
+    fn store<S: Site>(word: &AtomicU32, value: u32) {
+        if let Some(left) = STORES.get().checked_sub(1) {
+            STORES.set(left);
+            Native::store::<S>(word, value);
+        }
+    }
+
+    fn fence<S: Site>() {}
+
+    unsafe fn write(to: *const UnsafeCell<u8>, bytes: &[u8]) {
+        // SAFETY: the same contract.
+        unsafe { Native::write(to, bytes) };
+    }
+
+    unsafe fn read(from: *const UnsafeCell<u8>, bytes: &mut [u8]) {
+        // SAFETY: the same contract.
+        unsafe { Native::read(from, bytes) };
+    }
+}
+
+#[repr(C, align(64))]
+struct Memory(UnsafeCell<[u8; SIZE]>);
+
+#[derive(Clone, Copy)]
+struct OfMortals(NonNull<u8>);
+
+// SAFETY: memory that lives for ever, and that one thread uses.
+unsafe impl Region for OfMortals {
+    type Atomics = Mortal;
+
+    fn base(&self) -> NonNull<u8> {
+        self.0
+    }
+
+    fn size(&self) -> usize {
+        SIZE
+    }
+}
+
+/// Memory full of `byte`.
+fn memory(byte: u8) -> OfMortals {
+    let memory = Box::leak(Box::new(Memory(UnsafeCell::new([byte; SIZE]))));
+    OfMortals(NonNull::from(memory).cast())
+}
+
+/// Makes a page as whoever dies after so many stores. Returns whether it lived.
+fn initialise(region: OfMortals, first: Presence, stores: usize) -> bool {
+    STORES.set(stores);
+    // SAFETY: no test uses ends that it took before.
+    unsafe { Page::initialise(region, first) }.unwrap();
+    STORES.replace(usize::MAX) > 0
+}
+
+/// All words of a page in which no byte was sent.
+fn words(region: OfMortals) -> Vec<u32> {
+    // SAFETY: nobody writes to it meanwhile.
+    let bytes = unsafe { core::slice::from_raw_parts(region.0.as_ptr(), SIZE) };
+    let used = |at: &usize| [0..20, 32..40].iter().any(|range| range.contains(at));
+    let rings = [Seat::First, Seat::Second].map(|seat| {
+        let capacity = u32::try_from((SIZE - OVERHEAD) / 2).unwrap();
+        [
+            layout::sender_offset(seat, capacity),
+            layout::receiver_offset(seat, capacity),
+        ]
+    });
+    let lines = rings.as_flattened().iter().flat_map(|&at| [at, at + 4]);
+    (0..SIZE)
+        .step_by(4)
+        .filter(used)
+        .chain(lines)
+        .map(|at| u32::from_ne_bytes(bytes[at..][..4].try_into().unwrap()))
+        .collect()
+}
+
+/// A page with a talk in it.
+fn used_page(region: OfMortals, first: Presence) {
+    assert!(initialise(region, first, usize::MAX));
+    let page = Page::attach(region).unwrap();
+    // SAFETY: the page is fresh.
+    unsafe { page.join(Presence::DEVICE) };
+    for seat in [Seat::First, Seat::Second] {
+        // SAFETY: each seat is taken once.
+        let (mut sender, mut receiver) = unsafe { page.ends(seat, Spin) };
+        assert_eq!(sender.send(b"old"), Ok(3));
+        let _ = receiver.receive(&mut [0; 3]);
+    }
+}
+
+#[test]
+fn whatever_was_there_a_page_is_whole_or_none() {
+    for first in [Presence::PROCESS, Presence::DEVICE] {
+        let fresh = memory(0);
+        assert!(initialise(fresh, first, usize::MAX));
+        let fresh = words(fresh);
+        for prepare in [
+            (|_| memory(0)) as fn(Presence) -> OfMortals,
+            |_| memory(0xFF),
+            |first| {
+                let region = memory(0);
+                used_page(region, first);
+                region
+            },
+        ] {
+            let mut stores = 1;
+            loop {
+                let region = prepare(first);
+                let lived = initialise(region, first, stores);
+                match Page::attach(region) {
+                    Ok(_) => assert_eq!(words(region), fresh, "after {stores} stores"),
+                    Err(error) => {
+                        assert!(!lived);
+                        let unfinished = [PageError::NotAPage, PageError::Unfinished];
+                        assert!(unfinished.contains(&error), "{error}");
+                    }
+                }
+                if lived {
+                    break;
+                }
+                stores += 1;
+            }
+        }
+    }
+}
