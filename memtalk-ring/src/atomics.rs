@@ -6,6 +6,8 @@
 //! implementation and then checks the very code that runs in production.
 
 use core::cell::UnsafeCell;
+#[cfg(target_has_atomic = "32")]
+use core::sync::atomic::Ordering;
 use core::sync::atomic::{AtomicU32, fence};
 
 use crate::order::Site;
@@ -13,7 +15,7 @@ use crate::order::Site;
 /// How words and bytes that two parties share are read and written.
 ///
 /// There is no read-modify-write operation: the ring runs on cores that have
-/// none (a Cortex-M0).
+/// none (a Cortex-M0). Processes need one to leave ([`CompareExchange`]).
 ///
 /// # Safety
 /// That two ends never access the same byte at once rests on this:
@@ -54,6 +56,15 @@ pub unsafe trait Atomics: Sized + 'static {
     /// As for [`write`](Self::write): `from` is valid for reads, and nobody else in this
     /// program writes.
     unsafe fn read(from: *const Self::Byte, bytes: &mut [u8]);
+}
+
+/// Where a word can be compared and written in one step.
+///
+/// # Safety
+/// As for [`Atomics`].
+pub unsafe trait CompareExchange: Atomics {
+    /// Writes `new` to `word` if that holds `old`, with the ordering of `S`.
+    fn compare_exchange<S: Site>(word: &Self::Word, old: u32, new: u32);
 }
 
 /// Accesses to words and bytes as they lie in real memory: what a page can be
@@ -100,5 +111,14 @@ unsafe impl Atomics for Native {
         unsafe {
             UnsafeCell::raw_get(from).copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len());
         }
+    }
+}
+
+#[cfg(target_has_atomic = "32")]
+// SAFETY: the operation of that name.
+unsafe impl CompareExchange for Native {
+    fn compare_exchange<S: Site>(word: &AtomicU32, old: u32, new: u32) {
+        // That the word holds something else is fine.
+        let _ = word.compare_exchange(old, new, S::ROW.ordering, Ordering::Relaxed);
     }
 }

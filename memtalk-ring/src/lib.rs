@@ -186,7 +186,7 @@ mod side;
 mod wait;
 mod word;
 
-pub use atomics::{Atomics, InPlace, Native};
+pub use atomics::{Atomics, CompareExchange, InPlace, Native};
 pub use cursor::Capacity;
 pub use error::Error;
 pub use identity::PageError;
@@ -195,7 +195,7 @@ pub use io::Buffered;
 pub use memory::Memory;
 pub use page::{Page, PageRing};
 pub use receiver::{Filled, Receiver};
-pub use region::{RawRegion, Region};
+pub use region::{PageMemory, RawRegion, Region};
 pub use seat::{Presence, Seat};
 pub use sender::{Sender, Space};
 pub use side::Departure;

@@ -25,7 +25,7 @@ needs_unsafe! {
     Initialise: "Page::initialise(region, Presence::DEVICE)";
     SitDown: "Page::sit_down(region, true)";
     Join: "page.join(Presence::DEVICE)";
-    ClearSecond: "page.clear_second()";
+    JoinBy: "page.join_by(|_| ())";
     Ends: "page.ends(Seat::First, Spin)";
     Mourn: "page.mourn(Seat::First, &Spin)";
     MournRings: "Departure::mourn(&ring, &ring, &Spin)";

@@ -19,6 +19,8 @@ pub enum Access {
     Load,
     /// Writes a shared word.
     Store,
+    /// Writes a shared word if it holds what is expected, in one step.
+    CompareExchange,
     /// Orders the accesses around it.
     Fence,
 }
@@ -82,7 +84,7 @@ sites! {
     PublishHead: Store Release,
         "The receiver has read the bytes before the new head before the sender can see that head.";
     LoadHead: Load Acquire,
-        "The sender overwrites a byte of the slab only after the receiver read it.";
+        "The sender overwrites a byte of the slab only after the receiver read it; and what the receiver did before it closed, a sender that has the certificate sees.";
     Announce: Store Relaxed,
         "\"I want this many\": ordered before the look that follows by AnnounceFence.";
     AnnounceFence: Fence SeqCst,
@@ -103,6 +105,8 @@ sites! {
         "Ordered before the magic number by PublishMagic.";
     RestartFence: Fence Release,
         "A process that still sits at what the page was before, and has read anything of what it becomes, finds its seat free.";
+    NoticeFence: Fence Acquire,
+        "The other half: the look at one's own seat comes after whatever was read before it, bytes included, which an acquire load alone would not do.";
     PublishMagic: Store Release,
         "All else in the page is initialised before anyone can see the magic number.";
     LoadMagic: Load Acquire,
@@ -110,9 +114,13 @@ sites! {
     HeaderLoad: Load Relaxed,
         "Ordered after the magic number by LoadMagic.";
     TakeSeat: Store Release,
-        "Who sits down has cleared its words, and who begins to wake has published what it did not wake for, before the other can see it.";
+        "A newcomer's cleared words, and everything published without a wake-up, are visible before the seat word is.";
     LookAtSeat: Load Acquire,
-        "The other's words are read only after its seat was seen to be taken, and the comparison before sleeping made after it was seen to wake.";
+        "The other's words are read only after its seat was seen to be taken, and initialised again only after it was seen to be left; and the comparison before sleeping is made after the other was seen to wake.";
+    LeaveSeat: CompareExchange Release,
+        "A process has read the last byte that it reads of the slab before the other can see that it has left, and may send there again.";
+    SignalFence: Fence Release,
+        "Whoever hears a signal, an interrupt or an event, sees what was published before it. PublishFence is enough for that; but who speaks for the dead makes none.";
 }
 
 #[cfg(test)]

@@ -52,11 +52,11 @@
 
 use crate::identity::{PageError, Snapshot};
 use crate::page::Page;
-use crate::region::Region;
+use crate::region::PageMemory;
 use crate::seat::{Presence, Seat};
 use crate::wait::Spin;
 
-impl<R: Region> Page<R> {
+impl<R: PageMemory> Page<R> {
     /// Sits down in memory that a process shares with us, who are outside its
     /// operating system: see [`outside`](crate::outside) for what is done when.
     ///

@@ -3,15 +3,13 @@
 //! Size and capacity are read once, checked against the memory that is really
 //! there, and kept privately. A peer that changes them later changes nothing.
 
-use core::sync::atomic::AtomicU32;
-
-use crate::atomics::Atomics;
+use crate::atomics::{Atomics, CompareExchange};
 use crate::cursor::Capacity;
 use crate::identity::{PageError, Snapshot, clear_words, write_words};
-use crate::layout::{Header, LINE, RingHeader, capacity_of, ring_offset, slab_offset};
-use crate::memory::Memory;
+use crate::layout::{Header, LEFT, RingHeader, capacity_of};
+use crate::memory::{Byte, Memory};
 use crate::order::site;
-use crate::region::Region;
+use crate::region::PageMemory;
 use crate::seat::{Presence, Seat};
 use crate::side::Departure;
 use crate::wait::{Wait, Watched};
@@ -25,12 +23,12 @@ use crate::{Receiver, Sender};
 /// this program does through another mapping of the same memory counts as another
 /// program's.) No end relies on the seats, or on what the page says of itself.
 #[derive(Clone, Debug)]
-pub struct Page<R: Region> {
+pub struct Page<R: PageMemory> {
     region: R,
     capacity: Capacity,
 }
 
-impl<R: Region> Page<R> {
+impl<R: PageMemory> Page<R> {
     /// Makes a page of `region`, whatever it held before, with `first` at its first
     /// seat. Nobody else may be using it, but for a process at the second seat of
     /// what this party itself initialised before: see [`sit_down`](Self::sit_down).
@@ -65,11 +63,11 @@ impl<R: Region> Page<R> {
     /// # Errors
     /// [`PageError::BadMemory`] if the region cannot hold a page.
     pub fn over(region: R) -> Result<Self, PageError> {
-        let bad = PageError::BadMemory(region.size());
-        if !region.base().addr().get().is_multiple_of(LINE) {
+        let bad = PageError::BadMemory(region.bytes());
+        if !region.is_aligned() {
             return Err(bad);
         }
-        let capacity = capacity_of(region.size())
+        let capacity = capacity_of(region.bytes())
             .and_then(Capacity::new)
             .ok_or(bad)?;
         Ok(Self { region, capacity })
@@ -100,24 +98,44 @@ impl<R: Region> Page<R> {
     /// As for [`initialise`](Self::initialise).
     pub unsafe fn join(&self, presence: Presence) {
         // SAFETY: by contract.
-        unsafe { self.clear_second() };
-        self.say(Seat::Second, presence);
+        unsafe { self.join_by(|_| self.say(Seat::Second, presence)) }
     }
 
-    /// Sets the words that the second writes to 0, in place of what somebody may
-    /// have left there after the page was initialised; the first part of
-    /// [`join`](Self::join), for who takes the seat in a way of its own.
+    /// The same for a process, which takes the seat by a system call: `take` gets the
+    /// seat's word. Before, the words that the second writes are set to 0, in place of
+    /// what somebody may have left there after the page was initialised.
     ///
     /// # Safety
     /// As for [`initialise`](Self::initialise).
-    pub unsafe fn clear_second(&self) {
+    pub unsafe fn join_by<T>(&self, take: impl FnOnce(Watched<'_, R::Atomics>) -> T) -> T {
         clear_words([&self.ring(1).sender, &self.ring(0).receiver]);
+        take(self.seat_word(Seat::Second))
+    }
+
+    /// Leaves the second seat, where a process sat that touches the page no more:
+    /// whoever is first, and [outside](crate::outside), may initialise it again then. Does
+    /// nothing if that has been done meanwhile: somebody else may be about to sit down.
+    pub fn leave(&self)
+    where
+        R::Atomics: CompareExchange,
+    {
+        let word = self.word_of(Seat::Second);
+        R::Atomics::compare_exchange::<site::LeaveSeat>(word, Presence::PROCESS.word(), LEFT);
+    }
+
+    /// Whether the page was initialised again since we took the second seat. If not,
+    /// all that was read before this call was of our talk. To be asked before we
+    /// [leave](Self::leave).
+    #[must_use]
+    pub fn was_restarted(&self) -> bool {
+        R::Atomics::fence::<site::NoticeFence>();
+        self.is_free(Seat::Second)
     }
 
     /// Writes the word of our seat: says what has changed since we took it. What was
     /// not silent must not become so.
     pub fn say(&self, seat: Seat, presence: Presence) {
-        presence.store::<R::Atomics>(self.word_of(seat));
+        R::Atomics::store::<site::TakeSeat>(self.word_of(seat), presence.word());
     }
 
     /// Whether nobody has sat at this seat since the page was initialised. Who sits
@@ -125,14 +143,20 @@ impl<R: Region> Page<R> {
     /// have [left](crate::layout::LEFT) already.
     #[must_use]
     pub fn is_free(&self, seat: Seat) -> bool {
-        R::Atomics::load::<site::LookAtSeat>(self.word_of(seat)) == 0
+        self.seat_value(seat) == 0
+    }
+
+    /// What the word of a seat holds: to [sleep](Wait::sleep) until it changes.
+    #[must_use]
+    pub fn seat_value(&self, seat: Seat) -> u32 {
+        R::Atomics::load::<site::LookAtSeat>(self.word_of(seat))
     }
 
     /// Who sits at a seat, or did: the word may outlive whoever sat there. `None` while
     /// nobody has, and when a process has [left](crate::layout::LEFT) it.
     #[must_use]
     pub fn presence(&self, seat: Seat) -> Option<Presence> {
-        Presence::load::<R::Atomics>(self.word_of(seat))
+        Presence::from_word(self.seat_value(seat))
     }
 
     /// The ends of whoever sits at `seat`.
@@ -176,7 +200,7 @@ impl<R: Region> Page<R> {
     }
 
     pub(crate) fn size(&self) -> usize {
-        self.region.size()
+        self.region.bytes()
     }
 
     /// Writes all words, as of a page with `first` at its first seat.
@@ -198,37 +222,32 @@ impl<R: Region> Page<R> {
         }
     }
 
-    fn word_of(&self, seat: Seat) -> &AtomicU32 {
+    fn word_of(&self, seat: Seat) -> &<R::Atomics as Atomics>::Word {
         &self.header().seats.taken[seat.index()]
     }
 
     pub(crate) fn header(&self) -> &Header<R::Atomics> {
-        // SAFETY: the region is aligned, lives as long as `self`, and is larger
-        // than a header, which consists of atomics and padding.
-        unsafe { self.region.base().cast().as_ref() }
+        // SAFETY: `over` has checked address and size.
+        unsafe { self.region.header() }
     }
 
     fn ring(&self, which: usize) -> &RingHeader<R::Atomics> {
-        let at = ring_offset(which, self.capacity.bytes());
-        // SAFETY: for 0 and 1 the offset lies within the region, as `layout`
-        // asserts, and `which` is one of them.
-        let ring = unsafe { self.region.base().add(at) };
-        // SAFETY: as in `header`.
-        unsafe { ring.cast().as_ref() }
+        // SAFETY: as above, and the capacity is what followed from the size.
+        unsafe { self.region.ring(which, self.capacity) }
     }
 }
 
 /// One of the two rings of a page.
 #[derive(Clone, Debug)]
-pub struct PageRing<R: Region> {
+pub struct PageRing<R: PageMemory> {
     page: Page<R>,
     /// 0 or 1.
     which: usize,
 }
 
-// SAFETY: the region promises that its memory stays the same; offsets and
-// capacity are computed from private numbers.
-unsafe impl<R: Region> Memory for PageRing<R> {
+// SAFETY: the memory promises that it stays the same, and the capacity is a private
+// number.
+unsafe impl<R: PageMemory> Memory for PageRing<R> {
     type Atomics = R::Atomics;
 
     #[inline]
@@ -237,11 +256,9 @@ unsafe impl<R: Region> Memory for PageRing<R> {
     }
 
     #[inline]
-    fn slab(&self) -> *const core::cell::UnsafeCell<u8> {
-        let at = slab_offset(self.which, self.page.capacity.bytes());
-        // SAFETY: the slab lies within the region, as `layout` asserts.
-        let slab = unsafe { self.page.region.base().add(at) };
-        slab.as_ptr().cast_const().cast()
+    fn slab(&self) -> *const Byte<Self> {
+        // SAFETY: as for its ring struct.
+        unsafe { self.page.region.slab(self.which, self.page.capacity) }
     }
 
     #[inline]

@@ -1,11 +1,55 @@
 //! Memory that can hold a page.
 
+use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
-use crate::atomics::{InPlace, Native};
+use crate::atomics::{Atomics, InPlace, Native};
+use crate::cursor::Capacity;
+use crate::layout::{Header, LINE, RingHeader, ring_offset, slab_offset};
 
-/// Memory that holds a page, for as long as the value lives: a mapping, a static
-/// buffer, the window of a device.
+/// Memory that holds a page, for as long as the value lives: any [`Region`], or the
+/// cells of a model checker.
+///
+/// # Safety
+/// As long as the value (or a clone of it) lives, each function returns the same each
+/// time, and `slab` a pointer that is valid for reads and writes of `capacity` bytes.
+/// Nobody in this program accesses these words and bytes but through pages of this
+/// memory.
+pub unsafe trait PageMemory: Clone {
+    /// How its words and bytes are accessed.
+    type Atomics: Atomics;
+
+    /// How many bytes it has.
+    fn bytes(&self) -> usize;
+
+    /// Whether its address is a multiple of 64.
+    fn is_aligned(&self) -> bool;
+
+    /// The head of the page.
+    ///
+    /// # Safety
+    /// The memory is aligned, and has a size that [a page can have](crate::layout).
+    unsafe fn header(&self) -> &Header<Self::Atomics>;
+
+    /// A ring struct: of the first ring, 0, or the second, 1.
+    ///
+    /// # Safety
+    /// As for [`header`](Self::header), and `capacity` follows from the size.
+    unsafe fn ring(&self, which: usize, capacity: Capacity) -> &RingHeader<Self::Atomics>;
+
+    /// The first byte of that ring's slab.
+    ///
+    /// # Safety
+    /// As for [`ring`](Self::ring).
+    unsafe fn slab(
+        &self,
+        which: usize,
+        capacity: Capacity,
+    ) -> *const <Self::Atomics as Atomics>::Byte;
+}
+
+/// Consecutive memory that holds a page, for as long as the value lives: a mapping, a
+/// static buffer, the window of a device.
 ///
 /// # Safety
 /// As long as the value (or a clone of it) lives, `base` returns the same address,
@@ -22,6 +66,43 @@ pub unsafe trait Region: Clone {
 
     /// Size in bytes.
     fn size(&self) -> usize;
+}
+
+// SAFETY: the region promises that its memory stays the same. All parts lie within it, as
+// `layout` asserts, and consist of atomics, bytes and padding.
+unsafe impl<R: Region> PageMemory for R {
+    type Atomics = R::Atomics;
+
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.size()
+    }
+
+    #[inline]
+    fn is_aligned(&self) -> bool {
+        self.base().addr().get().is_multiple_of(LINE)
+    }
+
+    #[inline]
+    unsafe fn header(&self) -> &Header<R::Atomics> {
+        // SAFETY: by contract it is aligned, and larger than a header.
+        unsafe { self.base().cast().as_ref() }
+    }
+
+    #[inline]
+    unsafe fn ring(&self, which: usize, capacity: Capacity) -> &RingHeader<R::Atomics> {
+        // SAFETY: by contract the offset lies within the region.
+        let ring = unsafe { self.base().add(ring_offset(which, capacity.bytes())) };
+        // SAFETY: it is a multiple of a line, and a ring struct follows.
+        unsafe { ring.cast().as_ref() }
+    }
+
+    #[inline]
+    unsafe fn slab(&self, which: usize, capacity: Capacity) -> *const UnsafeCell<u8> {
+        // SAFETY: by contract the offset lies within the region.
+        let slab = unsafe { self.base().add(slab_offset(which, capacity.bytes())) };
+        slab.as_ptr().cast_const().cast()
+    }
 }
 
 /// A region that somebody else keeps alive: a `static`, a device window.

@@ -1,8 +1,6 @@
 //! The two seats of a page, and who sits there.
 
-use crate::atomics::Atomics;
 use crate::layout::{OUTSIDE, SEATED, SILENT};
-use crate::order::site;
 
 /// One of the two places in a talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,16 +75,5 @@ impl Presence {
             outside: word & OUTSIDE != 0,
             silent: word & SILENT != 0,
         })
-    }
-
-    /// Writes it to a seat word: what was written before, whoever sees it sees as well.
-    pub fn store<A: Atomics>(self, word: &A::Word) {
-        A::store::<site::TakeSeat>(word, self.word());
-    }
-
-    /// Reads it from a seat word.
-    #[must_use]
-    pub fn load<A: Atomics>(word: &A::Word) -> Option<Self> {
-        Self::from_word(A::load::<site::LookAtSeat>(word))
     }
 }

@@ -40,8 +40,8 @@
 //! publishing end sees the announcement and wakes: the waiting end either sleeps
 //! already and is woken, or has yet to compare, finds the word changed, and does
 //! not sleep. If the publishing end's comes first, the comparison sees the new
-//! index. With SeqCst *accesses* in place of the fences this would not follow:
-//! they order nothing against the relaxed accesses around them.
+//! index. SeqCst *accesses* would do as well only if all four were such. The comparison is
+//! the kernel's, and counts as relaxed.
 //!
 //! An end may publish several times before it looks at the announcement once
 //! ([`Side::notify`]): the argument holds for what was published last, and with it

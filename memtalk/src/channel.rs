@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use memtalk_ring::Seat;
 
-use crate::futex::Futex;
+use crate::futex::Sleep;
 use crate::place::{Deadline, Place, Tenancy};
 use crate::receiver::Receiver;
 use crate::seat::Awaited;
 use crate::seated::{Arrival, Seated};
 use crate::sender::Sender;
+use crate::sys::futex::Linux;
 use crate::sys::{self, map};
 use crate::talk::{Current, NameRemover, Peer, Talk, watch};
 use crate::{Error, Name};
@@ -185,7 +186,7 @@ impl Waiting {
         let talk = self.talk;
         watch(&talk)?;
         let Seated { page, seat, .. } = &talk.seated;
-        let wait = Futex::new(page.clone(), seat.peer());
+        let wait = Sleep::new(page.clone(), seat.peer(), Linux::default());
         let ends = map::ends(page, *seat, wait);
         let (sender, receiver) = ends.ok_or(Error::Ended)?;
         Ok(Channel {

@@ -12,44 +12,62 @@
 //! ordering) also sees what was published before without a wake-up, since the futex
 //! compares the word after that; and whatever is published later comes with one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use memtalk_ring::{InPlace, Page, Seat, Wait, Watched};
+use memtalk_ring::{Atomics, Page, PageMemory, Presence, Seat, Wait, Watched};
 
-use crate::patience::{Next, Patience};
+use crate::sys::futex::Linux;
 use crate::sys::map::Mapping;
-use crate::{steps, sys};
 
 /// The first and the longest sleep while a silent peer is waited for.
 const SHORTEST: Duration = Duration::from_micros(50);
 const LONGEST: Duration = Duration::from_millis(5);
 
-/// Waits with a futex, after some [`Patience`].
+/// What the kernel does for those who wait, and a checker in its place.
+pub trait Kernel<A: Atomics> {
+    /// As [`Wait::pause`].
+    fn pause(&mut self, looks: u32) -> bool;
+
+    /// Sleeps while `word` holds `seen`, until a wake-up, a signal, or for `timeout`.
+    /// Comparing and falling asleep are one step.
+    fn wait(&self, word: Watched<'_, A>, seen: u32, timeout: Option<Duration>);
+
+    /// Wakes everybody who sleeps on `word`.
+    fn wake(&self, word: Watched<'_, A>);
+}
+
+/// Waits with a futex.
 #[derive(Clone, Debug)]
-pub(crate) struct Futex {
-    patience: Patience,
+pub struct Futex<M: PageMemory, K> {
+    kernel: K,
     /// Whose word says whether it wakes us; nobody's, if we never wait. In a box, since
     /// it is needed only to sleep, and the ends are faster where they are small: 4 % on
     /// a ring of one page.
-    peer: Option<Box<(Page<Mapping>, Seat)>>,
+    peer: Option<Box<(Page<M>, Seat)>>,
     /// How long to sleep next in this wait, unless the peer wakes us.
     nap: Duration,
 }
 
-impl Futex {
-    /// For the ends at one seat of `page`, whose peer sits at `peer`.
-    pub(crate) fn new(page: Page<Mapping>, peer: Seat) -> Self {
-        Self {
-            peer: Some(Box::new((page, peer))),
-            ..Self::for_waking()
-        }
-    }
+/// How the ends of a process wait.
+pub(crate) type Sleep = Futex<Mapping, Linux>;
 
+impl Sleep {
     /// For who wakes others only.
     pub(crate) fn for_waking() -> Self {
         Self {
-            patience: Patience::new(),
+            kernel: Linux::default(),
             peer: None,
+            nap: SHORTEST,
+        }
+    }
+}
+
+impl<M: PageMemory, K> Futex<M, K> {
+    /// For the ends at one seat of `page`, whose peer sits at `peer`.
+    pub fn new(page: Page<M>, peer: Seat, kernel: K) -> Self {
+        Self {
+            kernel,
+            peer: Some(Box::new((page, peer))),
             nap: SHORTEST,
         }
     }
@@ -62,37 +80,39 @@ impl Futex {
     }
 }
 
-impl<A: InPlace> Wait<A> for Futex {
+impl<M: PageMemory, K: Kernel<M::Atomics>> Wait<M::Atomics> for Futex<M, K> {
     const SLEEPS: bool = true;
 
     fn pause(&mut self, looks: u32) -> bool {
         if looks == 1 {
             self.nap = SHORTEST;
         }
-        if steps::COUNTED {
-            return false;
-        }
-        match self.patience.next(looks, Instant::now) {
-            Next::Look => std::hint::spin_loop(),
-            Next::GiveWay => {
-                std::thread::yield_now();
-                self.patience.gave_way(Instant::now());
-            }
-            Next::Sleep => return false,
-        }
-        true
+        self.kernel.pause(looks)
     }
 
-    fn sleep(&mut self, word: Watched<'_, A>, seen: u32) {
+    fn sleep(&mut self, word: Watched<'_, M::Atomics>, seen: u32) {
         if self.is_woken() {
-            sys::futex::wait(word, seen, None);
+            self.kernel.wait(word, seen, None);
         } else {
-            sys::futex::wait(word, seen, Some(self.nap));
+            self.kernel.wait(word, seen, Some(self.nap));
             self.nap = LONGEST.min(2 * self.nap);
         }
     }
 
-    fn wake(&self, word: Watched<'_, A>) {
-        sys::futex::wake(word);
+    fn wake(&self, word: Watched<'_, M::Atomics>) {
+        self.kernel.wake(word);
+    }
+}
+
+/// Sleeps until somebody takes a `seat`, or for `time`: a process wakes us, somebody
+/// outside does not.
+pub fn sleep_until_taken<M, K>(page: &Page<M>, seat: Seat, kernel: &K, time: Duration)
+where
+    M: PageMemory,
+    K: Kernel<M::Atomics>,
+{
+    let said = page.seat_value(seat);
+    if Presence::from_word(said).is_none() {
+        kernel.wait(page.seat_word(seat), said, Some(time));
     }
 }

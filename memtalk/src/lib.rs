@@ -81,7 +81,8 @@ mod channel;
 pub mod cli;
 mod error;
 mod escape;
-mod futex;
+#[doc(hidden)]
+pub mod futex;
 mod name;
 mod object;
 mod patience;

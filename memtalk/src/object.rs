@@ -8,17 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use memtalk_ring::identity::Snapshot;
-use memtalk_ring::layout::{Header, LEFT, SEATED, capacity_of};
+use memtalk_ring::layout::{Header, LEFT, capacity_of};
 use memtalk_ring::{Native, Page, PageError, Presence, Seat};
 
 use crate::Error;
-use crate::futex::Futex;
+use crate::futex::Sleep;
 use crate::place::{Place, Tenancy};
 use crate::scan;
 use crate::seat::{Content, Found, Os};
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::{self, Mapping};
-use crate::sys::{self, futex, lease, shm};
+use crate::sys::{self, lease, shm};
 
 /// The bytes that are locked, counted from the page's first. Locks do not need the
 /// bytes to exist, and say nothing about what is in them.
@@ -278,7 +278,7 @@ impl Os for Place {
         let (_, _, size) = self.examine(object)?;
         // If it is being initialised at this moment, there is nobody to tell.
         if let Ok(page) = Page::attach(map(object, size)?) {
-            map::mourn(&page, seat, &Futex::for_waking());
+            map::mourn(&page, seat, &Sleep::for_waking());
             leave(&page, seat);
         }
         Ok(())
@@ -309,10 +309,7 @@ impl Os for Place {
         let Some(page) = &object.page else {
             return Ok(());
         };
-        map::clear_second(page);
-        // One system call: marked without waking, and dead then, we would leave
-        // the first asleep for ever.
-        futex::set_and_wake::<SEATED>(page, Seat::Second).map_err(Error::system("join the talk"))
+        map::join(page).map_err(Error::system("join the talk"))
     }
 
     fn is_joined(&mut self, object: &Object) -> Result<bool, Error> {
@@ -325,7 +322,7 @@ impl Os for Place {
 /// initialised the page again meanwhile, where somebody else may be about to sit down.
 pub(crate) fn leave(page: &Page<Mapping>, seat: Seat) {
     if seat == Seat::Second {
-        futex::exchange(page, seat, Presence::PROCESS.word(), LEFT);
+        page.leave();
     }
 }
 

@@ -67,8 +67,8 @@ pub(crate) struct Patience {
     respite: Option<Instant>,
 }
 
-impl Patience {
-    pub(crate) fn new() -> Self {
+impl Default for Patience {
+    fn default() -> Self {
         Self {
             most: MOST,
             slept: false,
@@ -78,7 +78,9 @@ impl Patience {
             respite: None,
         }
     }
+}
 
+impl Patience {
     /// After a look in vain, the `looks`-th of a wait, beginning with 1.
     #[inline]
     pub(crate) fn next(&mut self, looks: u32, now: impl FnOnce() -> Instant) -> Next {
@@ -144,7 +146,7 @@ mod tests {
     impl Waiter {
         fn new() -> Self {
             Self {
-                patience: Patience::new(),
+                patience: Patience::default(),
                 now: Instant::now(),
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use memtalk_ring::PageRing;
 
 use crate::Error;
-use crate::futex::Futex;
+use crate::futex::Sleep;
 use crate::route::{Route, STAGE};
 use crate::sys::map::Mapping;
 use crate::sys::stdio;
@@ -23,7 +23,7 @@ use crate::talk::Talk;
 /// the peer is told that its stream was not delivered.
 #[derive(Debug)]
 pub struct Receiver {
-    end: memtalk_ring::Receiver<PageRing<Mapping>, Futex>,
+    end: memtalk_ring::Receiver<PageRing<Mapping>, Sleep>,
     route: Route,
     buffer: Buffer,
     talk: Arc<Talk>,
@@ -49,7 +49,7 @@ const LOOKS: u32 = 20;
 
 impl Receiver {
     pub(crate) fn new(
-        end: memtalk_ring::Receiver<PageRing<Mapping>, Futex>,
+        end: memtalk_ring::Receiver<PageRing<Mapping>, Sleep>,
         talk: Arc<Talk>,
     ) -> Self {
         Self {

@@ -2,19 +2,19 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use memtalk_ring::{Page, Presence, Region, Seat};
 
-use crate::futex::Futex;
+use crate::futex::{Sleep, sleep_until_taken};
 use crate::object::{Object, leave, seat_byte};
 use crate::place::{Deadline, LOOK, Patience, Place, SHORT_PATIENCE};
 use crate::seat::{Awaited, Os, Reason, Refusal, RemoveName, Removed, SitDown, Step};
+use crate::sys::futex::Linux;
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::{self, Mapping};
-use crate::sys::{self, futex, lease};
+use crate::sys::{self, lease};
 use crate::{Error, steps};
 
 /// We sit at `seat`, until [`stand`](Self::stand) or the end of the process.
@@ -136,7 +136,7 @@ impl Seated {
         let shared = view.map(ours).and_then(|shared| Page::over(shared).ok());
         let detached = shared.is_some() && view.detach(ours).is_ok();
         let page = shared.unwrap_or_else(|| self.page.clone());
-        map::mourn(&page, self.seat, &Futex::for_waking());
+        map::mourn(&page, self.seat, &Sleep::for_waking());
         (page, detached)
     }
 
@@ -181,13 +181,10 @@ impl Seated {
     }
 
     /// Whether the peer, outside, has initialised the page again since we sat down:
-    /// then our seat is free, and not since we left it.
-    ///
-    /// What was read before was the old talk's, if this is not so: initialising frees our
-    /// seat before anything else (`RestartFence`).
+    /// then our seat is free, and not since we left it. If not, what was read before was
+    /// this talk's.
     pub(crate) fn was_restarted(&self) -> bool {
-        fence(Ordering::Acquire);
-        self.seat == Seat::Second && self.page.is_free(self.seat)
+        self.seat == Seat::Second && self.page.was_restarted()
     }
 
     /// What a thread needs to watch the peer.
@@ -203,16 +200,13 @@ impl Seated {
     /// lost, or as too late, is so for good: nobody has joined, nor will, unless they have
     /// been kept at the door for a second.
     pub(crate) fn wait_for_peer(&self, deadline: Deadline) -> Result<Arrival, Error> {
-        let seat = self.page.seat_word(Seat::Second);
         loop {
-            let said = futex::load(seat);
-            if Presence::from_word(said).is_some() {
+            if self.peer().is_some() {
                 return Ok(Arrival::Peer);
             }
             let why = match deadline.time_to_look(Duration::ZERO) {
                 Ok(pause) if self.place.clone().is_named(&self.object)? => {
-                    // A process wakes us, somebody outside does not.
-                    futex::wait(seat, said, Some(pause));
+                    sleep_until_taken(&self.page, Seat::Second, &Linux::default(), pause);
                     continue;
                 }
                 why => why,

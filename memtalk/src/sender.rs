@@ -7,7 +7,7 @@ use std::sync::Arc;
 use memtalk_ring::PageRing;
 
 use crate::Error;
-use crate::futex::Futex;
+use crate::futex::Sleep;
 use crate::route::{Route, STAGE};
 use crate::sys::map::Mapping;
 use crate::sys::stdio;
@@ -26,7 +26,7 @@ use crate::talk::Talk;
 #[derive(Debug)]
 pub struct Sender {
     // Dropped before the talk: its last word is said while we still sit.
-    end: memtalk_ring::Sender<PageRing<Mapping>, Futex>,
+    end: memtalk_ring::Sender<PageRing<Mapping>, Sleep>,
     route: Route,
     /// What `read_from` has read and not yet sent is here, while it runs.
     stage: Vec<u8>,
@@ -35,7 +35,7 @@ pub struct Sender {
 
 impl Sender {
     pub(crate) fn new(
-        end: memtalk_ring::Sender<PageRing<Mapping>, Futex>,
+        end: memtalk_ring::Sender<PageRing<Mapping>, Sleep>,
         talk: Arc<Talk>,
     ) -> Self {
         Self {

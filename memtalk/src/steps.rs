@@ -34,7 +34,7 @@ mod counted {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use memtalk_ring::order::Site;
-    use memtalk_ring::{Atomics, Native};
+    use memtalk_ring::{Atomics, CompareExchange, Native};
 
     /// Accesses to the page, each of them a step.
     #[derive(Clone, Copy, Debug)]
@@ -68,6 +68,15 @@ mod counted {
         unsafe fn read(from: *const UnsafeCell<u8>, bytes: &mut [u8]) {
             // SAFETY: the same contract.
             unsafe { Native::read(from, bytes) };
+        }
+    }
+
+    #[allow(unsafe_code, reason = "passed on as it is")]
+    // SAFETY: passed on to `Native` as it is.
+    unsafe impl CompareExchange for Accesses {
+        fn compare_exchange<S: Site>(word: &AtomicU32, old: u32, new: u32) {
+            step();
+            Native::compare_exchange::<S>(word, old, new);
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use memtalk_ring::Page;
 
 use crate::Error;
-use crate::futex::Futex;
+use crate::futex::Sleep;
 use crate::place::{Patience, SHORT_PATIENCE};
 use crate::seat::{Reason, Removed};
 use crate::seated::{Seated, ViewOfPeer};
@@ -219,9 +219,9 @@ impl Talk {
                 // If this fails, what is said is said where others can write.
                 let _ = view.detach(page.region());
             }
-            let departure = map::mourn(page, peer, &Futex::for_waking()).into();
+            let departure = map::mourn(page, peer, &Sleep::for_waking()).into();
             if let Some(shared) = shared {
-                shared.wake(peer, &Futex::for_waking());
+                shared.wake(peer, &Sleep::for_waking());
             }
             match restarted {
                 true => Departure::Restarted,

@@ -1,5 +1,5 @@
 //! What a checker provides to the ring: words, slab bytes, a modelled futex,
-//! threads; and rings built from these.
+//! threads; and rings and pages built from these.
 //!
 //! # The modelled futex
 //! Each word carries a mutex around a list of sleepers. Sleeping compares the
@@ -9,29 +9,46 @@
 //! # What the loom backend does beyond loom
 //! - A relaxed read-modify-write of one shared word before each SeqCst fence:
 //!   loom does not branch at a fence, and would glue it to what comes before.
-//! - It panics when a thread stores a word that it has loaded. loom keeps one
-//!   last access for each atomic, and would miss executions. A survivor that
-//!   speaks for a dead peer has to do just that; its load is made as one of a
-//!   word that nobody writes any more, which loom checks.
+//! - loom keeps one last access for each atomic. A thread that stores a word which it
+//!   has loaded hides the loads of others, and loom misses executions. So it panics
+//!   then, with two exceptions. A survivor that speaks for a dead peer loads a word
+//!   that nobody writes any more, which loom checks. And each access to a [word of
+//!   many](Backend::word_of_many) comes after a relaxed read-modify-write of a neighbour
+//!   of that word's own, which orders nothing and which loom tries in every order.
+//!   (`tests/litmus.rs` checks both kinds of words.)
 //! - Each slab byte is a cell of its own, so that loom sees data races.
 
 use std::cell::UnsafeCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use memtalk_ring::layout::{Header, Identity, Line, RingHeader, Seats};
-use memtalk_ring::{Atomics, Capacity, Memory, Native, Spin, Wait, Watched};
+use memtalk_ring::layout::{Header, Identity, Line, RingHeader, Seats, capacity_of};
+use memtalk_ring::{
+    Atomics, Capacity, CompareExchange, Memory, Native, PageMemory, Spin, Wait, Watched,
+};
 
 /// A checker, as the models need it.
-pub trait Backend: Atomics<Word: Send + Sync, Byte: Send> {
+pub trait Backend: CompareExchange<Word: Send + Sync, Byte: Send> {
     /// How a blocking end waits.
     type Futex: Wait<Self> + Clone + Default + Send + 'static;
 
     /// Lets others run before this thread goes on.
     fn give_way();
 
-    /// A word that holds 0.
+    /// A word that holds 0, and that no thread stores which has loaded it.
     fn word() -> Self::Word;
+
+    /// The same without that restriction.
+    fn word_of_many() -> Self::Word {
+        Self::word()
+    }
+
+    /// What a word of a model's own holds. No access of the ring: it has no row in the
+    /// table, and is relaxed.
+    fn get(word: &Self::Word) -> u32;
+
+    /// Writes to a word for a model.
+    fn set(word: &Self::Word, value: u32);
 
     /// A slab byte.
     fn byte() -> Self::Byte;
@@ -55,43 +72,111 @@ struct ModelRing<B: Backend> {
 // whose synchronisation is what is being checked.
 unsafe impl<B: Backend> Sync for ModelRing<B> {}
 
-/// A ring of `capacity` bytes, at least 1.
-#[must_use]
-pub fn ring<B: Backend>(capacity: u32) -> Shared<B> {
-    Shared(Arc::new(ModelRing {
-        header: ring_header(),
-        slab: (0..capacity).map(|_| B::byte()).collect(),
-        capacity: Capacity::new(capacity).unwrap(),
-    }))
-}
-
-/// A ring struct with all words 0.
-#[must_use]
-pub fn ring_header<B: Backend>() -> RingHeader<B> {
-    let line = || Line {
-        index: B::word(),
-        want: B::word(),
-    };
-    RingHeader {
-        sender: line(),
-        receiver: line(),
+impl<B: Backend> ModelRing<B> {
+    /// A ring with all words 0, of `capacity` bytes, at least 1.
+    fn new(capacity: u32) -> Self {
+        let line = || Line {
+            index: B::word(),
+            want: B::word(),
+        };
+        Self {
+            header: RingHeader {
+                sender: line(),
+                receiver: line(),
+            },
+            slab: (0..capacity).map(|_| B::byte()).collect(),
+            capacity: Capacity::new(capacity).unwrap(),
+        }
     }
 }
 
-/// The head of a page with all words 0.
+/// A ring of `capacity` bytes, at least 1.
 #[must_use]
-pub fn page_header<B: Backend>() -> Header<B> {
-    Header {
-        identity: Identity {
-            magic: B::word(),
-            claim: B::word(),
-            version: B::word(),
-            size: B::word(),
-            capacity: B::word(),
+pub fn ring<B: Backend>(capacity: u32) -> Shared<B> {
+    Shared(Arc::new(ModelRing::new(capacity)))
+}
+
+/// A page of the checker's cells.
+struct ModelPage<B: Backend> {
+    header: Header<B>,
+    rings: [ModelRing<B>; 2],
+    bytes: usize,
+}
+
+/// Memory of `bytes` bytes, a size that a page can have, with all words 0. What it says
+/// of itself is in words of the kind `word`; several threads may store the seats'.
+#[must_use]
+pub fn page<B: Backend>(bytes: usize, word: fn() -> B::Word) -> SharedPage<B> {
+    let capacity = capacity_of(bytes).unwrap();
+    SharedPage(Arc::new(ModelPage {
+        header: Header {
+            identity: Identity {
+                magic: word(),
+                claim: word(),
+                version: word(),
+                size: word(),
+                capacity: word(),
+            },
+            seats: Seats {
+                taken: [B::word_of_many(), B::word_of_many()],
+            },
         },
-        seats: Seats {
-            taken: [B::word(), B::word()],
-        },
+        rings: [0, 1].map(|_| ModelRing::new(capacity)),
+        bytes,
+    }))
+}
+
+/// Memory for a page that two threads share.
+pub struct SharedPage<B: Backend>(Arc<ModelPage<B>>);
+
+impl<B: Backend> SharedPage<B> {
+    /// Writes `value` to all words of the rings, as whoever was there before may have.
+    pub fn litter(&self, value: u32) {
+        for ring in &self.0.rings {
+            let [sender, receiver] = [&ring.header.sender, &ring.header.receiver];
+            for word in [sender, receiver]
+                .map(|line| [&line.index, &line.want])
+                .as_flattened()
+            {
+                B::set(word, value);
+            }
+        }
+    }
+
+    /// Writes `value` to the second's seat word.
+    pub fn set_second(&self, value: u32) {
+        B::set(&self.0.header.seats.taken[1], value);
+    }
+}
+
+impl<B: Backend> Clone for SharedPage<B> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+// SAFETY: the `Arc` keeps words and slabs where they are; the size is private.
+unsafe impl<B: Backend> PageMemory for SharedPage<B> {
+    type Atomics = B;
+
+    fn bytes(&self) -> usize {
+        self.0.bytes
+    }
+
+    fn is_aligned(&self) -> bool {
+        true
+    }
+
+    unsafe fn header(&self) -> &Header<B> {
+        &self.0.header
+    }
+
+    unsafe fn ring(&self, which: usize, _capacity: Capacity) -> &RingHeader<B> {
+        &self.0.rings[which].header
+    }
+
+    unsafe fn slab(&self, which: usize, _capacity: Capacity) -> *const B::Byte {
+        self.0.rings[which].slab.as_ptr()
     }
 }
 
@@ -133,6 +218,14 @@ impl Backend for Native {
         AtomicU32::new(0)
     }
 
+    fn get(word: &AtomicU32) -> u32 {
+        word.load(Ordering::Relaxed)
+    }
+
+    fn set(word: &AtomicU32, value: u32) {
+        word.store(value, Ordering::Relaxed);
+    }
+
     fn byte() -> UnsafeCell<u8> {
         UnsafeCell::new(0)
     }
@@ -158,7 +251,7 @@ macro_rules! backend {
             use std::sync::atomic::AtomicBool;
 
             use memtalk_ring::order::Site;
-            use memtalk_ring::{Atomics, Wait, Watched};
+            use memtalk_ring::{Atomics, CompareExchange, Wait, Watched};
             use $checker::sync::atomic::{AtomicU32, Ordering, fence};
             use $checker::sync::Mutex;
             use $checker::thread;
@@ -176,6 +269,39 @@ macro_rules! backend {
                 sleepers: Mutex<Vec<Sleeper>>,
                 /// Threads that have loaded the word.
                 readers: std::sync::Mutex<Vec<thread::ThreadId>>,
+                /// What makes the checker try every order of accesses, if threads may
+                /// store the word that have loaded it.
+                neighbour: Option<AtomicU32>,
+            }
+
+            impl Word {
+                fn new(neighbour: Option<AtomicU32>) -> Self {
+                    Self {
+                        value: AtomicU32::new(0),
+                        sleepers: Mutex::new(Vec::new()),
+                        readers: std::sync::Mutex::default(),
+                        neighbour,
+                    }
+                }
+
+                fn before_load(&self) {
+                    match &self.neighbour {
+                        Some(neighbour) => drop(neighbour.fetch_add(1, Ordering::Relaxed)),
+                        None => self.readers.lock().unwrap().push(thread::current().id()),
+                    }
+                }
+
+                fn before_store(&self, what: &str) {
+                    if let Some(neighbour) = &self.neighbour {
+                        neighbour.fetch_add(1, Ordering::Relaxed);
+                        return;
+                    }
+                    let readers = self.readers.lock().unwrap();
+                    assert!(
+                        !readers.contains(&thread::current().id()),
+                        "{what} stores a word that this thread has loaded: the checker misses executions",
+                    );
+                }
             }
 
             /// A thread that sleeps on a word.
@@ -196,18 +322,12 @@ macro_rules! backend {
                         let _ = ordering::<S>();
                         return super::settled::$module(&word.value);
                     }
-                    word.readers.lock().unwrap().push(thread::current().id());
+                    word.before_load();
                     word.value.load(ordering::<S>().expect("only fences are left out"))
                 }
 
                 fn store<S: Site>(word: &Word, value: u32) {
-                    let readers = word.readers.lock().unwrap();
-                    assert!(
-                        !readers.contains(&thread::current().id()),
-                        "{} stores a word that this thread has loaded: the checker misses executions",
-                        S::ROW.name
-                    );
-                    drop(readers);
+                    word.before_store(S::ROW.name);
                     word.value.store(value, ordering::<S>().expect("only fences are left out"));
                 }
 
@@ -237,6 +357,16 @@ macro_rules! backend {
                 }
             }
 
+            // SAFETY: as above.
+            unsafe impl CompareExchange for $name {
+                fn compare_exchange<S: Site>(word: &Word, old: u32, new: u32) {
+                    assert!(word.neighbour.is_some(), "{} loads and stores", S::ROW.name);
+                    word.before_store(S::ROW.name);
+                    let ordering = ordering::<S>().expect("only fences are left out");
+                    let _ = word.value.compare_exchange(old, new, ordering, Ordering::Relaxed);
+                }
+            }
+
             impl Backend for $name {
                 type Futex = Futex;
 
@@ -245,11 +375,21 @@ macro_rules! backend {
                 }
 
                 fn word() -> Word {
-                    Word {
-                        value: AtomicU32::new(0),
-                        sleepers: Mutex::new(Vec::new()),
-                        readers: std::sync::Mutex::default(),
-                    }
+                    Word::new(None)
+                }
+
+                fn word_of_many() -> Word {
+                    Word::new(Some(AtomicU32::new(0)))
+                }
+
+                fn get(word: &Word) -> u32 {
+                    word.before_load();
+                    word.value.load(Ordering::Relaxed)
+                }
+
+                fn set(word: &Word, value: u32) {
+                    word.before_store("a model");
+                    word.value.store(value, Ordering::Relaxed);
                 }
 
                 fn byte() -> $byte {

@@ -1,22 +1,18 @@
 //! What the two ends do under a checker, written once for all of them.
 //!
 //! Each model is one execution: it makes a ring, runs the ends in threads, and
-//! asserts what must hold in every execution.
+//! asserts what must hold in every execution. Shared words are accessed by the code that
+//! is checked: what a model adds of its own ([`Backend::get`], [`Backend::set`]) is no
+//! site of the ring's, and so cannot be what refutes a weaker ordering.
 
-use std::cell::Cell;
-use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+mod doorbell;
+pub mod page;
 
-use memtalk_ring::identity::{Snapshot, clear_words, write_words};
-use memtalk_ring::layout::{Header, capacity_of};
-use memtalk_ring::order::site;
-use memtalk_ring::{
-    Capacity, Departure, Doorbell, Error, Idle, PageError, Presence, Receiver, Sender, Spin, Wait,
-    Watched,
-};
+pub use doorbell::{Rung, death_is_heard, doorbells};
 
-use crate::backend::{Backend, Counted, Shared, page_header, ring, ring_header};
+use memtalk_ring::{Departure, Error, Idle, Receiver, Sender, Spin, Wait};
+
+use crate::backend::{Backend, Counted, Shared, ring};
 use crate::oracle::Stream;
 
 type Ends<B, W> = (Sender<Shared<B>, W>, Receiver<Shared<B>, W>);
@@ -500,185 +496,6 @@ pub fn both_ways_in_four_threads<B: Backend>(
         move || stream::<B>(ways, capacity, totals[0], piece),
         move || stream::<B>(ways, capacity, totals[1], piece),
     );
-}
-
-/// The hand-over of a page: whoever sees the magic number sees the rest.
-pub fn hand_over<B: Backend>() {
-    const SIZE: u32 = 4096;
-    let page = Arc::new((page_header::<B>(), ring_header::<B>(), ring_header::<B>()));
-    let theirs = Arc::clone(&page);
-    let capacity = capacity_of(SIZE as usize).and_then(Capacity::new).unwrap();
-    let ((), found) = B::both(
-        move || {
-            write_words(
-                &page.0,
-                [&page.1, &page.2],
-                SIZE,
-                capacity,
-                Presence::PROCESS,
-            )
-        },
-        move || Snapshot::load(&theirs.0).check(SIZE as usize),
-    );
-    assert!(matches!(
-        found,
-        Ok(_) | Err(PageError::Unfinished | PageError::NotAPage)
-    ));
-}
-
-/// A page is initialised again under a process that still sits at its second seat:
-/// once that has read anything new, it finds its seat free.
-pub fn restart_is_noticed<B: Backend>() {
-    const OLD: u32 = 1;
-    let page = Arc::new((page_header::<B>(), ring_header::<B>(), ring_header::<B>()));
-    B::store::<site::PublishTail>(&page.1.sender.index, OLD);
-    Presence::PROCESS.store::<B>(&page.0.seats.taken[1]);
-    let theirs = Arc::clone(&page);
-    let capacity = capacity_of(512).and_then(Capacity::new).unwrap();
-    let ((), found) = B::both(
-        move || {
-            write_words(&page.0, [&page.1, &page.2], 512, capacity, Presence::DEVICE);
-            B::store::<site::PublishTail>(&page.1.sender.index, 2);
-        },
-        move || {
-            let tail = B::load::<site::LoadTail>(&theirs.1.sender.index);
-            let seat = Presence::load::<B>(&theirs.0.seats.taken[1]);
-            (tail, seat)
-        },
-    );
-    assert!(matches!(found, (OLD, _) | (_, None)), "{found:?}");
-}
-
-/// Somebody takes the second seat of a page on which another left its words: whoever
-/// sits first sees the seat taken, and then no other words than those of a start.
-pub fn seat_is_taken<B: Backend>() {
-    let page = Arc::new((page_header::<B>(), ring_header::<B>(), ring_header::<B>()));
-    B::store::<site::PublishTail>(&page.2.sender.index, 7);
-    B::store::<site::PublishHead>(&page.1.receiver.index, 7);
-    let theirs = Arc::clone(&page);
-    let ((), found) = B::both(
-        move || {
-            clear_words([&page.2.sender, &page.1.receiver]);
-            Presence::DEVICE.store::<B>(&page.0.seats.taken[1]);
-        },
-        move || {
-            Presence::load::<B>(&theirs.0.seats.taken[1])?;
-            let tail = B::load::<site::LoadTail>(&theirs.2.sender.index);
-            Some([tail, B::load::<site::LoadHead>(&theirs.1.receiver.index)])
-        },
-    );
-    assert!(matches!(found, None | Some([0, 0])), "{found:?}");
-}
-
-/// Sleeps until it is woken only while the peer's seat says that it wakes: what a
-/// process does.
-struct Watchful<B: Backend> {
-    futex: B::Futex,
-    page: Arc<Header<B>>,
-}
-
-impl<B: Backend> Wait<B> for Watchful<B> {
-    const SLEEPS: bool = true;
-
-    fn pause(&mut self, looks: u32) -> bool {
-        self.futex.pause(looks)
-    }
-
-    fn sleep(&mut self, word: Watched<'_, B>, seen: u32) {
-        match Presence::load::<B>(&self.page.seats.taken[1]) {
-            Some(peer) if !peer.silent => self.futex.sleep(word, seen),
-            _ => B::give_way(),
-        }
-    }
-
-    fn wake(&self, word: Watched<'_, B>) {
-        self.futex.wake(word);
-    }
-}
-
-/// A peer that wakes nobody sends a byte, says that it wakes from now on, and says no
-/// more: the receiver does not sleep over that byte.
-pub fn peer_begins_to_wake<B: Backend>() {
-    let page = Arc::new(page_header::<B>());
-    Presence::DEVICE.store::<B>(&page.seats.taken[1]);
-    let memory = ring::<B>(1);
-    let wait = Watchful {
-        futex: B::Futex::default(),
-        page: Arc::clone(&page),
-    };
-    // SAFETY: a new ring, and its only sender.
-    let mut sender = unsafe { Sender::new(memory.clone(), Spin) };
-    // SAFETY: its only receiver.
-    let mut receiver = unsafe { Receiver::new(memory, wait) };
-    B::both(
-        move || {
-            sender.send(&[1]).unwrap();
-            let waking = Presence {
-                silent: false,
-                ..Presence::DEVICE
-            };
-            waking.store::<B>(&page.seats.taken[1]);
-            std::mem::forget(sender);
-        },
-        move || assert_eq!(receiver.wait(), Ok(1)),
-    );
-}
-
-/// The ring's [`Doorbell`] with a modelled device: what is written to the register
-/// raises the peer's interrupt. That one orders no memory, and stays pending until it
-/// is taken.
-pub struct Rung<B: Backend> {
-    doorbell: Doorbell<Box<dyn FnMut() + Send>>,
-    /// Written by the doorbell, read by the device.
-    register: Arc<AtomicU32>,
-    /// How often the peer's interrupt was raised: here, and as the peer sees it.
-    raised: Cell<u32>,
-    peers: Arc<B::Word>,
-}
-
-/// How two ends wait that ring each other.
-#[must_use]
-pub fn doorbells<B: Backend>() -> [Rung<B>; 2] {
-    let interrupts = [Arc::new(B::word()), Arc::new(B::word())];
-    [0, 1].map(|end| {
-        let (mine, peers) = (&interrupts[end], &interrupts[1 - end]);
-        let (mine, peers) = (Arc::clone(mine), Arc::clone(peers));
-        let register = Arc::new(AtomicU32::new(0));
-        let at = NonNull::new(register.as_ptr()).unwrap();
-        let mut taken = 0;
-        let wait_for_interrupt: Box<dyn FnMut() + Send> = Box::new(move || {
-            B::Futex::default().sleep(Watched::new(&*mine), taken);
-            taken = B::load::<site::Compare>(&mine);
-        });
-        Rung {
-            // SAFETY: a word that lives as long, and which nobody else accesses.
-            doorbell: unsafe { Doorbell::new(at, 1, wait_for_interrupt) },
-            register,
-            raised: Cell::new(0),
-            peers,
-        }
-    })
-}
-
-impl<B: Backend> Wait<B> for Rung<B> {
-    const SLEEPS: bool = true;
-
-    fn pause(&mut self, looks: u32) -> bool {
-        Wait::<B>::pause(&mut self.doorbell, looks)
-    }
-
-    fn sleep(&mut self, word: Watched<'_, B>, seen: u32) {
-        self.doorbell.sleep(word, seen);
-    }
-
-    fn wake(&self, word: Watched<'_, B>) {
-        self.doorbell.wake(word);
-        if self.register.swap(0, Ordering::Relaxed) == 1 {
-            self.raised.set(self.raised.get() + 1);
-            B::store::<site::Retract>(&self.peers, self.raised.get());
-            B::Futex::default().wake(Watched::new(&*self.peers));
-        }
-    }
 }
 
 /// How two ends wait that neither sleep nor wake.

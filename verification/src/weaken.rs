@@ -23,8 +23,8 @@ pub struct Weakening {
 #[must_use]
 pub fn weaker(row: &Row) -> Vec<Weakening> {
     let orderings: &[Option<Ordering>] = match (row.access, row.ordering) {
-        (Access::Load | Access::Store, Ordering::Relaxed) => &[],
-        (Access::Load | Access::Store, _) => &[Some(Ordering::Relaxed)],
+        (Access::Load | Access::Store | Access::CompareExchange, Ordering::Relaxed) => &[],
+        (Access::Load | Access::Store | Access::CompareExchange, _) => &[Some(Ordering::Relaxed)],
         (Access::Fence, Ordering::Acquire | Ordering::Release) => &[None],
         (Access::Fence, _) => &[
             Some(Ordering::AcqRel),

@@ -15,7 +15,7 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, FailurePersistence, Runner, check_pct, check_random, replay_from_file};
 use verification::backend::{Backend, Shuttle, WakesNobody};
-use verification::models::{self, Way};
+use verification::models::{self, Way, page};
 
 /// Schedules of each of the two kinds.
 fn schedules() -> usize {
@@ -87,6 +87,13 @@ fn streams_arrive_by_doorbell() {
         let waits = models::doorbells();
         models::stream_with::<Shuttle, _>(waits, [way(), way()], capacity, total, piece);
     });
+}
+
+/// Here and not under loom, which lets a store come between the two halves of a
+/// compare-and-exchange.
+#[test]
+fn whoever_leaves_late_marks_nothing() {
+    explore(page::who_leaves_late_marks_nothing::<Shuttle>);
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! The barrier between a store and the signal that tells of it.
 
+use crate::atomics::Atomics;
+use crate::order::site;
+
 /// Whoever gets the signal that follows (an event, a write to a device) sees the
 /// stores that come before.
 ///
-/// A SeqCst fence does not say so: on Arm it orders memory accesses, and an event
-/// is none; on RISC-V it does not order writes to devices. Elsewhere it is all
-/// there is.
+/// A fence says so of memory only: on Arm it does not order an event, which is no
+/// memory access, and on RISC-V no writes to devices. Elsewhere the strongest fence is
+/// all there is.
 #[inline(always)]
-pub(super) fn before_signal() {
+pub(super) fn before_signal<A: Atomics>() {
+    A::fence::<site::SignalFence>();
     #[cfg(any(target_arch = "arm", target_arch = "aarch64"))]
     // SAFETY: waits, and touches neither registers nor memory.
     unsafe {

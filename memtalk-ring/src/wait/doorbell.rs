@@ -90,7 +90,7 @@ impl<A: Atomics, S: FnMut()> Wait<A> for Doorbell<S> {
 
     #[inline]
     fn wake(&self, _word: Watched<'_, A>) {
-        barrier::before_signal();
+        barrier::before_signal::<A>();
         // SAFETY: whoever called `new` has promised it.
         unsafe { self.register.write_volatile(self.value) };
     }

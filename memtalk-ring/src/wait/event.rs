@@ -45,7 +45,7 @@ impl<A: Atomics> Wait<A> for Event {
 
     #[inline]
     fn wake(&self, _word: Watched<'_, A>) {
-        barrier::before_signal();
+        barrier::before_signal::<A>();
         // SAFETY: touches neither registers nor memory.
         unsafe { core::arch::asm!("sev", options(nostack, preserves_flags)) };
     }

@@ -6,11 +6,12 @@ use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use memtalk_ring::layout::SEATED;
 use memtalk_ring::{
     Departure, Page, PageError, PageRing, Presence, Receiver, Region, Seat, Sender, Wait,
 };
 
-use super::shm;
+use super::{futex, shm};
 use crate::steps::{self, Accesses};
 
 /// A shared mapping, readable and writable; unmapped when its last clone goes.
@@ -163,12 +164,15 @@ pub(crate) fn initialise(mapping: Mapping, first: Presence) -> Result<Page<Mappi
     }
 }
 
-/// Clears the second seat's words; does nothing once ends were taken in this mapping.
-pub(crate) fn clear_second(page: &Page<Mapping>) {
+/// Takes the second seat and wakes the first, in one system call: marked without waking,
+/// and dead then, we would be noticed later. Does nothing once ends were taken in this
+/// mapping.
+pub(crate) fn join(page: &Page<Mapping>) -> io::Result<()> {
     let opened = page.region().0.opened();
-    if !*opened {
+    match *opened {
+        true => Ok(()),
         // SAFETY: as in `initialise`.
-        unsafe { page.clear_second() };
+        false => unsafe { page.join_by(futex::set_and_wake::<SEATED, _>) },
     }
 }
 

@@ -47,11 +47,15 @@ fn pages(region: RawRegion) -> Result<Page<RawRegion>, PageError> {
     // SAFETY: as above.
     unsafe { initialised.join(us) };
     // SAFETY: as above.
-    unsafe { initialised.clear_second() };
+    unsafe { initialised.join_by(|_| ()) };
     joined.say(seat, us);
     take(page.is_free(black_box(seat)));
     take(page.presence(black_box(seat)));
     take(page.seat_word(black_box(seat)));
+    take(page.seat_value(black_box(seat)));
+    take(page.was_restarted());
+    #[cfg(target_has_atomic = "32")]
+    page.leave();
     take(page.capacity());
     let page = Page::over(black_box(*page.region()))?;
     Ok(page)
