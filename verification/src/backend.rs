@@ -240,10 +240,12 @@ impl Backend for Native {
     }
 }
 
-/// A backend named `$name` on the checker `$checker`, whose slab bytes are `$byte`.
+/// A backend named `$name` on the checker `$checker`, whose slab bytes are `$byte`,
+/// accessed by the functions of `cell::$cell`. `$checker` is also where `settled` and
+/// `before_fence` have what it needs.
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 macro_rules! backend {
-    ($(#[$doc:meta])* $module:ident, $name:ident, $checker:ident, $byte:ty) => {
+    ($(#[$doc:meta])* $module:ident, $name:ident, $checker:ident, $byte:ty, $cell:ident) => {
         pub use $module::$name;
 
         mod $module {
@@ -320,21 +322,30 @@ macro_rules! backend {
                 fn load<S: Site>(word: &Word) -> u32 {
                     if S::ROW.name == "MournLoad" {
                         let _ = ordering::<S>();
-                        return super::settled::$module(&word.value);
+                        return super::settled::$checker(&word.value);
+                    }
+                    if std::thread::panicking() {
+                        return 0;
                     }
                     word.before_load();
                     word.value.load(ordering::<S>().expect("only fences are left out"))
                 }
 
                 fn store<S: Site>(word: &Word, value: u32) {
+                    // An end that a failure drops: the checker has seen enough.
+                    if std::thread::panicking() {
+                        return;
+                    }
                     word.before_store(S::ROW.name);
                     word.value.store(value, ordering::<S>().expect("only fences are left out"));
                 }
 
                 fn fence<S: Site>() {
-                    if let Some(ordering) = ordering::<S>() {
+                    if let Some(ordering) = ordering::<S>()
+                        && !std::thread::panicking()
+                    {
                         if ordering == Ordering::SeqCst {
-                            super::before_fence::$module();
+                            super::before_fence::$checker();
                         }
                         fence(ordering);
                     }
@@ -344,7 +355,7 @@ macro_rules! backend {
                     for (i, byte) in bytes.iter().enumerate() {
                         // SAFETY: valid for that many bytes, by contract.
                         let cell = unsafe { &*to.add(i) };
-                        super::cell::$module::set(cell, *byte);
+                        super::cell::$cell::set(cell, *byte);
                     }
                 }
 
@@ -352,7 +363,7 @@ macro_rules! backend {
                     for (i, byte) in bytes.iter_mut().enumerate() {
                         // SAFETY: valid for that many bytes, by contract.
                         let cell = unsafe { &*from.add(i) };
-                        *byte = super::cell::$module::get(cell);
+                        *byte = super::cell::$cell::get(cell);
                     }
                 }
             }
@@ -453,7 +464,7 @@ macro_rules! backend {
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 mod cell {
     #[cfg(feature = "loom")]
-    pub(super) mod on_loom {
+    pub(super) mod watched {
         use loom::cell::UnsafeCell;
 
         pub(in super::super) fn set(cell: &UnsafeCell<u8>, byte: u8) {
@@ -467,8 +478,21 @@ mod cell {
         }
     }
 
+    #[cfg(feature = "loom")]
+    pub(super) mod racing {
+        use loom::sync::atomic::{AtomicU8, Ordering};
+
+        pub(in super::super) fn set(cell: &AtomicU8, byte: u8) {
+            cell.store(byte, Ordering::Relaxed);
+        }
+
+        pub(in super::super) fn get(cell: &AtomicU8) -> u8 {
+            cell.load(Ordering::Relaxed)
+        }
+    }
+
     #[cfg(feature = "shuttle")]
-    pub(super) mod on_shuttle {
+    pub(super) mod plain {
         use std::cell::UnsafeCell;
 
         pub(in super::super) fn set(cell: &UnsafeCell<u8>, byte: u8) {
@@ -487,13 +511,13 @@ mod cell {
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 mod settled {
     #[cfg(feature = "loom")]
-    pub(super) fn on_loom(word: &loom::sync::atomic::AtomicU32) -> u32 {
+    pub(super) fn loom(word: &loom::sync::atomic::AtomicU32) -> u32 {
         // SAFETY: loom fails the model if a store is not ordered before this.
         unsafe { word.unsync_load() }
     }
 
     #[cfg(feature = "shuttle")]
-    pub(super) fn on_shuttle(word: &shuttle::sync::atomic::AtomicU32) -> u32 {
+    pub(super) fn shuttle(word: &shuttle::sync::atomic::AtomicU32) -> u32 {
         word.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
@@ -554,7 +578,7 @@ impl<A: Atomics, W: Wait<A>> Wait<A> for Counted<W> {
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 mod before_fence {
     #[cfg(feature = "loom")]
-    pub(super) fn on_loom() {
+    pub(super) fn loom() {
         use loom::sync::atomic::{AtomicU32, Ordering};
         loom::lazy_static! {
             static ref BRANCH: AtomicU32 = AtomicU32::new(0);
@@ -563,17 +587,25 @@ mod before_fence {
     }
 
     #[cfg(feature = "shuttle")]
-    pub(super) fn on_shuttle() {}
+    pub(super) fn shuttle() {}
 }
 
 #[cfg(feature = "loom")]
 backend! {
     /// Every execution that the C11 memory model allows, with loom.
-    on_loom, Loom, loom, loom::cell::UnsafeCell<u8>
+    on_loom, Loom, loom, loom::cell::UnsafeCell<u8>, watched
+}
+
+#[cfg(feature = "loom")]
+backend! {
+    /// The same, with slab bytes that may be read while they are written, and are seen to
+    /// be anything then that a relaxed load could find: for a process whose page is
+    /// initialised again.
+    on_loom_racing, LoomRacing, loom, loom::sync::atomic::AtomicU8, racing
 }
 
 #[cfg(feature = "shuttle")]
 backend! {
     /// Random schedules of sequentially consistent executions, with shuttle.
-    on_shuttle, Shuttle, shuttle, std::cell::UnsafeCell<u8>
+    on_shuttle, Shuttle, shuttle, std::cell::UnsafeCell<u8>, plain
 }

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use memtalk_ring::layout::{LEFT, SEATED};
 use memtalk_ring::order::TABLE;
-use verification::backend::Loom;
+use verification::backend::{Loom, LoomRacing};
 use verification::models::{self, Way, page};
 use verification::weaken::{self, Weakening};
 
@@ -105,6 +105,7 @@ models! {
     a_newcomer_wakes_whoever_waits_for_it: None, 376, page::newcomer_wakes_who_waits::<Loom>;
     a_restart_is_noticed: None, 54, || page::restart_is_noticed::<Loom>(false);
     a_restart_is_noticed_by_one_who_has_received: None, 54, || page::restart_is_noticed::<Loom>(true);
+    a_restart_is_noticed_by_one_who_copies: None, 234, page::restart_is_noticed_by_bytes::<LoomRacing>;
     whoever_leaves_has_read: None, 16, page::who_leaves_has_read::<Loom>;
     a_byte_arrives_at_a_process: None, 352, page::byte_arrives::<Loom>;
     a_peer_begins_to_wake: None, 114, page::peer_begins_to_wake::<Loom>;
