@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::say::Notes;
-use crate::sys::stdio;
+use crate::sys::{self, stdio};
 use crate::{Channel, Departure, Error, Receiver, Sender};
 
 /// How a talk failed.
@@ -150,9 +150,7 @@ fn spawn(
         // Nobody listens any more if the talk has failed otherwise.
         let _ = report.send(work());
     };
-    thread::Builder::new()
-        .name(name.into())
-        .spawn(run)
+    sys::start(thread::Builder::new().name(name.into()), run)
         .map(drop)
         .map_err(|e| Failure::Talk(Error::system("start a thread")(e)))
 }
