@@ -326,7 +326,7 @@ fn talk(
     if let Err(error) = remover.remove(PATIENCE) {
         say::write(&say::line(
             &args.file,
-            &format_args!("the object stays: {error}"),
+            &format_args!("the object may stay: {error}"),
         ));
     }
     let Totals { sent, received } = result?;
