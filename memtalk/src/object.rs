@@ -163,8 +163,12 @@ impl Os for Place {
         ))?;
         let (file, at, page) = (Arc::new(file), 0, None);
         let mut object = Object { file, at, page };
-        lock::try_lock(&object.file, seat_byte(Seat::First), Kind::Write)
-            .map_err(Error::system("lock the object"))?;
+        if !lock::try_lock(&object.file, seat_byte(Seat::First), Kind::Write)
+            .map_err(Error::system("lock the object"))?
+        {
+            // Nobody else has it open; but never to sit without the lock.
+            return Err(Error::Stuck);
+        }
         let mapping = map(&object, size)?;
         let page = map::initialise(mapping, Presence::PROCESS).map_err(Error::Foreign)?;
         object.page = Some(page);
