@@ -92,14 +92,15 @@ pub(crate) fn run(
     let (report, events) = mpsc::channel();
     let sending = Meter::new("sent", notes.clone());
     let receiving = Meter::new("received", notes);
+    // First: so no talk is complete where one of the three cannot start.
+    spawn("memtalk-peer", &report, move || {
+        Event::PeerGone(peer.wait_until_gone())
+    })?;
     spawn("memtalk-send", &report, || {
         Event::Sent(send(sender, sending))
     })?;
     spawn("memtalk-receive", &report, move || {
         Event::Received(receive(receiver, stdout_was_closed, receiving))
-    })?;
-    spawn("memtalk-peer", &report, move || {
-        Event::PeerGone(peer.wait_until_gone())
     })?;
 
     let mut sent = None;
