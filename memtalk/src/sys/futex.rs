@@ -42,9 +42,10 @@ pub(crate) fn wake<A: InPlace>(word: Watched<'_, A>) {
 /// who dies does both or neither.
 pub(crate) fn set_and_wake<const VALUE: u32>(page: &Page<Mapping>, seat: Seat) -> io::Result<()> {
     // The kernel takes the operation, "set", and its operand in one number, the
-    // operand in 12 bits (`FUTEX_WAKE_OP` in `futex(2)`). It goes on to compare
-    // the old value with 0, and to wake 0 more if they are equal.
-    const { assert!(VALUE < 1 << 12) };
+    // operand in 12 bits (`FUTEX_WAKE_OP` in `futex(2)`), of which the first is its
+    // sign. It goes on to compare the old value with 0, and to wake 0 more if they
+    // are equal.
+    const { assert!(VALUE < 1 << 11) };
     let operation =
         libc::FUTEX_OP_SET << 28 | libc::FUTEX_OP_CMP_EQ << 24 | VALUE.cast_signed() << 12;
     let word = page.seat_word(seat);
@@ -78,3 +79,6 @@ pub(crate) fn load<A: InPlace>(word: Watched<'_, A>) -> u32 {
     // SAFETY: a valid word, and nothing is stored in it.
     unsafe { word.word() }.load(Ordering::Acquire)
 }
+
+#[cfg(test)]
+mod tests;
