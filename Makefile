@@ -22,9 +22,10 @@ test:
 	$(CARGO) test --locked -p memtalk-ring --features embedded-io
 	$(CRASH)
 
-# Deaths before every step of either process, and before many pairs of steps; and stops.
-CRASH = $(CARGO) test --locked -p memtalk --features crash-points --test crash --test stops \
-	-- --nocapture
+# Deaths before every step of either process, and before many pairs of steps; stops; and
+# failures of every system call.
+CRASH = $(CARGO) test --locked -p memtalk --features crash-points --test crash --test failures \
+	--test stops -- --nocapture
 crash:
 	PAIRS=10000 $(CRASH)
 

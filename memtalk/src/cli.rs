@@ -286,17 +286,16 @@ fn talk(
     };
     guard();
     let on_signal = remover.clone();
-    thread::Builder::new()
-        .name("memtalk-signal".into())
-        .spawn(move || {
-            if let Ok(signal) = signals.wait() {
-                // The next to come finds the name free, or an object that
-                // nobody sits at.
-                let _ = on_signal.remove(BRIEFLY);
-                signals.die(signal)
-            }
-        })
-        .map_err(system("start a thread"))?;
+    let wait_for_signal = move || {
+        if let Ok(signal) = signals.wait() {
+            // The next to come finds the name free, or an object that
+            // nobody sits at.
+            let _ = on_signal.remove(BRIEFLY);
+            signals.die(signal)
+        }
+    };
+    let thread = thread::Builder::new().name("memtalk-signal".into());
+    sys::start(thread, wait_for_signal).map_err(system("start a thread"))?;
 
     note(&"waiting for a peer");
     let idle = |time, awaited| {
@@ -327,7 +326,7 @@ fn talk(
     if let Err(error) = remover.remove(PATIENCE) {
         say::write(&say::line(
             &args.file,
-            &format_args!("the object stays: {error}"),
+            &format_args!("the object may stay: {error}"),
         ));
     }
     let Totals { sent, received } = result?;

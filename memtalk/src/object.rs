@@ -1,9 +1,9 @@
 //! The POSIX shared memory object: what [`seat`](crate::seat)'s machines do to it.
 
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{File, Metadata};
 use std::io;
 use std::mem::offset_of;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,18 +157,18 @@ impl Os for Place {
     fn create(&mut self) -> Result<Object, Error> {
         let size = self.size();
         let file = shm::create().map_err(Error::system("create the object"))?;
-        // Whatever the umask says.
-        file.set_permissions(Permissions::from_mode(self.mode()))
-            .map_err(Error::system("set the object's mode"))?;
-        file.set_len(size as u64)
-            .and_then(|()| shm::allocate(&file, size))
-            .map_err(Error::system(
-                "get memory for the object (fewer --pages need less)",
-            ))?;
+        shm::set_mode(&file, self.mode()).map_err(Error::system("set the object's mode"))?;
+        shm::allocate(&file, size).map_err(Error::system(
+            "get memory for the object (fewer --pages need less)",
+        ))?;
         let (file, at, page) = (Arc::new(file), 0, None);
         let mut object = Object { file, at, page };
-        lock::try_lock(&object.file, seat_byte(Seat::First), Kind::Write)
-            .map_err(Error::system("lock the object"))?;
+        if !lock::try_lock(&object.file, seat_byte(Seat::First), Kind::Write)
+            .map_err(Error::system("lock the object"))?
+        {
+            // Nobody else has it open; but never to sit without the lock.
+            return Err(Error::Stuck);
+        }
         let mapping = map(&object, size)?;
         let page = map::initialise(mapping, Presence::PROCESS).map_err(Error::Foreign)?;
         object.page = Some(page);
@@ -331,8 +331,7 @@ fn map(object: &Object, size: usize) -> Result<Mapping, Error> {
 }
 
 fn metadata(file: &File) -> Result<Metadata, Error> {
-    let data = file.metadata();
-    data.map_err(Error::system("examine the object"))
+    shm::metadata(file).map_err(Error::system("examine the object"))
 }
 
 /// From the page's first byte to the end of the object.

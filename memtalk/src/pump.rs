@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::say::Notes;
-use crate::sys::stdio;
+use crate::sys::{self, stdio};
 use crate::{Channel, Departure, Error, Receiver, Sender};
 
 /// How a talk failed.
@@ -92,14 +92,15 @@ pub(crate) fn run(
     let (report, events) = mpsc::channel();
     let sending = Meter::new("sent", notes.clone());
     let receiving = Meter::new("received", notes);
+    // First: so no talk is complete where one of the three cannot start.
+    spawn("memtalk-peer", &report, move || {
+        Event::PeerGone(peer.wait_until_gone())
+    })?;
     spawn("memtalk-send", &report, || {
         Event::Sent(send(sender, sending))
     })?;
     spawn("memtalk-receive", &report, move || {
         Event::Received(receive(receiver, stdout_was_closed, receiving))
-    })?;
-    spawn("memtalk-peer", &report, move || {
-        Event::PeerGone(peer.wait_until_gone())
     })?;
 
     let mut sent = None;
@@ -150,9 +151,7 @@ fn spawn(
         // Nobody listens any more if the talk has failed otherwise.
         let _ = report.send(work());
     };
-    thread::Builder::new()
-        .name(name.into())
-        .spawn(run)
+    sys::start(thread::Builder::new().name(name.into()), run)
         .map(drop)
         .map_err(|e| Failure::Talk(Error::system("start a thread")(e)))
 }

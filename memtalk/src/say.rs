@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
-use crate::Name;
+use crate::{Name, sys};
 
 /// The most notes that wait to be written.
 const ROOM: usize = 16;
@@ -50,9 +50,8 @@ impl Teller {
                 write(&line);
             }
         };
-        let thread = thread::Builder::new()
-            .name("memtalk-tell".into())
-            .spawn(tell)?;
+        let thread = thread::Builder::new().name("memtalk-tell".into());
+        let thread = sys::start(thread, tell)?;
         let notes = Notes { name, lines };
         Ok(Self { notes, thread })
     }

@@ -8,7 +8,16 @@
 //! With the feature `crash-points`, for tests, a process counts its steps and
 //! kills itself before that whose number the environment variable
 //! `MEMTALK_CRASH_AT` gives, from 1, as `kill -9` would; or stops itself before that of
-//! `MEMTALK_STOP_AT`, as `kill -STOP` would. Without it all of this compiles to nothing.
+//! `MEMTALK_STOP_AT`, as `kill -STOP` would.
+//!
+//! And a system call can fail: that whose number, among those whose failure means
+//! anything, `MEMTALK_FAIL_AT` gives is not made, and fails with the error number
+//! `MEMTALK_FAIL_WITH`. Where in the sources it stands is written to the file
+//! `MEMTALK_FAILED` then.
+//!
+//! Without the feature all of this compiles to nothing.
+
+use std::io;
 
 /// Whether steps are counted. Looking again before sleeping is left out then:
 /// it would be most of the steps, and all the same.
@@ -27,9 +36,22 @@ pub(crate) fn step() {
     counted::step();
 }
 
+/// Before a system call, which is a step: the error, if this one is to fail.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn call() -> io::Result<()> {
+    step();
+    #[cfg(feature = "crash-points")]
+    counted::call()?;
+    Ok(())
+}
+
 #[cfg(feature = "crash-points")]
 mod counted {
     use std::cell::UnsafeCell;
+    use std::io;
+    use std::panic::Location;
+    use std::str::FromStr;
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -80,12 +102,15 @@ mod counted {
         }
     }
 
+    fn number<T: FromStr>(variable: &str) -> Option<T> {
+        std::env::var(variable).ok()?.parse().ok()
+    }
+
     pub(super) fn step() {
         static SIGNALS: LazyLock<[(Option<u32>, libc::c_int); 2]> = LazyLock::new(|| {
-            let step = |variable| std::env::var(variable).ok()?.parse().ok();
             [
-                (step("MEMTALK_CRASH_AT"), libc::SIGKILL),
-                (step("MEMTALK_STOP_AT"), libc::SIGSTOP),
+                (number("MEMTALK_CRASH_AT"), libc::SIGKILL),
+                (number("MEMTALK_STOP_AT"), libc::SIGSTOP),
             ]
         });
         static STEPS: AtomicU32 = AtomicU32::new(0);
@@ -94,6 +119,23 @@ mod counted {
             if at == Some(this) {
                 crate::sys::signal_this_process(signal);
             }
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn call() -> io::Result<()> {
+        static FAILURE: LazyLock<Option<(u32, i32)>> =
+            LazyLock::new(|| number("MEMTALK_FAIL_AT").zip(number("MEMTALK_FAIL_WITH")));
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        let this = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
+        match *FAILURE {
+            Some((at, error)) if at == this => {
+                if let Some(file) = std::env::var_os("MEMTALK_FAILED") {
+                    std::fs::write(file, Location::caller().to_string())?;
+                }
+                Err(io::Error::from_raw_os_error(error))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -291,11 +291,10 @@ pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
             }
         }
     };
-    std::thread::Builder::new()
+    let thread = std::thread::Builder::new()
         .name("memtalk-watch".into())
-        .stack_size(64 * 1024)
-        .spawn(watcher)
-        .map_err(Error::system("start a thread"))?;
+        .stack_size(64 * 1024);
+    sys::start(thread, watcher).map_err(Error::system("start a thread"))?;
     Ok(())
 }
 

@@ -11,10 +11,10 @@
 mod support;
 
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use support::party::{self, Memory};
+use support::party::{self, Memory, Stop};
 use support::{Object, Side, aftermath, eventually, noise, setting};
 
 /// More than a ring holds, so that senders have to wait.
@@ -66,18 +66,11 @@ fn talk(deaths: Deaths) -> [bool; 2] {
 /// Lets a process die at each of its steps; `dies` tries one, and returns whether it
 /// had so many. Returns how many it has, at most.
 fn every_step(mut dies: impl FnMut(u32) -> bool) -> u32 {
-    // Threads take turns as they like, so the number of steps varies a little.
-    const SPARE: u32 = 20;
-    let mut last = 0;
-    let mut step = 0;
-    while step < last + SPARE {
-        step += 1;
-        if dies(step) {
-            last = step;
-        }
-        assert!(last >= step.min(FEWEST_STEPS), "no death at step {step}");
-    }
-    last
+    aftermath::every(20, |step| {
+        let died = dies(step);
+        assert!(died || step > FEWEST_STEPS, "no death at step {step}");
+        died
+    })
 }
 
 #[test]
@@ -117,7 +110,6 @@ fn a_death_at_any_step_beside_somebody_outside() {
         scope.spawn(|| party::echo(region, &stop));
         let _stop = Stop(&stop);
         every_step(|step| {
-            let _tried = aftermath::Tried(step);
             let end = start(&object, 0, Some(step)).finish_with_open_input();
             if end.signal.is_none() {
                 end.assert_complete(&stream(0));
@@ -131,13 +123,4 @@ fn a_death_at_any_step_beside_somebody_outside() {
     });
     println!("died at up to {steps} steps beside somebody outside");
     assert_eq!(object.open().metadata().unwrap().len(), 4096);
-}
-
-/// Sets it when it goes, also if the test fails.
-struct Stop<'s>(&'s AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -12,8 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use memtalk_ring::Presence;
+use support::aftermath::{self, every};
 use support::party::{self, Memory};
-use support::{Object, Side, aftermath, bounded, eventually};
+use support::{Object, Side, bounded, eventually};
 
 const TERM: i32 = 15;
 const CONT: i32 = 18;
@@ -34,22 +35,6 @@ fn stopping(object: &Object, step: u32, options: &[&str]) -> Side {
 /// So that it has a last step, although nobody comes.
 const NOT_LONG: &[&str] = &["--timeout", "0"];
 
-/// Runs `with` for each step from 1 on, until it says that the process had no such step.
-/// Returns how many steps there are.
-fn every_step(mut with: impl FnMut(u32) -> bool) -> u32 {
-    // Threads take turns as they like, so the number of steps varies a little.
-    const SPARE: u32 = 10;
-    let (mut step, mut last) = (0, 0);
-    while step < last + SPARE {
-        step += 1;
-        let _tried = aftermath::Tried(step);
-        if with(step) {
-            last = step;
-        }
-    }
-    last
-}
-
 /// Waits until it is stopped or has ended; whether it is stopped.
 fn stops(side: &mut Side) -> bool {
     let mut stopped = false;
@@ -63,7 +48,7 @@ fn stops(side: &mut Side) -> bool {
 
 #[test]
 fn a_first_that_gives_up_and_a_second_that_comes_agree() {
-    let steps = every_step(|step| {
+    let steps = every(10, |step| {
         let object = Object::new();
         let timeout = ["--timeout", "0.1"];
         let first = Side::start(object.memtalk().args(timeout).stdin(Stdio::null()));
@@ -93,7 +78,7 @@ fn one_that_is_stopped_at_the_door_delays_no_signal() {
     // The one that is stopped comes first, so that the other may have to wait at the
     // door; and second, so that the other may find it locked on its way out.
     for other_is_first in [false, true] {
-        let steps = every_step(|step| {
+        let steps = every(10, |step| {
             let object = Object::new();
             let start_other = || Side::start(object.memtalk().stdin(Stdio::null()));
             let mut other = other_is_first.then(start_other);
@@ -151,7 +136,7 @@ fn a_signal_while_it_starts_over_leaves_no_name() {
 #[test]
 fn one_that_looks_who_has_the_object_open_keeps_nobody_from_opening_it() {
     let mut opened = 0;
-    let steps = every_step(|step| {
+    let steps = every(10, |step| {
         // A machine has left it, so whoever comes looks whether it is still there.
         let object = Object::new();
         let memory = Memory::create(&object, 4096);

@@ -63,9 +63,10 @@ impl<A: InPlace> Kernel<A> for Linux {
 /// who dies does both or neither.
 pub(crate) fn set_and_wake<const VALUE: u32, A: InPlace>(word: Watched<'_, A>) -> io::Result<()> {
     // The kernel takes the operation, "set", and its operand in one number, the
-    // operand in 12 bits (`FUTEX_WAKE_OP` in `futex(2)`). It goes on to compare
-    // the old value with 0, and to wake 0 more if they are equal.
-    const { assert!(VALUE < 1 << 12) };
+    // operand in 12 bits (`FUTEX_WAKE_OP` in `futex(2)`), of which the first is its
+    // sign. It goes on to compare the old value with 0, and to wake 0 more if they
+    // are equal.
+    const { assert!(VALUE < 1 << 11) };
     let operation =
         libc::FUTEX_OP_SET << 28 | libc::FUTEX_OP_CMP_EQ << 24 | VALUE.cast_signed() << 12;
     // SAFETY: `word` is a valid word, and no end relies on what a seat's holds.
@@ -82,3 +83,6 @@ pub(crate) fn set_and_wake<const VALUE: u32, A: InPlace>(word: Watched<'_, A>) -
     })
     .map(drop)
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,8 @@ impl Kind {
 pub(crate) fn try_lock(file: &File, byte: u64, kind: Kind) -> io::Result<bool> {
     match fcntl(file, libc::F_OFD_SETLK, byte, kind.raw()) {
         Ok(_) => Ok(true),
-        Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
+        // POSIX allows EACCES as well. On Linux, that says that locking is forbidden.
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
         Err(e) => Err(e),
     }
 }

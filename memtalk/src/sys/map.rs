@@ -11,8 +11,8 @@ use memtalk_ring::{
     Departure, Page, PageError, PageRing, Presence, Receiver, Region, Seat, Sender, Wait,
 };
 
-use super::{futex, shm};
-use crate::steps::{self, Accesses};
+use super::{call, futex, shm};
+use crate::steps::Accesses;
 
 /// A shared mapping, readable and writable; unmapped when its last clone goes.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl Mapping {
     /// mapped elsewhere first, and then moved here, which needs nothing more. (Mapped
     /// here at once, it could fail after the kernel has unmapped what it replaces.)
     pub(crate) fn detach(&self, file: &File) -> io::Result<()> {
-        let (here, len) = (self.0.start.as_ptr(), self.0.len);
+        let (here, len) = (self.0.start.as_ptr().cast::<libc::c_void>(), self.0.len);
         // SAFETY: as in `new`.
         let copy = unsafe {
             map(
@@ -85,18 +85,14 @@ impl Mapping {
         }?;
         let copy = copy.as_ptr().cast();
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-        steps::step();
         // SAFETY: the copy is ours, and replaces our own mapping of the same size and
         // rights, whose users expect its bytes to change at any time.
-        match unsafe { libc::mremap(copy, len, len, flags, here.cast::<libc::c_void>()) } {
-            libc::MAP_FAILED => {
-                let error = io::Error::last_os_error();
-                // SAFETY: nobody knows of the copy.
-                unsafe { libc::munmap(copy, len) };
-                Err(error)
-            }
-            _ => Ok(()),
+        let moved = call(|| check(unsafe { libc::mremap(copy, len, len, flags, here) }));
+        if moved.is_err() {
+            // SAFETY: nobody knows of the copy.
+            unsafe { libc::munmap(copy, len) };
         }
+        moved.map(drop)
     }
 }
 
@@ -111,14 +107,19 @@ unsafe fn map(
     file: &File,
     offset: libc::off_t,
 ) -> io::Result<NonNull<u8>> {
-    steps::step();
     let rights = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: by contract.
-    let start = unsafe { libc::mmap(at, len, rights, flags, file.as_raw_fd(), offset) };
-    if start == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
+    let start =
+        call(|| check(unsafe { libc::mmap(at, len, rights, flags, file.as_raw_fd(), offset) }))?;
     NonNull::new(start.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+/// What a call returned that gives an address.
+fn check(address: *mut libc::c_void) -> io::Result<*mut libc::c_void> {
+    match address {
+        libc::MAP_FAILED => Err(io::Error::last_os_error()),
+        address => Ok(address),
+    }
 }
 
 impl Mapped {

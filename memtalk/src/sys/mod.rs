@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::thread;
 use std::time::Duration;
 
 use crate::steps;
@@ -19,19 +20,48 @@ pub(crate) mod shm;
 pub(crate) mod signal;
 pub(crate) mod stdio;
 
-/// Runs a system call that returns -1 on failure, again after `EINTR`.
-fn retry<T: PartialEq + From<i8>>(mut call: impl FnMut() -> T) -> io::Result<T> {
+/// Makes a system call, again after `EINTR`.
+#[track_caller]
+pub(crate) fn call<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
-        steps::step();
-        let result = call();
-        if result != T::from(-1) {
-            return Ok(result);
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
+        match steps::call().and_then(|()| call()) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
+}
+
+/// The same for one that returns -1 on failure.
+#[track_caller]
+fn retry<T: PartialEq + From<i8>>(mut call: impl FnMut() -> T) -> io::Result<T> {
+    self::call(|| check(call()))
+}
+
+/// What such a call returned.
+fn check<T: PartialEq + From<i8>>(result: T) -> io::Result<T> {
+    match result == T::from(-1) {
+        true => Err(io::Error::last_os_error()),
+        false => Ok(result),
+    }
+}
+
+/// What a call returned that returns an error number on failure, and 0 otherwise.
+fn check_number(error: libc::c_int) -> io::Result<()> {
+    match error {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// Starts a thread.
+#[track_caller]
+pub(crate) fn start<T: Send + 'static>(
+    thread: thread::Builder,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<thread::JoinHandle<T>> {
+    // Here a test can have it fail. The call itself takes `work`, and is made once.
+    call(|| Ok(()))?;
+    thread.spawn(work)
 }
 
 /// A time as the kernel takes it.
@@ -61,5 +91,5 @@ pub(crate) fn signal_this_process(signal: libc::c_int) {
     // SAFETY: no pointers are involved.
     unsafe { libc::kill(this, signal) };
     // Sent to the process, it may be taken by another thread first.
-    std::thread::yield_now();
+    thread::yield_now();
 }

@@ -5,15 +5,14 @@
 //! what a name leads to without opening it.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 
-use super::retry;
-use crate::steps;
+use super::{call, check_number, retry};
 
 /// The size of a page of memory in bytes, by `sysconf(3)`.
 pub(crate) fn page_size() -> usize {
@@ -39,13 +38,13 @@ pub(crate) fn open(name: &CStr) -> io::Result<File> {
 
 /// Makes an empty object without a name, with mode 0600 or less if the umask says so.
 pub(crate) fn create() -> io::Result<File> {
-    steps::step();
-    OpenOptions::new()
+    let mut options = OpenOptions::new();
+    options
         .read(true)
         .write(true)
         .mode(0o600)
-        .custom_flags(libc::O_TMPFILE)
-        .open(DIRECTORY)
+        .custom_flags(libc::O_TMPFILE);
+    call(|| options.open(DIRECTORY))
 }
 
 /// Gives `name` to an object without one; [`io::ErrorKind::AlreadyExists`] if the name
@@ -71,12 +70,22 @@ pub(crate) fn publish(file: &File, name: &CStr) -> io::Result<()> {
 
 /// What `name` leads to; `None` if nothing. Takes no descriptor.
 pub(crate) fn examine(name: &CStr) -> io::Result<Option<Metadata>> {
-    steps::step();
-    match fs::symlink_metadata(path(name)) {
+    match call(|| fs::symlink_metadata(path(name))) {
         Ok(data) => Ok(Some(data)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
     }
+}
+
+/// What is known of an object.
+#[track_caller]
+pub(crate) fn metadata(file: &File) -> io::Result<Metadata> {
+    call(|| file.metadata())
+}
+
+/// Sets an object's permissions, whatever the umask says.
+pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    call(|| file.set_permissions(Permissions::from_mode(mode)))
 }
 
 /// The object as a file. `name` begins with its slash.
@@ -103,19 +112,13 @@ pub(crate) fn unlink(name: &CStr) -> io::Result<()> {
     retry(|| unsafe { libc::shm_unlink(name.as_ptr()) }).map(drop)
 }
 
-/// Allocates the first `size` bytes of the object, so that no later access to
+/// Makes the object `size` bytes long, and allocates them, so that no later access to
 /// them fails for want of memory.
 pub(crate) fn allocate(file: &File, size: usize) -> io::Result<()> {
+    call(|| file.set_len(size as u64))?;
     let size = libc::off_t::try_from(size).map_err(|_| io::ErrorKind::FileTooLarge)?;
-    loop {
-        steps::step();
-        // SAFETY: no pointers are involved.
-        match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, size) } {
-            0 => return Ok(()),
-            libc::EINTR => {}
-            error => return Err(io::Error::from_raw_os_error(error)),
-        }
-    }
+    // SAFETY: no pointers are involved.
+    call(|| check_number(unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, size) }))
 }
 
 /// The offset in bytes of the first data at or after `from`; `None` if none follows.
@@ -136,11 +139,9 @@ pub(crate) fn next_data(file: &File, from: u64) -> io::Result<Option<u64>> {
 pub(crate) fn read(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
     let mut done = 0;
     while done < bytes.len() {
-        match file.read_at(&mut bytes[done..], at + done as u64) {
-            Ok(0) => break,
-            Ok(count) => done += count,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
+        match call(|| file.read_at(&mut bytes[done..], at + done as u64))? {
+            0 => break,
+            count => done += count,
         }
     }
     Ok(done)

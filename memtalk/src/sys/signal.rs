@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::time::Duration;
 
-use super::shm;
+use super::{call, check_number, retry, shm};
 
 /// Signals that this process does not take the default way: blocked in every
 /// thread, and waited for in one.
@@ -49,20 +49,15 @@ fn add(set: &mut libc::sigset_t, signal: libc::c_int) {
 /// Blocks or unblocks signals in this thread.
 fn mask(how: libc::c_int, set: &libc::sigset_t) -> io::Result<()> {
     // SAFETY: `set` is initialised; the old mask is not asked for.
-    match unsafe { libc::pthread_sigmask(how, set, std::ptr::null_mut()) } {
-        0 => Ok(()),
-        error => Err(io::Error::from_raw_os_error(error)),
-    }
+    call(|| check_number(unsafe { libc::pthread_sigmask(how, set, std::ptr::null_mut()) }))
 }
 
 fn is_ignored(signal: libc::c_int) -> io::Result<bool> {
     // SAFETY: a struct of integers and pointers, for which zero is a value.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: `action` is valid for writes; no new action is given.
-    match unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) } {
-        0 => Ok(action.sa_sigaction == libc::SIG_IGN),
-        _ => Err(io::Error::last_os_error()),
-    }
+    retry(|| unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) })?;
+    Ok(action.sa_sigaction == libc::SIG_IGN)
 }
 
 impl Blocked {
@@ -70,10 +65,8 @@ impl Blocked {
     pub(crate) fn wait(&self) -> io::Result<i32> {
         let mut signal = 0;
         // SAFETY: both point to valid values.
-        match unsafe { libc::sigwait(&raw const self.0, &raw mut signal) } {
-            0 => Ok(signal),
-            error => Err(io::Error::from_raw_os_error(error)),
-        }
+        check_number(unsafe { libc::sigwait(&raw const self.0, &raw mut signal) })?;
+        Ok(signal)
     }
 
     /// Lets `time` pass; ends the process as [`die`](Self::die) does if one of the
@@ -137,10 +130,7 @@ pub(crate) fn guard_against_truncation(message: String) -> io::Result<()> {
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     // SAFETY: `action` is complete, and its handler calls only functions that
     // are safe in a handler; the old action is not asked for.
-    let result = unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    retry(|| unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) })?;
     // Blocked, as a parent may have left it, it would kill without asking the handler.
     let mut bus_error = no_signals();
     add(&mut bus_error, libc::SIGBUS);
@@ -157,7 +147,7 @@ pub(crate) struct Named {
 impl Named {
     /// The name that `file` has.
     pub(crate) fn new(name: &CStr, file: &File) -> io::Result<Self> {
-        let (path, data) = (shm::c_path(name)?, file.metadata()?);
+        let (path, data) = (shm::c_path(name)?, shm::metadata(file)?);
         let (device, inode) = (data.dev(), data.ino());
         Ok(Self {
             path,

@@ -139,8 +139,6 @@ pub(crate) fn close_stdout() -> io::Result<()> {
     }
     // Not retried: on Linux the descriptor is gone even after EINTR.
     // SAFETY: the caller is the last user of the descriptor.
-    match unsafe { libc::close(libc::STDOUT_FILENO) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    let close = || super::check(unsafe { libc::close(libc::STDOUT_FILENO) });
+    crate::steps::call().and_then(|()| close()).map(drop)
 }

@@ -16,6 +16,22 @@ impl<T: std::fmt::Debug> Drop for Tried<T> {
     }
 }
 
+/// Runs `with` for each number from 1 on, of a step at which something is done to a
+/// process, until it has said `spare` times in a row that there was no such step.
+/// Returns how many steps there are, at most: threads take turns as they like, so that
+/// varies a little.
+pub fn every(spare: u32, mut with: impl FnMut(u32) -> bool) -> u32 {
+    let (mut step, mut last) = (0, 0);
+    while step < last + spare {
+        step += 1;
+        let _tried = Tried(step);
+        if with(step) {
+            last = step;
+        }
+    }
+    last
+}
+
 /// Waits until all of `sides` have ended. Whenever one is left that waits for a
 /// peer, lets `start` start another, by its number.
 #[track_caller]

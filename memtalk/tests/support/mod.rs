@@ -11,6 +11,7 @@ pub mod seccomp;
 pub mod users;
 pub mod words;
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -284,12 +285,28 @@ fn rest_of(output: &mut Option<Output>) -> Vec<u8> {
 }
 
 /// How a process ended, and what it wrote.
-#[derive(Debug)]
 pub struct Finished {
     pub code: Option<i32>,
     pub signal: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: String,
+}
+
+impl fmt::Debug for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Streams are long, and all the same to the eye.
+        let Self {
+            code,
+            signal,
+            stdout,
+            stderr,
+        } = self;
+        let bytes = stdout.len();
+        write!(
+            f,
+            "[code {code:?}, signal {signal:?}, {bytes} bytes, said {stderr:?}]"
+        )
+    }
 }
 
 impl Side {

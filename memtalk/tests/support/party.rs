@@ -128,6 +128,15 @@ pub fn echo(region: RawRegion, stop: &AtomicBool) {
     }
 }
 
+/// Sets it when it goes, also if the test fails.
+pub struct Stop<'s>(pub &'s AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Joins the page.
 pub fn second(region: RawRegion) -> Party<impl Wait<Native>> {
     let page = Page::attach(region).expect("a page is there");
