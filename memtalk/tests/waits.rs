@@ -117,6 +117,27 @@ fn finishing_is_no_certificate_if_the_rest_could_not_be_written() {
 }
 
 #[test]
+fn finishing_is_no_certificate_if_the_peer_confirmed_nothing() {
+    let (mut one, other) = pair(&Object::new());
+    one.sender.end();
+    drop(one.receiver);
+    let finished = bounded("finishing", move || other.finish(&mut io::sink()));
+    let error = finished.unwrap_err();
+    assert!(matches!(Error::from_io(&error), Some(Error::PeerStopped)));
+}
+
+#[test]
+fn to_move_nothing_waits_for_nothing() {
+    let (mut one, mut other) = pair(&Object::new());
+    let read = bounded("reading", move || one.receiver.read(&mut []));
+    assert_eq!(read.unwrap(), 0);
+    let full = vec![0; other.sender.capacity()];
+    other.sender.write_all(&full).unwrap();
+    let written = bounded("writing", move || other.sender.write(&[]));
+    assert_eq!(written.unwrap(), 0);
+}
+
+#[test]
 fn once_the_receiver_knows_that_the_peer_died_so_does_the_sender() {
     // Through a ring of 16 pages it reads straight into the shared memory.
     for pages in [1, 16] {
