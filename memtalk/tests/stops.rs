@@ -188,7 +188,12 @@ fn one_whose_name_is_taken_away_and_given_back_does_not_meet_itself() {
         });
         assert_eq!(taken, rename(&elsewhere, &object));
         first.signal(CONT);
-        object.side(b"hello").finish().assert_complete(b"");
+        // Who joins what it is about to leave is told so, and comes again.
+        let mut second = object.side(b"hello").finish();
+        if second.code == Some(4) {
+            second = object.side(b"hello").finish();
+        }
+        second.assert_complete(b"");
         first.finish().assert_complete(b"hello");
     }
 }
@@ -218,11 +223,14 @@ fn a_program_that_takes_what_has_come() {
     let name = Name::new(env::var("NAME").unwrap()).unwrap();
     let mut channel = Options::new().timeout(BOUND).open(&name).unwrap();
     let way = WAYS[support::setting("WAY", 0)];
-    match way(&mut channel.receiver) {
-        Ok(bytes) => assert_eq!(bytes, [1; 100]),
-        Err(error) => {
-            let error = Error::from_io(&error);
-            assert!(matches!(error, Some(Error::PeerRestarted)), "{error:?}");
+    // Not even by whoever goes on after an error.
+    for _ in 0..2 {
+        match way(&mut channel.receiver) {
+            Ok(bytes) => return assert_eq!(bytes, [1; 100]),
+            Err(error) => {
+                let error = Error::from_io(&error);
+                assert!(matches!(error, Some(Error::PeerRestarted)), "{error:?}");
+            }
         }
     }
 }
