@@ -14,7 +14,7 @@ use std::time::Duration;
 use memtalk_ring::Error;
 use support::party::{self, Memory};
 use support::seccomp::{self, Call};
-use support::{BOUND, Object, POLL, Side, bounded, eventually, is_in, noise, shell};
+use support::{BOUND, Object, POLL, Side, bounded, eventually, fcntl, is_in, noise, shell};
 
 /// Waits until its output, which is non-blocking, takes nothing more.
 fn wait_until_its_output_is_full(side: &Side) {
@@ -69,7 +69,7 @@ fn non_blocking_input_that_comes_late_is_waited_for() {
     for pages in ["1", "40"] {
         let object = Object::new();
         let (input, mut feed) = std::io::pipe().unwrap();
-        set(&input, libc::F_SETFL, libc::O_NONBLOCK);
+        fcntl(&input, libc::F_SETFL, libc::O_NONBLOCK).unwrap();
         let mut command = object.memtalk();
         let one = Side::start(command.args(["--pages", pages]).stdin(input));
         let mut command = object.memtalk();
@@ -83,21 +83,14 @@ fn non_blocking_input_that_comes_late_is_waited_for() {
     }
 }
 
-/// Changes a pipe, by `fcntl`.
-fn set(pipe: &impl AsRawFd, command: libc::c_int, argument: libc::c_int) {
-    // SAFETY: no pointers are involved.
-    let result = unsafe { libc::fcntl(pipe.as_raw_fd(), command, argument) };
-    assert_ne!(result, -1, "{}", std::io::Error::last_os_error());
-}
-
 #[test]
 fn a_pipe_that_takes_a_part_at_a_time_gets_every_byte() {
     // Through private memory, and straight; more than the ring and the pipe hold.
     for pages in ["1", "40"] {
         let object = Object::new();
         let (mut reader, output) = std::io::pipe().unwrap();
-        set(&output, libc::F_SETPIPE_SZ, 16 * 1024);
-        set(&output, libc::F_SETFL, libc::O_NONBLOCK);
+        fcntl(&output, libc::F_SETPIPE_SZ, 16 * 1024).unwrap();
+        fcntl(&output, libc::F_SETFL, libc::O_NONBLOCK).unwrap();
         let mut command = object.memtalk();
         command.args(["--pages", pages]).stdin(Stdio::null());
         let one = Side::start_with(&mut command, output);

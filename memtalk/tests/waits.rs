@@ -4,7 +4,6 @@ mod support;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
 use std::sync::mpsc;
@@ -16,7 +15,9 @@ use memtalk_ring::layout::seat_offset;
 use memtalk_ring::{Presence, Seat};
 use support::party::{self, Memory};
 use support::seccomp::{self, Call};
-use support::{BOUND, Object, Side, UNLINK, bounded, eventually, noise, shell, try_lock, words};
+use support::{
+    BOUND, Object, Side, UNLINK, bounded, eventually, fcntl, noise, shell, try_lock, words,
+};
 
 fn options() -> Options {
     Options::new().timeout(BOUND)
@@ -282,11 +283,8 @@ fn an_object_that_somebody_examines_is_waited_for() {
     drop(memory);
     let examined = object.open();
     // `F_SETSIG`, to a signal that is ignored: somebody will open the object.
-    for (command, argument) in [(10, libc::SIGURG), (libc::F_SETLEASE, libc::F_WRLCK)] {
-        // SAFETY: no pointers are involved.
-        let result = unsafe { libc::fcntl(examined.as_raw_fd(), command, argument) };
-        assert_eq!(result, 0, "{}", io::Error::last_os_error());
-    }
+    fcntl(&examined, 10, libc::SIGURG).unwrap();
+    fcntl(&examined, libc::F_SETLEASE, libc::F_WRLCK).unwrap();
     let impatient = ["--timeout", "0.1"];
     Side::start(object.memtalk().args(impatient).stdin(Stdio::null()))
         .finish()
@@ -310,14 +308,11 @@ fn who_waits_at_the_door_keeps_nothing_open() {
     for side in [&one, &other] {
         eventually("it waits", || side.is_in(&[libc::SYS_rt_sigtimedwait]));
     }
-    let set = |command, argument: libc::c_int| {
-        // SAFETY: no pointers are involved.
-        unsafe { libc::fcntl(door.as_raw_fd(), command, argument) == 0 }
-    };
     // `F_SETSIG`, to a signal that is ignored.
-    assert!(set(10, libc::SIGURG));
+    fcntl(&door, 10, libc::SIGURG).unwrap();
+    let lease = |kind| fcntl(&door, libc::F_SETLEASE, kind).is_ok();
     eventually("nobody has it open", || {
-        set(libc::F_SETLEASE, libc::F_WRLCK) && set(libc::F_SETLEASE, libc::F_UNLCK)
+        lease(libc::F_WRLCK) && lease(libc::F_UNLCK)
     });
     drop(door);
     one.finish().assert_complete(b"other");

@@ -139,6 +139,15 @@ fn remove_those_of_dead_tests() {
     }
 }
 
+/// `fcntl(2)` with a number as its argument.
+pub fn fcntl(file: &impl AsRawFd, command: i32, argument: i32) -> io::Result<()> {
+    // SAFETY: no pointers are involved.
+    match unsafe { libc::fcntl(file.as_raw_fd(), command, argument) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Tries to lock a byte of an object as memtalk does, until the file is closed; `kind` is
 /// `F_RDLCK` or `F_WRLCK`. Whether nobody else's lock was in the way.
 pub fn try_lock(file: &File, byte: i64, kind: libc::c_int) -> bool {
