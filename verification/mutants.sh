@@ -138,6 +138,9 @@ mutant "the end of the next talk is confirmed" $receiver \
     '/self.believe()?;/{N;/end.close/s/self.believe()?;//;}' "-p memtalk --test outside"
 mutant "a stream is confirmed before all of it was taken" $receiver \
     '/pub fn close/,/^    }/s/!self.buffer.rest().is_empty()/false/' "-p memtalk --test library"
+mutant "what was shown and not consumed is lost" $receiver \
+    '/fn fill_buf/,/^    }/s/if self.buffer.rest().is_empty() {/if true {/' \
+    "-p memtalk --test library"
 mutant "reading into nothing waits" $receiver \
     's/if bytes.is_empty() || self.wait/if self.wait/' "-p memtalk --test waits"
 mutant "input is read for a peer that has stopped" memtalk/src/sender.rs \

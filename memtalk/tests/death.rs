@@ -181,6 +181,8 @@ fn truncating_the_object_is_told_by_one_who_waits_or_has_started_over() {
             std::fs::remove_file(object.path()).unwrap();
             support::eventually("it is there again", || object.is_initialised());
         }
+        // And has made ready for this.
+        support::eventually("it waits for a peer", || one.is_in(&[libc::SYS_futex]));
         let other = (!waits).then(|| object.open_side());
         if let Some(other) = &other {
             one.say(b"hello");

@@ -111,6 +111,9 @@ fn a_stream_is_not_confirmed_before_its_end() {
     let mut line = String::new();
     other.receiver.read_line(&mut line).unwrap();
     assert_eq!(line, "two\n");
+    for _ in 0..2 {
+        assert_eq!(other.receiver.fill_buf().unwrap(), b"lines\n");
+    }
     assert!(matches!(other.receiver.close(), Err(Error::NotAtEnd)));
     assert!(matches!(one.sender.close(), Err(Error::PeerStopped)));
 }
