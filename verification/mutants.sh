@@ -153,6 +153,8 @@ mutant "a failure of the input ends the talk at once" memtalk/src/pump.rs \
 mutant "confirmed before standard output is closed" memtalk/src/pump.rs \
     '/stdio::close_stdout().map_err/{h;d;};/receiver.close().map_err/G' \
     "-p memtalk --test descriptors"
+mutant "memory that was taken away is the descriptor's failure" memtalk/src/error.rs \
+    's/Some(libc::EFAULT) =>/Some(0) =>/' "-p memtalk --test death"
 mutant "finishing does not wait for the certificate" memtalk/src/channel.rs \
     '/^        self.sender.close()?;/d' "-p memtalk --test waits"
 mutant "gathered input is waited for as if it were output" memtalk/src/sys/stdio.rs \
