@@ -154,6 +154,7 @@ fn what_a_pipe_takes_in_parts_is_written_in_parts() {
     let mut one = bounded("the peer", move || waiting.wait_for_peer()).unwrap();
     let sent = support::noise(12_000, 1);
     one.sender.write_all(&sent).unwrap();
+    one.sender.end();
     let (mut reader, writer) = std::io::pipe().unwrap();
     fcntl(&writer, libc::F_SETPIPE_SZ, 4096).unwrap();
     fcntl(&writer, libc::F_SETFL, libc::O_NONBLOCK).unwrap();
