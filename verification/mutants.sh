@@ -115,12 +115,124 @@ mutant "indices wrap one too late" memtalk-ring/src/cursor.rs \
 receiver=memtalk/src/receiver.rs
 mutant "a write of a part counts as one of the whole" $receiver \
     '/self.gather()?;/,/used += count/s/used += count/used = self.buffer.filled/' \
-    "-p memtalk --test descriptors"
+    "-p memtalk --test library"
 mutant "a failure is reported before the bytes that were gathered" $receiver \
     's/Err(_) if \*filled > 0 => break/Err(_) if *filled > bytes.len() => break/' \
     "-p memtalk --test library"
 mutant "output is waited for as if it were input" memtalk/src/sys/stdio.rs \
     '/fn write_from/,/^}/s/POLLOUT/POLLIN/' "-p memtalk --test descriptors"
+mutant "what is left of a part counts as written with the next one" $receiver \
+    '/pub fn write_to/,/return Ok(count)/s/used += count/used = self.buffer.filled/' \
+    "-p memtalk --test library"
+mutant "bytes of the next talk are taken for the old one's, by read" $receiver \
+    '/let count = self.end.receive(bytes)/{n;d;}' \
+    "-p memtalk --features crash-points --test stops"
+mutant "bytes of the next talk are taken for the old one's, by fill_buf" $receiver \
+    '/filled = self.end.receive(bytes)/{n;d;}' \
+    "-p memtalk --features crash-points --test stops"
+mutant "bytes of the next talk are taken for the old one's, by write_to" $receiver \
+    's/Ok(self.believe()?)/Ok(())/' "-p memtalk --features crash-points --test stops"
+mutant "what was refused once is taken the next time" $receiver \
+    '/self.buffer.clear(0);/d' "-p memtalk --features crash-points --test stops"
+mutant "the end of the next talk is confirmed" $receiver \
+    '/self.believe()?;/{N;/end.close/s/self.believe()?;//;}' "-p memtalk --test outside"
+mutant "a stream is confirmed before all of it was taken" $receiver \
+    '/pub fn close/,/^    }/s/!self.buffer.rest().is_empty()/false/' "-p memtalk --test library"
+mutant "what was shown and not consumed is lost" $receiver \
+    '/fn fill_buf/,/^    }/s/if self.buffer.rest().is_empty() {/if true {/' \
+    "-p memtalk --test library"
+mutant "reading into nothing waits" $receiver \
+    's/if bytes.is_empty() || self.wait/if self.wait/' "-p memtalk --test waits"
+mutant "input is read for a peer that has stopped" memtalk/src/sender.rs \
+    '/self.end.wait(1)/d' "-p memtalk --test waits"
+mutant "writing nothing waits" memtalk/src/sender.rs \
+    's/if sent > 0 || bytes.is_empty()/if sent > 0/' "-p memtalk --test waits"
+mutant "a failure of the input ends the talk at once" memtalk/src/pump.rs \
+    '/Event::Sent(Err(error)) => {/,/}/c\            Event::Sent(Err(error)) => return Err(error),' \
+    "-p memtalk --test descriptors"
+mutant "confirmed before standard output is closed" memtalk/src/pump.rs \
+    '/stdio::close_stdout().map_err/{h;d;};/receiver.close().map_err/G' \
+    "-p memtalk --test descriptors"
+mutant "memory that was taken away is the descriptor's failure" memtalk/src/error.rs \
+    's/Some(libc::EFAULT) =>/Some(0) =>/' "-p memtalk --test death"
+mutant "finishing does not wait for the certificate" memtalk/src/channel.rs \
+    '/^        self.sender.close()?;/d' "-p memtalk --test waits"
+mutant "gathered input is waited for as if it were output" memtalk/src/sys/stdio.rs \
+    '/fn read(/,/^}/s/POLLIN/POLLOUT/' "-p memtalk --test descriptors"
+mutant "input is waited for as if it were output" memtalk/src/sys/stdio.rs \
+    '/fn read_into/,/^}/s/POLLIN/POLLOUT/' "-p memtalk --test descriptors"
+mutant "gathered output is waited for as if it were input" memtalk/src/sys/stdio.rs \
+    '/fn write(/,/^}/s/POLLOUT/POLLIN/' "-p memtalk --test descriptors"
+map=memtalk/src/sys/map.rs
+mutant "a page is initialised under ends in use" $map \
+    's/true => Err(PageError::Taken),/true => unsafe { Page::initialise(mapping, first) },/' \
+    "-p memtalk --lib"
+mutant "the second's words are cleared under ends in use" $map \
+    's/true => Ok(()),/true => unsafe { page.join_by(futex::set_and_wake::<SEATED, _>) },/' \
+    "-p memtalk --lib"
+mutant "ends are taken twice" $map \
+    's/true => None,/true => Some(unsafe { page.ends(seat, wait) }),/' "-p memtalk --lib"
+mutant "who watches a seat is taken for its sitter" memtalk/src/sys/lock.rs \
+    '/F_OFD_GETLK/s/F_RDLCK/F_WRLCK/' "-p memtalk --test waits"
+mutant "the lease is not given back" memtalk/src/sys/lease.rs \
+    's/^        || lease(libc::F_UNLCK).is_err()//' "-p memtalk --test waits"
+mutant "the lease is asked for once" memtalk/src/object.rs \
+    's/let mut again = \[500, 1000, 1500, 2000\]/let mut again = [0; 0]/' \
+    "-p memtalk --test waits"
+mutant "one that is stuck has failed itself" memtalk/src/cli.rs \
+    's/Error::Busy | Error::Stuck => /Error::Busy => /;s/Error::Ended | Error::NotAtEnd/Error::Stuck | &/' \
+    "-p memtalk --test users"
+page=memtalk-ring/src/page.rs
+loom="-p verification --features loom --test loom --"
+mutant "who joins says so before its words are cleared" $page \
+    '/pub unsafe fn join_by/,/^    }/{/clear_words/d;s/^        take(.*)/        let taken = &;/;s/^    }/        clear_words([\&self.ring(1).sender, \&self.ring(0).receiver]);\n        taken\n    }/}' \
+    "$loom a_seat_is_taken"
+mutant "a restart is looked for before what was read" $page \
+    '/A.*::fence::<site::NoticeFence>();/d' "$loom a_restart"
+mutant "who leaves marks a seat that is another's by now" $page \
+    's/R::Atomics::compare_exchange::<site::LeaveSeat>(word, Presence::PROCESS.word(), LEFT);/if R::Atomics::load::<site::LookAtSeat>(word) == Presence::PROCESS.word() { R::Atomics::store::<site::TakeSeat>(word, LEFT) }/' \
+    "-p verification --features shuttle --test shuttle -- whoever_leaves"
+identity=memtalk-ring/src/identity.rs
+mutant "the magic number stays while a page is initialised" $identity \
+    '/A::store::<site::HeaderStore>(&identity.magic, 0);/d' "-p memtalk-ring --test initialise"
+mutant "the second's seat is not freed by a restart" $identity \
+    '/A::store::<site::HeaderStore>(second_seat, 0);/d' "-p memtalk-ring --test initialise"
+mutant "what was wanted before is wanted in the next talk" $identity \
+    '/A::store::<site::HeaderStore>(&line.want, 0);/d' "-p memtalk-ring --test initialise"
+mutant "no barrier before a signal" memtalk-ring/src/wait/barrier.rs \
+    '/A::fence::<site::SignalFence>();/d' "$loom a_death_is_heard"
+futex=memtalk/src/futex.rs
+mutant "a peer of which nothing is known is slept for without a limit" $futex \
+    's/.is_some_and(|peer| !peer.silent)/.is_none_or(|peer| !peer.silent)/' \
+    "$loom a_peer_that_has_left" "-p verification --test naps"
+mutant "a silent peer is slept for without a limit" $futex \
+    's/.is_some_and(|peer| !peer.silent)/.is_some()/' "$loom a_peer_begins_to_wake"
+mutant "naps grow without a limit" $futex \
+    's/LONGEST.min(2 \* self.nap)/2 * self.nap/' "-p verification --test naps"
+mutant "who waits for a newcomer looks again before it sleeps" $futex \
+    's/kernel.wait(page.seat_word(seat), said,/kernel.wait(page.seat_word(seat), page.seat_value(seat),/' \
+    "$loom a_newcomer_wakes"
+sysfutex=memtalk/src/sys/futex.rs
+mutant "the kernel is asked to sleep on what the word holds by now" $sysfutex \
+    's/^                seen,$/                unsafe { word.as_ptr().read_volatile() },/' "-p memtalk --lib"
+mutant "EINTR ends a system call" memtalk/src/sys/mod.rs \
+    's/if e.kind() == io::ErrorKind::Interrupted => {}/if e.raw_os_error() == Some(0) => {}/' \
+    "-p memtalk --features crash-points --test failures"
+mutant "who receives from a seat is not woken" $page \
+    '/^        wait.wake(Watched::new(&self.ring(seat.index())/d' "-p memtalk-ring --test waits"
+mutant "who sends to a seat is not woken" $page \
+    '/^        wait.wake(Watched::new(&self.ring(seat.peer().index())/d' \
+    "-p memtalk-ring --test waits"
+mutant "who waits for the end says so in a word of its own" $side \
+    's/THE_END: u32 = u32::MAX;/THE_END: u32 = u32::MAX - 1;/' "-p memtalk-ring --test waits"
+mutant "waiting for no bytes does not wait" memtalk-ring/src/sender.rs \
+    's/want.max(1).min(capacity)/want.min(capacity)/' "-p memtalk-ring --test waits"
+c=memtalk-ring/c/src/page.rs
+mutant "in C, one with a lock sits down as if it had none" $c \
+    's/if !presence(flags)?.outside {/if !presence(flags)?.silent {/' "-p memtalk-ring-c --test calls"
+mutant "in C, a seat that was left looks free" $c \
+    's/map_or(MEMTALK_LEFT, Presence::word)/map_or(0, Presence::word)/' \
+    "-p memtalk-ring-c --test calls"
 
 if [ "$survivors" -ne 0 ]; then
     echo "$survivors bugs were not found" >&2

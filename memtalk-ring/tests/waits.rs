@@ -3,13 +3,15 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
+use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::rc::Rc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use common::{exchange, fresh_page};
-use memtalk_ring::{Doorbell, Idle, Native, Seat, Wait, Watched};
+use memtalk_ring::layout::{Line, receiver_offset, sender_offset};
+use memtalk_ring::{Doorbell, Idle, Native, Page, RawRegion, Region, Seat, Wait, Watched};
 
 /// A register that nothing else touches but its owner.
 fn register() -> NonNull<u32> {
@@ -99,4 +101,97 @@ fn a_doorbell_rings_for_a_peer_that_sleeps_and_for_no_other() {
     sender.borrow_mut().send(b"y").unwrap();
     assert_eq!(rung(), 0, "it was awake");
     assert_eq!(receiver.receive(&mut [0; 3]), Ok(2));
+}
+
+#[test]
+fn a_sender_waits_for_one_byte_at_least() {
+    let page = fresh_page();
+    // SAFETY: the page is fresh, and nobody else is at the second seat.
+    let (_, receiver) = unsafe { page.ends(Seat::Second, Idle(|_| ())) };
+    let receiver = RefCell::new(receiver);
+    let free_one = |_| assert_eq!(receiver.borrow_mut().receive(&mut [0]), Ok(1));
+    // SAFETY: the page is fresh, and nobody else is at the first seat.
+    let (mut sender, _) = unsafe { page.ends(Seat::First, Idle(free_one)) };
+    let full = vec![0; sender.capacity()];
+    assert_eq!(sender.send(&full), Ok(full.len()));
+    assert_eq!(sender.wait(0), Ok(1));
+}
+
+/// Looks at what an end wants while it sleeps, and then lets its peer go on; notes who is
+/// woken.
+#[derive(Clone)]
+struct Watching<'a> {
+    asleep: &'a dyn Fn(),
+    woken: &'a RefCell<Vec<*const u32>>,
+}
+
+impl Wait<Native> for Watching<'_> {
+    const SLEEPS: bool = true;
+
+    fn pause(&mut self, _looks: u32) -> bool {
+        false
+    }
+
+    fn sleep(&mut self, _word: Watched<'_, Native>, _seen: u32) {
+        (self.asleep)();
+    }
+
+    fn wake(&self, word: Watched<'_, Native>) {
+        self.woken.borrow_mut().push(word.as_ptr());
+    }
+}
+
+/// A word of a page.
+fn word(page: &Page<RawRegion>, at: usize) -> &AtomicU32 {
+    // SAFETY: an offset in the page.
+    let word = unsafe { page.region().base().add(at) };
+    // SAFETY: an aligned word that is accessed as an atomic only, as long as the page lives.
+    unsafe { AtomicU32::from_ptr(word.as_ptr().cast()) }
+}
+
+#[test]
+fn who_waits_for_the_end_only_says_so_in_the_layouts_words() {
+    let page = fresh_page();
+    // SAFETY: the page is fresh, and nobody else is at the second seat.
+    let (_, receiver) = unsafe { page.ends(Seat::Second, Idle(|_| ())) };
+    let receiver = RefCell::new(receiver);
+    let wanted = Cell::new(0);
+    let at = sender_offset(Seat::First, page.capacity().bytes()) + offset_of!(Line<Native>, want);
+    let confirm = || {
+        wanted.set(word(&page, at).load(Ordering::Relaxed));
+        let mut receiver = receiver.borrow_mut();
+        assert_eq!(receiver.wait(), Ok(0));
+        assert_eq!(receiver.close(), Ok(()));
+    };
+    let woken = RefCell::default();
+    let wait = Watching {
+        asleep: &confirm,
+        woken: &woken,
+    };
+    // SAFETY: the page is fresh, and nobody else is at the first seat.
+    let (mut sender, _) = unsafe { page.ends(Seat::First, wait) };
+    assert_eq!(sender.wait_delivered(), Ok(()));
+    assert_eq!(wanted.get(), 0xFFFF_FFFF);
+    assert_eq!(word(&page, at).load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn whoever_waits_for_something_at_a_seat_is_woken() {
+    let page = fresh_page();
+    let capacity = page.capacity().bytes();
+    for seat in [Seat::First, Seat::Second] {
+        let woken = RefCell::default();
+        let wait = Watching {
+            asleep: &|| (),
+            woken: &woken,
+        };
+        page.wake(seat, &wait);
+        for line in [sender_offset, receiver_offset] {
+            let index = word(
+                &page,
+                line(seat, capacity) + offset_of!(Line<Native>, index),
+            );
+            assert!(woken.borrow().contains(&index.as_ptr().cast_const()));
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! The steps of a process that a death can fall between.
 //!
 //! A step is a system call that this crate makes, or an access to a word of the
-//! page. Nothing that another process could see happens between two steps, so
-//! whatever can be wrong with dying at some moment is wrong with dying before
-//! some step.
+//! page or to bytes of a slab. Nothing that another process could see happens between
+//! two steps, nor anything that another could have changed, so whatever can be wrong
+//! with dying or stopping at some moment is wrong with doing so before some step.
 //!
 //! With the feature `crash-points`, for tests, a process counts its steps and
 //! kills itself before that whose number the environment variable
@@ -83,11 +83,13 @@ mod counted {
         }
 
         unsafe fn write(to: *const UnsafeCell<u8>, bytes: &[u8]) {
+            step();
             // SAFETY: the same contract.
             unsafe { Native::write(to, bytes) };
         }
 
         unsafe fn read(from: *const UnsafeCell<u8>, bytes: &mut [u8]) {
+            step();
             // SAFETY: the same contract.
             unsafe { Native::read(from, bytes) };
         }

@@ -5,7 +5,9 @@ mod support;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
-use support::{Object, Side, noise, shell};
+use memtalk_ring::Seat;
+use memtalk_ring::layout::{capacity_of, sender_offset};
+use support::{Object, Side, noise, shell, words};
 
 const HUP: i32 = 1;
 const INT: i32 = 2;
@@ -181,6 +183,8 @@ fn truncating_the_object_is_told_by_one_who_waits_or_has_started_over() {
             std::fs::remove_file(object.path()).unwrap();
             support::eventually("it is there again", || object.is_initialised());
         }
+        // And has made ready for this.
+        support::eventually("it waits for a peer", || one.is_in(&[libc::SYS_futex]));
         let other = (!waits).then(|| object.open_side());
         if let Some(other) = &other {
             one.say(b"hello");
@@ -225,6 +229,53 @@ fn block_bus_errors() -> std::io::Result<()> {
     // SAFETY: `set` is initialised; the old mask is not asked for.
     unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
     Ok(())
+}
+
+#[test]
+fn memory_that_is_taken_from_under_a_transfer_is_told() {
+    // Only a part of the second's slab is lost, and all words are there.
+    const PAGES: usize = 40;
+    const LEFT: u64 = 30 * 4096;
+    const BEYOND: usize = 45_000;
+    let ring = sender_offset(Seat::Second, capacity_of(4096 * PAGES).unwrap());
+    for while_reading in [true, false] {
+        let object = Object::new();
+        let start = || {
+            let mut command = object.memtalk();
+            Side::start(
+                command
+                    .args(["--pages", &PAGES.to_string()])
+                    .stdin(Stdio::piped()),
+            )
+        };
+        let first = start();
+        first.wait_until_seated(&object);
+        let mut second = start();
+        let failing = if while_reading {
+            second.say(&noise(BEYOND, 1));
+            support::eventually("it reads on", || {
+                second.is_in(&[libc::SYS_readv]) && sent(&object, ring) == BEYOND
+            });
+            object.open().set_len(LEFT).unwrap();
+            second.say(b"x");
+            second
+        } else {
+            first.stop();
+            second.say(&noise(BEYOND, 1));
+            support::eventually("it is sent", || sent(&object, ring) == BEYOND);
+            object.open().set_len(LEFT).unwrap();
+            first.signal(CONT);
+            first
+        };
+        failing
+            .finish_with_open_input()
+            .assert_failed(6, "another process truncated");
+    }
+}
+
+/// How many bytes were sent through the ring at this offset, less than it holds.
+fn sent(object: &Object, ring: usize) -> usize {
+    words::read(&object.open(), ring + words::INDEX).unwrap() as usize
 }
 
 #[test]

@@ -11,7 +11,10 @@ use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use support::{BOUND, Object, POLL, Side, bounded, eventually, is_in, noise, shell};
+use memtalk_ring::Error;
+use support::party::{self, Memory};
+use support::seccomp::{self, Call};
+use support::{BOUND, Object, POLL, Side, bounded, eventually, fcntl, is_in, noise, shell};
 
 /// Waits until its output, which is non-blocking, takes nothing more.
 fn wait_until_its_output_is_full(side: &Side) {
@@ -60,19 +63,34 @@ fn non_blocking_descriptors_on_both_sides() {
 }
 
 #[test]
+fn non_blocking_input_that_comes_late_is_waited_for() {
+    // Through private memory, and straight. Nothing can be written to this end of a pipe,
+    // so whoever waits until it can waits for ever.
+    for pages in ["1", "40"] {
+        let object = Object::new();
+        let (input, mut feed) = std::io::pipe().unwrap();
+        fcntl(&input, libc::F_SETFL, libc::O_NONBLOCK).unwrap();
+        let mut command = object.memtalk();
+        let one = Side::start(command.args(["--pages", pages]).stdin(input));
+        let mut command = object.memtalk();
+        let mut other = Side::start(command.args(["--pages", pages]).stdin(Stdio::piped()));
+        eventually("it waits for input", || one.is_in(POLL));
+        feed.write_all(b"late").unwrap();
+        other.expect(b"late");
+        drop(feed);
+        other.finish().assert_complete(b"");
+        one.finish().assert_complete(b"");
+    }
+}
+
+#[test]
 fn a_pipe_that_takes_a_part_at_a_time_gets_every_byte() {
     // Through private memory, and straight; more than the ring and the pipe hold.
     for pages in ["1", "40"] {
         let object = Object::new();
         let (mut reader, output) = std::io::pipe().unwrap();
-        for (command, argument) in [
-            (libc::F_SETPIPE_SZ, 16 * 1024),
-            (libc::F_SETFL, libc::O_NONBLOCK),
-        ] {
-            // SAFETY: no pointers are involved.
-            let result = unsafe { libc::fcntl(output.as_raw_fd(), command, argument) };
-            assert_ne!(result, -1, "{}", std::io::Error::last_os_error());
-        }
+        fcntl(&output, libc::F_SETPIPE_SZ, 16 * 1024).unwrap();
+        fcntl(&output, libc::F_SETFL, libc::O_NONBLOCK).unwrap();
         let mut command = object.memtalk();
         command.args(["--pages", pages]).stdin(Stdio::null());
         let one = Side::start_with(&mut command, output);
@@ -162,9 +180,7 @@ fn input_that_cannot_be_read() {
 fn input_that_fails_half_way() {
     // A connection that its other side resets: what came before is sent.
     let object = Object::new();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut feed = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (stdin, _) = listener.accept().unwrap();
+    let (mut feed, stdin) = connection();
     let one = Side::start(object.memtalk().stdin(OwnedFd::from(stdin)));
     let mut other = object.open_side();
     feed.write_all(b"the first half").unwrap();
@@ -176,6 +192,35 @@ fn input_that_fails_half_way() {
         .finish_with_open_input()
         .assert_failed(4, "the peer stopped");
     object.assert_usable();
+}
+
+#[test]
+fn input_that_fails_ends_its_own_stream_only() {
+    let object = Object::new();
+    let (mut feed, stdin) = connection();
+    let side = Side::start(object.memtalk().stdin(OwnedFd::from(stdin)));
+    side.wait_until_seated(&object);
+    let memory = Memory::open(&object);
+    let mut party = party::second(memory.whole());
+    feed.write_all(b"the first half").unwrap();
+    party.expect(b"the first half");
+    reset(feed);
+    assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
+    // What a peer sends that does not mind arrives, and is confirmed.
+    let sent = noise(1_000_000, 8);
+    party.send(&sent);
+    assert_eq!(party.sender.wait_delivered(), Ok(()));
+    let side = side.finish();
+    side.assert_failed(1, "cannot read standard input: Connection reset by peer");
+    assert!(side.stdout == sent);
+}
+
+/// The two sides of a connection.
+fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let one = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (other, _) = listener.accept().unwrap();
+    (one, other)
 }
 
 /// Closes a connection so that the other side's next read fails.
@@ -230,6 +275,24 @@ fn output_to_a_full_device() {
         assert_eq!(other.finish().code, Some(4));
         object.assert_usable();
     }
+}
+
+#[test]
+fn output_that_fails_when_it_is_closed_is_not_confirmed() {
+    // As where a file system writes late, and finds then that it cannot.
+    let object = Object::new();
+    let mut command = object.memtalk();
+    let close = Call(
+        libc::SYS_close,
+        Some((0, libc::STDOUT_FILENO.unsigned_abs())),
+    );
+    seccomp::fail(&mut command, close, libc::EIO);
+    let failing = Side::start(command.stdin(Stdio::null()));
+    let other = object.side(b"lost in the end");
+    failing
+        .finish()
+        .assert_failed(1, "cannot write standard output: Input/output error");
+    other.finish().assert_failed(4, "the peer stopped");
 }
 
 #[test]

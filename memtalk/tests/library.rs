@@ -5,7 +5,7 @@ mod support;
 use std::io::{BufRead, ErrorKind, Read, Write};
 
 use memtalk::{Channel, Departure, Error, Name, Options};
-use support::{BOUND, Object, bounded};
+use support::{BOUND, Object, bounded, fcntl};
 
 fn name(object: &Object) -> Name {
     Name::new(object.name()).unwrap()
@@ -111,6 +111,9 @@ fn a_stream_is_not_confirmed_before_its_end() {
     let mut line = String::new();
     other.receiver.read_line(&mut line).unwrap();
     assert_eq!(line, "two\n");
+    for _ in 0..2 {
+        assert_eq!(other.receiver.fill_buf().unwrap(), b"lines\n");
+    }
     assert!(matches!(other.receiver.close(), Err(Error::NotAtEnd)));
     assert!(matches!(one.sender.close(), Err(Error::PeerStopped)));
 }
@@ -139,6 +142,30 @@ fn buffered_and_direct_reading_mix() {
     let mut rest = [0; 9];
     reader.read_exact(&mut rest).unwrap();
     assert_eq!(&rest, b"456789end");
+}
+
+#[test]
+fn what_a_pipe_takes_in_parts_is_written_in_parts() {
+    // The smallest pipe, and a ring that holds three times as much and is emptied at once.
+    let object = Object::new();
+    let options = Options::new().timeout(BOUND).pages(6);
+    let waiting = options.sit_down(&name(&object)).unwrap();
+    let mut other = options.open(&name(&object)).unwrap();
+    let mut one = bounded("the peer", move || waiting.wait_for_peer()).unwrap();
+    let sent = support::noise(12_000, 1);
+    one.sender.write_all(&sent).unwrap();
+    one.sender.end();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    fcntl(&writer, libc::F_SETPIPE_SZ, 4096).unwrap();
+    fcntl(&writer, libc::F_SETFL, libc::O_NONBLOCK).unwrap();
+    let mut found = Vec::new();
+    for part in [4096, 4096, 3808] {
+        assert_eq!(other.receiver.write_to(&writer).unwrap(), part);
+        let mut read = vec![0; part];
+        reader.read_exact(&mut read).unwrap();
+        found.append(&mut read);
+    }
+    assert!(found == sent);
 }
 
 #[test]

@@ -6,15 +6,18 @@
 
 mod support;
 
+use std::env;
 use std::fs::{self, OpenOptions};
-use std::process::Stdio;
+use std::io::{self, BufRead, Read};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use memtalk_ring::Presence;
+use memtalk::{Error, Name, Options, Receiver};
+use memtalk_ring::{Presence, Seat, Spin};
 use support::aftermath::{self, every};
 use support::party::{self, Memory};
-use support::{Object, Side, bounded, eventually};
+use support::{BOUND, Object, Side, bounded, eventually};
 
 const TERM: i32 = 15;
 const CONT: i32 = 18;
@@ -152,4 +155,106 @@ fn one_that_looks_who_has_the_object_open_keeps_nobody_from_opening_it() {
     });
     println!("stopped at each of {steps} steps after a machine; opened at {opened}");
     assert!(opened > 10);
+}
+
+#[test]
+fn one_whose_name_is_taken_away_and_given_back_does_not_meet_itself() {
+    // Taken before it stops, and given back afterwards.
+    for step in 1..=80 {
+        let _tried = aftermath::Tried(step);
+        let (object, elsewhere) = (Object::new(), Object::new());
+        let first = stopping(&object, step, &[]);
+        let rename = |from: &Object, to: &Object| fs::rename(from.path(), to.path()).is_ok();
+        let mut taken = false;
+        eventually("it stops", || {
+            taken = taken || object.is_initialised() && rename(&object, &elsewhere);
+            let threads = first.threads();
+            threads.iter().any(|thread| thread.contains("State:\tT"))
+        });
+        assert_eq!(taken, rename(&elsewhere, &object));
+        first.signal(CONT);
+        // Who joins what it is about to leave is told so, and comes again.
+        let mut second = object.side(b"hello").finish();
+        if second.code == Some(4) {
+            second = object.side(b"hello").finish();
+        }
+        second.assert_complete(b"");
+        first.finish().assert_complete(b"hello");
+    }
+}
+
+/// Takes all that has come.
+type Taken = fn(&mut Receiver) -> io::Result<Vec<u8>>;
+
+const WAYS: [Taken; 3] = [
+    |receiver| {
+        let mut bytes = vec![0; 1000];
+        let count = receiver.read(&mut bytes)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    },
+    |receiver| receiver.fill_buf().map(<[u8]>::to_vec),
+    |receiver| {
+        let (mut written, output) = io::pipe()?;
+        receiver.write_to(output)?;
+        let mut bytes = Vec::new();
+        written.read_to_end(&mut bytes).map(|_| bytes)
+    },
+];
+
+#[test]
+#[ignore = "the next one runs it, in a process of its own"]
+fn a_program_that_takes_what_has_come() {
+    let name = Name::new(env::var("NAME").unwrap()).unwrap();
+    let mut channel = Options::new().timeout(BOUND).open(&name).unwrap();
+    let way = WAYS[support::setting("WAY", 0)];
+    // Not even by whoever goes on after an error.
+    for _ in 0..2 {
+        match way(&mut channel.receiver) {
+            Ok(bytes) => return assert_eq!(bytes, [1; 100]),
+            Err(error) => {
+                let error = Error::from_io(&error);
+                assert!(matches!(error, Some(Error::PeerRestarted)), "{error:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_machine_says_after_a_restart_is_never_taken_for_the_old_talks() {
+    for way in 0..WAYS.len() {
+        let steps = every(10, |step| {
+            let object = Object::new();
+            let memory = Memory::create(&object, 4096);
+            let sit = || {
+                let page = party::initialise(memory.whole(), Presence::DEVICE);
+                party::seated(page, Seat::First, Spin)
+            };
+            let mut party = sit();
+            party.send(&[1; 100]);
+            let mut program = Command::new(env::current_exe().unwrap());
+            program
+                .args(["--exact", "--ignored", "a_program_that_takes_what_has_come"])
+                .env("NAME", object.name())
+                .env("WAY", way.to_string())
+                .env("MEMTALK_STOP_AT", step.to_string());
+            let mut program = Side::start(&mut program);
+            let stopped = stops(&mut program);
+            if stopped && party.page.presence(Seat::Second).is_some() {
+                party.die();
+                // It sends more than before, so that its index could be the old talk's.
+                party = sit();
+                party.send(&[2; 200]);
+                party.sender.end();
+            }
+            if stopped {
+                program.signal(CONT);
+            }
+            let program = program.finish();
+            assert_eq!(program.code, Some(0), "way {way}: {program:?}");
+            stopped
+        });
+        println!("restarted at each of {steps} steps of way {way}");
+        assert!(steps > 20);
+    }
 }

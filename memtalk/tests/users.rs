@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use support::users::{User, Users};
-use support::{Object, Side, eventually};
+use support::{Object, Side, eventually, try_lock};
 
 const KILL: i32 = 9;
 const TERM: i32 = 15;
@@ -28,17 +28,6 @@ fn contains(file: &File, text: &[u8]) -> bool {
     bytes[..count]
         .windows(text.len())
         .any(|bytes| bytes == text)
-}
-
-/// Locks a byte of the object as memtalk does, until the file is closed.
-fn lock(file: &File, byte: i64) {
-    // SAFETY: a struct of integers, for which zero is a value.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    lock.l_type = libc::F_WRLCK.try_into().expect("a small number");
-    (lock.l_start, lock.l_len) = (byte, 1);
-    // SAFETY: a pointer to a `flock` that lives here.
-    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut lock) };
-    assert_eq!(result, 0, "nobody else holds it");
 }
 
 /// Lets the two finish in good order.
@@ -192,7 +181,7 @@ fn a_stranger_at_the_door_forces_nobody_to_use_the_object_again() {
     let object = Object::new();
     let (one, other) = talking(&users, &object, (users.ann, users.ann), SHARED);
     let [spy, door] = [(); 2].map(|()| users.ben.does(|| open(&object)).unwrap());
-    lock(&door, 0);
+    assert!(try_lock(&door, 0, libc::F_WRLCK));
     // They cannot remove the name, and go all the same: a signal does not wait for long.
     for side in [&one, &other] {
         side.signal(TERM);
@@ -233,7 +222,7 @@ fn what_could_not_be_removed_is_told_and_the_talk_is_complete() {
     let object = Object::new();
     let (mut one, mut other) = talking(&users, &object, (users.ann, users.ann), SHARED);
     let door = users.ben.does(|| open(&object)).unwrap();
-    lock(&door, 0);
+    assert!(try_lock(&door, 0, libc::F_WRLCK));
     // A newcomer has as much patience.
     let newcomer = users.side(users.ann, &object, SHARED);
     one.end_input();

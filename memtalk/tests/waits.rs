@@ -4,14 +4,20 @@ mod support;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
-use memtalk::{Channel, Error, Name, Options};
+use memtalk::{Channel, Departure, Error, Name, Options};
+use memtalk_ring::layout::seat_offset;
 use memtalk_ring::{Presence, Seat};
 use support::party::{self, Memory};
-use support::{BOUND, Object, Side, bounded, eventually, noise, seccomp, shell};
+use support::seccomp::{self, Call};
+use support::{
+    BOUND, Object, Side, UNLINK, bounded, eventually, fcntl, noise, shell, try_lock, words,
+};
 
 fn options() -> Options {
     Options::new().timeout(BOUND)
@@ -112,6 +118,27 @@ fn finishing_is_no_certificate_if_the_rest_could_not_be_written() {
 }
 
 #[test]
+fn finishing_is_no_certificate_if_the_peer_confirmed_nothing() {
+    let (mut one, other) = pair(&Object::new());
+    one.sender.end();
+    drop(one.receiver);
+    let finished = bounded("finishing", move || other.finish(&mut io::sink()));
+    let error = finished.unwrap_err();
+    assert!(matches!(Error::from_io(&error), Some(Error::PeerStopped)));
+}
+
+#[test]
+fn to_move_nothing_waits_for_nothing() {
+    let (mut one, mut other) = pair(&Object::new());
+    let read = bounded("reading", move || one.receiver.read(&mut []));
+    assert_eq!(read.unwrap(), 0);
+    let full = vec![0; other.sender.capacity()];
+    other.sender.write_all(&full).unwrap();
+    let written = bounded("writing", move || other.sender.write(&[]));
+    assert_eq!(written.unwrap(), 0);
+}
+
+#[test]
 fn once_the_receiver_knows_that_the_peer_died_so_does_the_sender() {
     // Through a ring of 16 pages it reads straight into the shared memory.
     for pages in [1, 16] {
@@ -193,7 +220,8 @@ fn a_death_is_noticed_where_the_kernel_has_no_locks_to_wait_for() {
     let object = Object::new();
     let mut command = object.memtalk();
     let wait = libc::F_OFD_SETLKW.unsigned_abs();
-    seccomp::fail(&mut command, libc::SYS_fcntl, Some(wait), libc::ENOLCK);
+    let call = Call(libc::SYS_fcntl, Some((1, wait)));
+    seccomp::fail(&mut command, call, libc::ENOLCK);
     let mut one = Side::start(command.stdin(Stdio::piped()));
     let mut other = object.open_side();
     one.say(b"hello");
@@ -238,7 +266,7 @@ fn a_departure_outside_is_noticed_where_there_is_no_room_for_a_copy() {
     let memory = Memory::create(&object, 4096);
     let page = party::initialise(memory.whole(), Presence::DEVICE);
     let mut command = object.memtalk();
-    seccomp::fail(&mut command, libc::SYS_mremap, None, libc::ENOMEM);
+    seccomp::fail(&mut command, Call(libc::SYS_mremap, None), libc::ENOMEM);
     let side = Side::start(command.stdin(Stdio::piped()));
     eventually("it joins", || page.presence(Seat::Second).is_some());
     drop(memory);
@@ -255,11 +283,8 @@ fn an_object_that_somebody_examines_is_waited_for() {
     drop(memory);
     let examined = object.open();
     // `F_SETSIG`, to a signal that is ignored: somebody will open the object.
-    for (command, argument) in [(10, libc::SIGURG), (libc::F_SETLEASE, libc::F_WRLCK)] {
-        // SAFETY: no pointers are involved.
-        let result = unsafe { libc::fcntl(examined.as_raw_fd(), command, argument) };
-        assert_eq!(result, 0, "{}", io::Error::last_os_error());
-    }
+    fcntl(&examined, 10, libc::SIGURG).unwrap();
+    fcntl(&examined, libc::F_SETLEASE, libc::F_WRLCK).unwrap();
     let impatient = ["--timeout", "0.1"];
     Side::start(object.memtalk().args(impatient).stdin(Stdio::null()))
         .finish()
@@ -278,26 +303,135 @@ fn who_waits_at_the_door_keeps_nothing_open() {
     party::initialise(memory.whole(), Presence::DEVICE);
     drop(memory);
     let door = object.open();
-    // SAFETY: a struct of integers, for which zero is a value.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    (lock.l_type, lock.l_len) = (libc::F_WRLCK.try_into().unwrap(), 1);
-    // SAFETY: a pointer to a `flock` that lives here.
-    let result = unsafe { libc::fcntl(door.as_raw_fd(), libc::F_OFD_SETLK, &raw mut lock) };
-    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+    assert!(try_lock(&door, 0, libc::F_WRLCK));
     let (one, other) = (object.side(b"one"), object.side(b"other"));
     for side in [&one, &other] {
         eventually("it waits", || side.is_in(&[libc::SYS_rt_sigtimedwait]));
     }
-    let set = |command, argument: libc::c_int| {
-        // SAFETY: no pointers are involved.
-        unsafe { libc::fcntl(door.as_raw_fd(), command, argument) == 0 }
-    };
     // `F_SETSIG`, to a signal that is ignored.
-    assert!(set(10, libc::SIGURG));
+    fcntl(&door, 10, libc::SIGURG).unwrap();
+    let lease = |kind| fcntl(&door, libc::F_SETLEASE, kind).is_ok();
     eventually("nobody has it open", || {
-        set(libc::F_SETLEASE, libc::F_WRLCK) && set(libc::F_SETLEASE, libc::F_UNLCK)
+        lease(libc::F_WRLCK) && lease(libc::F_UNLCK)
     });
     drop(door);
     one.finish().assert_complete(b"other");
     other.finish().assert_complete(b"one");
+}
+
+/// Lets `leave` run in a thread, up to where it removes the name. It goes on when what is
+/// returned is dropped; then the name stays, for the test to remove.
+fn up_to_the_removal(leave: impl FnOnce() + Send + 'static) -> mpsc::Sender<()> {
+    let (arrive, arrived) = mpsc::channel();
+    let (go_on, rest) = mpsc::channel();
+    thread::spawn(move || {
+        seccomp::instead_of(Call(UNLINK, None), move || {
+            let _ = arrive.send(());
+            let _ = rest.recv();
+        });
+        leave();
+    });
+    let arrived = arrived.recv_timeout(BOUND);
+    arrived.expect("it comes to remove the name");
+    go_on
+}
+
+#[test]
+fn of_a_process_one_thread_at_a_time_is_at_the_door() {
+    // The lock of the door does not keep them from each other. A name that the second
+    // removes may be somebody else's when the first comes to it.
+    let object = Object::new();
+    let name = Name::new(object.name()).unwrap();
+    let waiting = options().sit_down(&name).unwrap();
+    let (one, other) = (waiting.name_remover(), waiting.name_remover());
+    let _first = up_to_the_removal(move || drop(one.remove(BOUND)));
+    let second = bounded("the second", move || other.remove(Duration::ZERO));
+    assert!(matches!(second, Err(Error::Stuck)), "{second:?}");
+}
+
+#[test]
+fn who_gets_up_keeps_its_seat_until_the_name_is_gone() {
+    // So others see that somebody is still there who will remove it.
+    let object = Object::new();
+    let name = Name::new(object.name()).unwrap();
+    let waiting = options().sit_down(&name).unwrap();
+    let file = object.open();
+    let leaving = up_to_the_removal(move || drop(waiting));
+    assert!(!try_lock(&file, 1, libc::F_RDLCK));
+    drop(leaving);
+    eventually("the seat is free", || try_lock(&file, 1, libc::F_RDLCK));
+}
+
+#[test]
+fn who_watches_a_seat_does_not_sit_there() {
+    let object = Object::new();
+    let mut first = object.open_side();
+    first.wait_until_seated(&object);
+    first.kill();
+    let watching = object.open();
+    assert!(
+        [1, 2]
+            .iter()
+            .all(|&seat| try_lock(&watching, seat, libc::F_RDLCK))
+    );
+    object.assert_usable();
+}
+
+#[test]
+fn who_has_the_object_open_for_a_moment_is_not_taken_for_a_machine() {
+    // A machine has left it. The other is gone when the newcomer looks once more.
+    let object = Object::new();
+    let memory = Memory::create(&object, 4096);
+    party::initialise(memory.whole(), Presence::DEVICE);
+    drop(memory);
+    let other = object.open();
+    let name = Name::new(object.name()).unwrap();
+    let newcomer = bounded("sitting down", move || {
+        let nap = Call(libc::SYS_clock_nanosleep, None);
+        seccomp::instead_of(nap, move || drop(other));
+        options().sit_down(&name)
+    });
+    let _seated = newcomer.unwrap();
+    let first = words::read(&object.open(), seat_offset(Seat::First));
+    assert_eq!(first.unwrap(), Presence::PROCESS.word());
+}
+
+#[test]
+fn who_has_found_nobody_there_keeps_nobody_from_opening_the_object() {
+    let object = Object::new();
+    let memory = Memory::create(&object, 4096);
+    party::initialise(memory.whole(), Presence::DEVICE);
+    let name = Name::new(object.name()).unwrap();
+    let survivor = options().open(&name).unwrap();
+    drop(memory);
+    let peer = survivor.peer.clone();
+    let departure = bounded("the departure", move || peer.wait_until_gone());
+    assert_eq!(departure, Some(Departure::Died));
+    // Otherwise the kernel would have to ask the survivor, and this would not wait for it.
+    let mut options = OpenOptions::new();
+    let options = options
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK);
+    options.open(object.path()).unwrap();
+}
+
+#[test]
+fn nothing_is_read_for_a_peer_that_has_stopped() {
+    // Through private memory, and straight.
+    for pages in [1, 40] {
+        let object = Object::new();
+        let name = Name::new(object.name()).unwrap();
+        let waiting = options().pages(pages).sit_down(&name).unwrap();
+        drop(options().open(&name).unwrap().receiver);
+        let mut one = bounded("the peer", move || waiting.wait_for_peer()).unwrap();
+        let (mut rest, mut input) = io::pipe().unwrap();
+        input.write_all(b"for whoever comes next").unwrap();
+        drop(input);
+        let error = one.sender.read_from(&rest).unwrap_err();
+        assert!(matches!(Error::from_io(&error), Some(Error::PeerStopped)));
+        let mut kept = String::new();
+        rest.read_to_string(&mut kept).unwrap();
+        assert_eq!(kept, "for whoever comes next");
+    }
 }

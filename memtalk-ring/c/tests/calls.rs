@@ -9,7 +9,7 @@ use core::ffi::CStr;
 use core::mem::offset_of;
 use core::ptr::{null, null_mut};
 
-use memtalk_ring::layout::{CLAIM, Header, MAGIC, RingHeader, VERSION, sender_offset};
+use memtalk_ring::layout::{CLAIM, Header, MAGIC, RingHeader, VERSION, seat_offset, sender_offset};
 use memtalk_ring::{Native, Seat};
 use memtalk_ring_c::*;
 
@@ -218,6 +218,12 @@ fn bad_arguments_are_errors() {
         is(BadArgument, memtalk_page_join(page, MEMTALK_OUTSIDE));
         is(BadArgument, memtalk_page_join(page, MEMTALK_SILENT | 8));
         assert_eq!(memtalk_page_seat(page, 1), 0, "nothing was done");
+        let sit_down = |flags| {
+            let mut page = zeroed();
+            memtalk_page_sit_down(&mut page, memory.cast(), SIZE, flags)
+        };
+        is(BadArgument, sit_down(MEMTALK_SILENT));
+        is(BadArgument, sit_down(MEMTALK_OUTSIDE));
         is(BadArgument, memtalk_sender_send(null_mut(), byte, 1));
         is(BadArgument, memtalk_sender_send(sender, null(), 1));
         is(BadArgument, memtalk_sender_send(sender, byte, usize::MAX));
@@ -293,6 +299,12 @@ fn seats_are_taken_and_seen() {
         assert_eq!(memtalk_page_seat(page, MEMTALK_SECOND), 7);
         assert_eq!(memtalk_page_seat(page, MEMTALK_FIRST), 7);
     }
+    // A process has come, and has left.
+    let left = seat_offset(Seat::Second);
+    talk.memory.0[left..][..4].copy_from_slice(&MEMTALK_LEFT.to_ne_bytes());
+    // SAFETY: as above.
+    let seen = unsafe { memtalk_page_seat(page, MEMTALK_SECOND) };
+    assert_eq!(seen, MEMTALK_LEFT.cast_signed());
 }
 
 #[test]

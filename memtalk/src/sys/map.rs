@@ -199,3 +199,33 @@ where
         false => Some(unsafe { page.ends(seat, wait) }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use memtalk_ring::{Page, PageError, Presence, Seat, Spin};
+
+    use super::{Mapping, ends, initialise, join, shm};
+
+    #[test]
+    fn what_would_spoil_ends_is_refused_once_they_are_taken() {
+        let (file, size) = (shm::create().unwrap(), shm::page_size());
+        shm::allocate(&file, size).unwrap();
+        let map = || Mapping::new(&file, 0, size).unwrap();
+        let page = initialise(map(), Presence::PROCESS).unwrap();
+        let (mut sender, _) = ends(&page, Seat::Second, Spin).unwrap();
+        sender.send(b"kept").unwrap();
+
+        assert!(ends(&page, Seat::First, Spin).is_none());
+        assert!(ends(&page.clone(), Seat::Second, Spin).is_none());
+        let again = initialise(page.region().clone(), Presence::PROCESS);
+        assert_eq!(again.err(), Some(PageError::Taken));
+        assert!(join(&page).is_ok());
+
+        // A mapping of its own is as good as another process.
+        let theirs = Page::attach(map()).unwrap();
+        let (_, mut receiver) = ends(&theirs, Seat::First, Spin).unwrap();
+        let mut bytes = [0; 8];
+        assert_eq!(receiver.receive(&mut bytes), Ok(4));
+        assert!(bytes.starts_with(b"kept"));
+    }
+}

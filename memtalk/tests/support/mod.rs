@@ -14,6 +14,7 @@ pub mod words;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -137,6 +138,26 @@ fn remove_those_of_dead_tests() {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// `fcntl(2)` with a number as its argument.
+pub fn fcntl(file: &impl AsRawFd, command: i32, argument: i32) -> io::Result<()> {
+    // SAFETY: no pointers are involved.
+    match unsafe { libc::fcntl(file.as_raw_fd(), command, argument) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Tries to lock a byte of an object as memtalk does, until the file is closed; `kind` is
+/// `F_RDLCK` or `F_WRLCK`. Whether nobody else's lock was in the way.
+pub fn try_lock(file: &File, byte: i64, kind: libc::c_int) -> bool {
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = kind.try_into().expect("a small number");
+    (lock.l_start, lock.l_len) = (byte, 1);
+    // SAFETY: a pointer to a `flock` that lives here.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut lock) == 0 }
 }
 
 /// A number from the environment, for tests that can also run at length.
@@ -534,6 +555,12 @@ pub fn is_in(thread: &str, call: libc::c_long) -> bool {
 pub const POLL: &[libc::c_long] = &[libc::SYS_poll, libc::SYS_ppoll];
 #[cfg(not(target_arch = "x86_64"))]
 pub const POLL: &[libc::c_long] = &[libc::SYS_ppoll];
+
+/// The system call by which a name is removed.
+#[cfg(target_arch = "x86_64")]
+pub const UNLINK: libc::c_long = libc::SYS_unlink;
+#[cfg(not(target_arch = "x86_64"))]
+pub const UNLINK: libc::c_long = libc::SYS_unlinkat;
 
 impl Drop for Side {
     fn drop(&mut self) {
