@@ -199,7 +199,8 @@ done 3<"$work/plan"
 for engine in $used; do control "$engine"; done
 
 # What became of each: the engine that refuted it, or why there is none.
-grep '^[^ #]' "$same" >"$work/same" || true
+awk '/^[^ #]/ { print; entry = 1 } /^ / { entry = 0 } /^$/ && entry { exit }
+    END { exit entry }' "$same" >"$work/same" || fail "an entry of $same has no reason"
 lasting <"$work/list" >"$work/named"
 awk -F '\t' -v problems="$work/problems" '
     function problem(what) { print what > problems; bad = 1 }
