@@ -141,6 +141,16 @@ mod tests {
     }
 
     #[test]
+    fn every_index_stands_for_a_slot_of_the_slab() {
+        for ring in every_ring() {
+            for slot in 0..ring.bytes() {
+                assert_eq!(ring.slot(slot), slot);
+                assert_eq!(ring.slot(ring.bytes() + slot), slot);
+            }
+        }
+    }
+
+    #[test]
     fn a_split_covers_consecutive_slots_and_wraps_once() {
         for ring in every_ring() {
             for index in 0..ring.indices() {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use verification::lifecycle::{BUGS, Search};
+use verification::uncounted;
 
 /// Two processes and a machine that start twice each.
 const WITH_MACHINE: Search = Search {
@@ -42,7 +43,10 @@ fn find_nothing(search: &Search, least: usize) {
     let began = Instant::now();
     let found = search.run().unwrap_or_else(|trace| panic!("{trace}"));
     println!("{found:?} in {:?}", began.elapsed());
-    assert!(found.states >= least, "it searches something else now");
+    assert!(
+        found.states >= least || uncounted(),
+        "it searches something else now"
+    );
 }
 
 #[test]

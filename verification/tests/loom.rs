@@ -5,7 +5,7 @@
 //! bound on preemptions if it has one. The number of executions is the same each
 //! time and is stated with each model, so that a change that makes the checker
 //! see less does not go unnoticed. Where a change of the ring is meant to alter
-//! it, state the new one.
+//! it, state the new one. Where only properties may decide, see [`uncounted`].
 //!
 //! `cargo test --features loom --test loom -- --nocapture` prints the table of
 //! all accesses, and which model refutes which weakening after how many
@@ -19,6 +19,7 @@ use memtalk_ring::layout::{LEFT, SEATED};
 use memtalk_ring::order::TABLE;
 use verification::backend::{Loom, LoomRacing};
 use verification::models::{self, Way, page};
+use verification::uncounted;
 use verification::weaken::{self, Weakening};
 
 /// One search at a time: a weakening is in force for the whole process. Two at
@@ -55,10 +56,11 @@ impl Model {
         self.search(&executions);
         let executions = executions.load(Ordering::Relaxed);
         println!("{}: {executions} executions", self.name);
-        assert_eq!(
-            executions, self.executions,
-            "{} searches something else now",
-            self.name
+        assert!(
+            executions == self.executions || uncounted(),
+            "{} searches something else now: not {} executions, but {executions}",
+            self.name,
+            self.executions
         );
     }
 

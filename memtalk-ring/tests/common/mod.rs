@@ -3,8 +3,9 @@
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
+use std::process;
 use std::ptr::NonNull;
-use std::sync::mpsc;
+use std::sync::{Once, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -15,9 +16,21 @@ struct Memory([u8; 4096]);
 
 /// Memory that lives for ever.
 pub(crate) fn fresh_memory() -> RawRegion {
+    static BOUND: Once = Once::new();
+    BOUND.call_once(bound_the_whole);
     let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096]))));
     // SAFETY: it lives for ever, and nobody else knows of it.
     unsafe { RawRegion::new(memory.cast(), 4096) }
+}
+
+/// Ends the test program as a failure if its tests take two minutes together, in
+/// whatever call one of them hangs.
+fn bound_the_whole() {
+    thread::spawn(|| {
+        thread::sleep(Duration::from_secs(120));
+        eprintln!("a test hangs");
+        process::abort();
+    });
 }
 
 /// A page that lives for ever.

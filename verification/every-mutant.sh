@@ -1,0 +1,246 @@
+#!/bin/sh
+# Makes each change that cargo-mutants knows of to a copy of the sources, one at a
+# time, and demands that a suite refutes it. `make every-mutant`.
+#
+# A change is tried by one engine after the other until one refutes it. What none
+# refutes is a survivor, unless verification/same-program.txt says why the changed
+# program is the same; what is listed there must survive. A time-out refutes nothing,
+# and neither does a changed count of executions or states. Each engine has to pass the
+# unchanged sources before it is used, and again at the end.
+#
+# Each result is kept in target/every-mutant. If it was stopped, the next run goes on
+# from there, as long as sources and tests are the same.
+#
+# ONLY=pattern: those alone whose name, as `cargo mutants --list` has it, contains this
+# regular expression. SAMPLE=n: one of n, and others when the sources change.
+# ENGINES="queue shell": these alone, for a first look.
+set -eu
+
+VERSION=27.1.0
+root=$(cd "$(dirname "$0")/.." && pwd)
+same=$root/verification/same-program.txt
+config=$root/verification/mutants.toml
+work=$root/target/every-mutant
+copy=$work/src
+tab=$(printf '\t')
+export CARGO_TARGET_DIR="$work/build"
+export RUST_BACKTRACE=0
+# Two runs try the same cases.
+export PROPTEST_RNG_SEED=1
+export SCHEDULES=4000
+export UNCOUNTED=1
+
+fail() {
+    echo "$0: $1" >&2
+    exit 1
+}
+
+cargo mutants --version 2>/dev/null | grep -qx "cargo-mutants $VERSION" ||
+    fail "needs cargo-mutants (cargo install cargo-mutants --version $VERSION --locked)"
+
+# What an engine runs. A test that waits too long fails by a bound of its own, of at most
+# two minutes. The bound here, in seconds, is for what never waits and yet does not end.
+engine() {
+    filter=
+    case $1 in
+    queue) packages="memtalk-ring verification" bound=300
+        suites="--lib --test=initialise --test=fifo --test=wakes --test=naps --test=hostile
+            --test=corpus --test=threads"
+        filter="--skip lifecycle --skip rc11" ;;
+    ends) packages=memtalk-ring bound=600
+        suites="--features=memtalk-ring/embedded-io --test=outside --test=waits
+            --test=embedded_io" ;;
+    loom) packages=verification bound=1800
+        suites="--features=loom --test=loom"
+        filter="--skip every_ --skip long_" ;;
+    shuttle) packages=verification bound=900
+        suites="--features=shuttle --test=shuttle" ;;
+    shell) packages=memtalk bound=900
+        suites="--lib --test=library --test=talk --test=descriptors --test=death
+            --test=waits --test=outside --test=strangers --test=users --test=interrupted
+            --test=messages --test=namespaces --test=vandals --test=usage" ;;
+    crash) packages=memtalk bound=1800
+        suites="--features=memtalk/crash-points --test=crash --test=stops --test=failures" ;;
+    lifecycle) packages=verification bound=1800
+        suites="--test=lifecycle"
+        filter="--skip every_" ;;
+    esac
+}
+
+# The engines for a change to a file, the cheap ones first.
+engines_for() {
+    case $1 in
+    memtalk-ring/src/io*) set ends queue ;;
+    memtalk-ring/*) set queue ends loom shuttle shell ;;
+    memtalk/src/seat.rs) set lifecycle shell crash ;;
+    *) set shell crash lifecycle ;;
+    esac
+    for engine; do
+        case " ${ENGINES:-$*} " in *" $engine "*) printf '%s ' "$engine" ;; esac
+    done
+}
+
+# Kills what a change left running, and removes the objects of tests that died of that.
+# Names of tests' objects carry their process.
+sweep() {
+    for process in /proc/[0-9]*; do
+        case $(readlink "$process/exe" || true) in
+        "$CARGO_TARGET_DIR"/*)
+            kill -KILL "${process#/proc/}" || true
+            rm -f "/dev/shm/memtalk-test-${process#/proc/}"-* ;;
+        esac
+    done 2>/dev/null
+    # Failing cases that a change added.
+    cp "$root"/verification/tests/*.regressions "$copy/verification/tests"
+}
+
+# An engine has to pass the unchanged sources.
+control() {
+    engine "$1"
+    subject=$1
+    set --
+    for package in $packages; do set -- "$@" -p "$package"; done
+    # Several words.
+    # shellcheck disable=SC2086
+    (cd "$copy" && timeout "$bound" cargo test -q --locked "$@" $suites -- $filter) \
+        >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$subject fails without a change"; }
+    sweep
+}
+
+# Tries a change by an engine: prints caught, missed, timeout or unviable.
+try() {
+    engine "$1"
+    subject=$2
+    set -- -F "^$(printf %s "$2" | sed 's/[][\\.|$(){}?+*^]/\\&/g')\$"
+    for package in $packages; do set -- "$@" --test-package "$package"; done
+    for suite in $suites; do set -- "$@" "--cargo-arg=$suite"; done
+    rm -rf "$work/mutants.out"
+    # Several words.
+    # shellcheck disable=SC2086
+    (cd "$copy" && cargo mutants --config "$config" -o "$work" --in-place --baseline skip \
+        --timeout "$bound" --build-timeout 900 --cargo-arg=--locked "$@" -- -- $filter) \
+        >"$work/log" 2>&1 || true
+    sweep
+    for outcome in caught missed timeout unviable; do
+        if [ "$(cat "$work/mutants.out/$outcome.txt" 2>/dev/null)" = "$subject" ]; then
+            echo "$outcome"
+            return
+        fi
+    done
+    cat "$work/log" >&2
+    fail "$subject: not tried"
+}
+
+# The test that failed. A panic names its thread, even if the process then aborts.
+found_by() {
+    cat "$work"/mutants.out/log/*.log |
+        sed -n "s/^test \([a-z_:0-9]*\).* FAILED\$/\1/p
+            s/^thread '\([a-z_:0-9]*\)'.* panicked.*/\1/p" | head -n 1
+}
+
+# Names changes as the list does, where lines and columns would not last: by file,
+# change, and the line from the changed place on.
+lasting() {
+    awk -v copy="$copy" '{
+        split($0, at, ":")
+        if (at[1] != file) {
+            file = at[1]; count = 0
+            while ((getline line < (copy "/" file)) > 0) lines[++count] = line
+            close(copy "/" file)
+        }
+        change = $0
+        sub(/^[^ ]* /, "", change)
+        print file ": " change ": " substr(lines[at[2]], at[3]) "\t" $0
+    }'
+}
+
+mkdir -p "$work"
+exec 9>"$work/lock"
+flock -n 9 || fail "another run is at it"
+rm -rf "$copy"
+mkdir "$copy"
+(cd "$root" && cp -r Cargo.toml Cargo.lock memtalk memtalk-ring verification "$copy")
+trap sweep EXIT
+trap 'exit 130' INT TERM HUP
+cd "$copy"
+results=$work/results-$(find . -type f ! -name '*.md' ! -path './verification/same-program.txt' \
+    ! -path './verification/*mutant*' -print0 | sort -z | xargs -0 cat |
+    cat - "$config" | cksum | tr ' ' -)
+touch "$results"
+
+cargo mutants --config "$config" --list >"$work/list"
+grep -e "${ONLY:-}" "$work/list" |
+    awk -v of="${SAMPLE:-1}" -v from="$(cksum <"$work/list" | cut -d ' ' -f 1)" \
+        '(NR + from) % of == 0' >"$work/chosen"
+[ -s "$work/chosen" ] || fail "no change has a name with ${ONLY:-}"
+while IFS= read -r name; do
+    printf '%s\t%s\n' "$name" "$(engines_for "$name")"
+done <"$work/chosen" >"$work/plan"
+
+echo "$(wc -l <"$work/chosen") of $(wc -l <"$work/list") changes; results: $results"
+used=
+while IFS=$tab read -r name engines <&3; do
+    for engine in $engines; do
+        known=$(awk -F "$tab" -v name="$name" -v engine="$engine" \
+            '$1 == name && $2 == engine { print $3 }' "$results")
+        if [ -z "$known" ]; then
+            case " $used " in
+            *" $engine "*) ;;
+            *)
+                control "$engine"
+                used="$used $engine" ;;
+            esac
+            known=$(try "$engine" "$name")
+            by=
+            [ "$known" != caught ] || by=$(found_by)
+            printf '%s\t%s\t%s\t%s\n' "$name" "$engine" "$known" "$by" >>"$results"
+            echo "$name: $known by $engine${by:+ ($by)}"
+        fi
+        case $known in caught | unviable) break ;; esac
+    done
+done 3<"$work/plan"
+# A full disk would have refuted everything.
+for engine in $used; do control "$engine"; done
+
+# What became of each: the engine that refuted it, or why there is none.
+awk '/^[^ #]/ { print; entry = 1 } /^ / { entry = 0 } /^$/ && entry { exit }
+    END { exit entry }' "$same" >"$work/same" || fail "an entry of $same has no reason"
+lasting <"$work/list" >"$work/named"
+awk -F '\t' -v problems="$work/problems" '
+    function problem(what) { print what > problems; bad = 1 }
+    BEGIN { printf "" > problems }
+    FILENAME ~ /same$/ { same[$1] = 1; next }
+    FILENAME ~ /named$/ { lasting[$2] = $1; there[$1] = 1; next }
+    FILENAME ~ /results-/ {
+        if ($3 == "caught") killer[$1] = $2
+        else if ($3 == "unviable" || $3 == "timeout" && fate[$1] != "unviable") fate[$1] = $3
+        next
+    }
+    {
+        file = $1; sub(/:.*/, "", file)
+        if (!(file in made)) files[++count] = file
+        made[file]++
+        became = $1 in killer ? killer[$1] : $1 in fate ? fate[$1] : "survived"
+        if (lasting[$1] in same) {
+            if (became == "survived") became = "same"
+            else problem("listed as the same program, but " became ": " lasting[$1])
+        } else if (became == "survived" || became == "timeout")
+            problem(became ": " $1)
+        number[file, became]++
+    }
+    END {
+        for (entry in same) if (!(entry in there)) problem("listed, but not made: " entry)
+        columns = split("queue ends loom shuttle shell crash lifecycle unviable same timeout survived", column, " ")
+        printf "%-32s %5s", "file", "made"
+        for (c = 1; c <= columns; c++) printf " %9s", column[c]
+        print ""
+        for (f = 1; f <= count; f++) {
+            printf "%-32s %5d", files[f], made[files[f]]
+            for (c = 1; c <= columns; c++) printf " %9d", number[files[f], column[c]]
+            print ""
+        }
+    }' "$work/same" "$work/named" "$results" "$work/chosen"
+if [ -s "$work/problems" ]; then
+    sort "$work/problems" >&2
+    exit 1
+fi
