@@ -37,6 +37,9 @@ use crate::oracle::byte;
 
 mod attach;
 mod ends;
+mod heap;
+mod page;
+mod peer;
 
 pub use attach::attach;
 pub use ends::ends;
