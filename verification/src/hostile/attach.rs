@@ -1,13 +1,12 @@
 //! The page that the peer prepared.
 
-use std::rc::Rc;
-
 use memtalk_ring::identity::Snapshot;
 use memtalk_ring::layout::{CLAIM, LINE, MAGIC, MAX_SIZE, MIN_SIZE, OVERHEAD, VERSION};
 use memtalk_ring::{Error, Page, PageError, Presence, RawRegion, Seat, Spin};
 
 use super::heap::Heap;
-use super::{Script, bytes_from, page};
+use super::page::Table;
+use super::{Script, bytes_from};
 
 /// Attaches to memory that the peer prepared, and then makes a page of it. And calls
 /// all that a page has, over the same memory.
@@ -66,7 +65,18 @@ pub fn attach(data: &[u8]) {
         use_once(&page);
     }
 
-    sit_down(&heap, &snapshot, expected);
+    // An empty script: nothing is called but this.
+    match Table::over(&heap, Script::new(&[])) {
+        Some(mut table) => {
+            table.sit_down(true);
+            table.check();
+        }
+        None => {
+            // SAFETY: nobody has taken ends in it.
+            let sat = unsafe { Page::sit_down(heap.region(), true) };
+            assert_eq!(sat.err(), expected.err());
+        }
+    }
 
     // SAFETY: all ends that were taken in it are gone.
     let initialised = unsafe { Page::initialise(heap.region(), Presence::DEVICE) };
@@ -84,37 +94,9 @@ pub fn attach(data: &[u8]) {
     }
 
     let backwards: Vec<_> = rest.iter().rev().copied().collect();
-    let script = Rc::new(Script::new(&backwards));
-    page::drive(&Heap::new(shift, size, &content), &script);
-}
-
-/// Sits down in the memory, if `fits` is no error, which says what it is.
-fn sit_down(heap: &Heap, said: &Snapshot, fits: Result<(), PageError>) {
-    let before = heap.bytes();
-    let fresh = said.magic == 0 && said.claim == 0;
-    let seat = |at: usize| {
-        let word = before.get(at..at + 4).unwrap_or(&[0; 4]);
-        Presence::from_word(u32::from_ne_bytes(word.try_into().unwrap()))
-    };
-    let [first, second] = [seat(32), seat(36)];
-    let expected = fits.and_then(|()| match said.check(before.len()) {
-        _ if fresh => Ok(Seat::First),
-        Err(error) => Err(error),
-        Ok(_) if first.is_some_and(|first| first.outside) => Ok(Seat::First),
-        Ok(_) if second.is_none() => Ok(Seat::Second),
-        Ok(_) => Err(PageError::Taken),
-    });
-    // SAFETY: all ends that were taken in it are gone.
-    let sat = unsafe { Page::sit_down(heap.region(), true) };
-    assert_eq!(
-        sat.as_ref().map(|&(_, seat)| seat).map_err(|&error| error),
-        expected
-    );
-    match sat {
-        Ok((page, seat)) => assert_eq!(page.presence(seat), Some(Presence::DEVICE)),
-        // A talk of our own was declared over.
-        Err(PageError::Taken) if second.is_some_and(|second| second.outside) => {}
-        Err(_) => assert_eq!(heap.bytes(), before, "refused, and written to"),
+    let heap = Heap::new(shift, size, &content);
+    if let Some(mut table) = Table::over(&heap, Script::new(&backwards)) {
+        table.run();
     }
 }
 

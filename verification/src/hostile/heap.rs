@@ -47,11 +47,21 @@ impl Heap {
         unsafe { self.base.add(offset) }.as_ptr()
     }
 
-    /// A copy of what the memory holds. Nobody uses it meanwhile.
+    /// A copy of what the memory holds.
     pub(super) fn bytes(&self) -> Vec<u8> {
+        self.all().to_vec()
+    }
+
+    /// Whether the memory holds just these bytes.
+    pub(super) fn holds(&self, bytes: &[u8]) -> bool {
+        self.all() == bytes
+    }
+
+    /// What the memory holds. Nobody uses it meanwhile.
+    fn all(&self) -> &[u8] {
         let all = NonNull::slice_from_raw_parts(self.base, self.size);
         // SAFETY: all of it is ours and initialised, and nobody writes.
-        unsafe { all.as_ref() }.to_vec()
+        unsafe { all.as_ref() }
     }
 }
 

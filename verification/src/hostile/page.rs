@@ -1,262 +1,31 @@
 //! All that can be asked of a page, while the peer writes its words.
 
-use std::cell::RefCell;
-use std::mem::{offset_of, size_of};
+use std::mem::size_of;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use memtalk_ring::identity::Snapshot;
-use memtalk_ring::layout::{
-    CLAIM, Header, LEFT, Line, MAGIC, OUTSIDE, RingHeader, SEATED, SILENT, VERSION,
-    receiver_offset, seat_offset, sender_offset,
-};
+use memtalk_ring::layout::{LEFT, MAGIC, RingHeader, VERSION, seat_offset};
 use memtalk_ring::{
-    CLOSED, Departure, Error, FAILED, Native, Page, PageError, PageRing, Presence, RawRegion,
-    Receiver, Seat, Sender, Wait, Watched,
+    CLOSED, Error, FAILED, Native, Page, PageError, PageRing, Presence, RawRegion, Receiver, Seat,
+    Sender,
 };
 
 use super::heap::Heap;
 use super::peer::{Peer, Role, State};
 use super::{Script, bytes_from};
 
-/// Calls what the script says, of a page in `heap` whose words anybody may have written,
-/// and compares each result, each wake-up, and all of the memory with what it has to be.
-///
-/// The bytes are: an operation with its arguments, and so on.
-pub(super) fn drive(heap: &Heap, script: &Rc<Script>) {
-    let Ok(page) = Page::over(heap.region()) else {
-        return;
-    };
-    let mut table = Table {
-        memory: Memory {
-            bytes: heap.bytes(),
-            capacity: page.capacity().bytes(),
-        },
-        heap,
-        page,
-        bell: Bell::default(),
-        seated: None,
-        script: Rc::clone(script),
-    };
-    while let Some(operation) = table.script.next() {
-        table.run(operation);
-        table.check();
-    }
-    table.get_up();
-    table.check();
-}
+mod memory;
+mod ring;
 
-const INDEX: usize = offset_of!(Line<Native>, index);
-const WANT: usize = offset_of!(Line<Native>, want);
+use memory::{INDEX, Memory, SEATS, WANT};
+use ring::{Bell, Ring, Rung};
 
-/// What the memory has to hold.
-struct Memory {
-    bytes: Vec<u8>,
-    capacity: u32,
-}
-
-impl Memory {
-    fn word(&self, at: usize) -> u32 {
-        u32::from_ne_bytes(self.bytes[at..][..4].try_into().unwrap())
-    }
-
-    fn set(&mut self, at: usize, word: u32) {
-        self.bytes[at..][..4].copy_from_slice(&word.to_ne_bytes());
-    }
-
-    /// The lines that the party at `seat` writes: as a sender, and as a receiver.
-    fn lines(&self, seat: Seat) -> [usize; 2] {
-        [
-            sender_offset(seat, self.capacity),
-            receiver_offset(seat, self.capacity),
-        ]
-    }
-
-    fn clear(&mut self, lines: impl IntoIterator<Item = usize>) {
-        for line in lines {
-            self.set(line + INDEX, 0);
-            self.set(line + WANT, 0);
-        }
-    }
-
-    /// All words but a slab's bytes.
-    fn words(&self) -> Vec<usize> {
-        let lines = SEATS.into_iter().flat_map(|seat| self.lines(seat));
-        IDENTITY
-            .into_iter()
-            .chain(SEATS.map(seat_offset))
-            .chain(lines.flat_map(|line| [line + INDEX, line + WANT]))
-            .collect()
-    }
-
-    /// The same after the page was initialised.
-    fn initialise(&mut self, first: Presence) {
-        let size = u32::try_from(self.bytes.len()).unwrap();
-        let claim = if first.outside { 0 } else { CLAIM };
-        for (at, word) in IDENTITY
-            .into_iter()
-            .zip([MAGIC, claim, VERSION, size, self.capacity])
-        {
-            self.set(at, word);
-        }
-        self.set(seat_offset(Seat::First), first.word());
-        self.set(seat_offset(Seat::Second), 0);
-        self.clear(
-            SEATS
-                .into_iter()
-                .flat_map(|seat| self.lines(seat))
-                .collect::<Vec<_>>(),
-        );
-    }
-
-    /// The same after somebody has joined.
-    fn join(&mut self, presence: Presence) {
-        self.clear(self.lines(Seat::Second));
-        self.set(seat_offset(Seat::Second), presence.word());
-    }
-
-    /// Who sits at a seat.
-    fn presence(&self, seat: Seat) -> Option<Presence> {
-        let word = self.word(seat_offset(seat));
-        (word & SEATED != 0).then_some(Presence {
-            outside: word & OUTSIDE != 0,
-            silent: word & SILENT != 0,
-        })
-    }
-
-    /// Marks what the party at `seat` left open, and tells how it went.
-    fn mourn(&mut self, seat: Seat) -> Departure {
-        let left = self.lines(seat).map(|line| {
-            let word = self.word(line + INDEX);
-            let state = State::of(word);
-            if state == State::Open {
-                self.set(line + INDEX, word | FAILED);
-            }
-            state
-        });
-        match left {
-            [State::Closed, State::Closed] => Departure::Complete,
-            _ if left.contains(&State::Open) => Departure::Died,
-            _ => Departure::GaveUp,
-        }
-    }
-}
-
-const SEATS: [Seat; 2] = [Seat::First, Seat::Second];
-
-/// The words that say what the page is.
-const IDENTITY: [usize; 5] = [
-    offset_of!(Header<Native>, identity.magic),
-    offset_of!(Header<Native>, identity.claim),
-    offset_of!(Header<Native>, identity.version),
-    offset_of!(Header<Native>, identity.size),
-    offset_of!(Header<Native>, identity.capacity),
-];
-
-/// Notes who sleeps on which word, and who is woken. While our end sleeps, its peer dies.
-#[derive(Clone, Default)]
-struct Bell(Rc<RefCell<Vec<Rung<*const u32>>>>);
-
-#[derive(Debug, PartialEq, Eq)]
-enum Rung<At> {
-    Slept(At),
-    Woke(At),
-}
-
-impl Wait<Native> for Bell {
-    const SLEEPS: bool = true;
-
-    fn pause(&mut self, _looks: u32) -> bool {
-        false
-    }
-
-    fn sleep(&mut self, word: Watched<'_, Native>, seen: u32) {
-        assert!(word.is(seen), "would sleep through what it has not seen");
-        assert_eq!(
-            State::of(seen),
-            State::Open,
-            "waits for a peer that is over"
-        );
-        let at = word.as_ptr();
-        self.0.borrow_mut().push(Rung::Slept(at));
-        // SAFETY: a word of the page, which is accessed as an atomic only.
-        let word = unsafe { AtomicU32::from_ptr(at.cast_mut()) };
-        word.store(seen | FAILED, Ordering::Relaxed);
-    }
-
-    fn wake(&self, word: Watched<'_, Native>) {
-        self.0.borrow_mut().push(Rung::Woke(word.as_ptr()));
-    }
-}
-
-/// A ring that one end of is ours: where its words are, and what is known of it.
-struct Ring {
-    peer: Peer,
-    /// The line that our end writes.
-    ours: usize,
-    /// The line that the peer's writes.
-    theirs: usize,
-    slab: usize,
-}
-
-impl Ring {
-    /// Our end looks at the peer's word, unless it is over.
-    fn look(&self, memory: &Memory) {
-        if self.peer.our_state.get() == State::Open {
-            self.peer.hear(memory.word(self.theirs + INDEX));
-        }
-    }
-
-    /// Our end waits for so many bytes: if they are not there, the peer dies of it.
-    /// Returns what it slept on.
-    fn wait(&self, want: usize, memory: &mut Memory) -> Vec<Rung<usize>> {
-        self.peer.hear(memory.word(self.theirs + INDEX));
-        if self.peer.available() >= want || self.peer.state.get() != State::Open {
-            return vec![];
-        }
-        memory.set(self.ours + WANT, 0);
-        let word = memory.word(self.theirs + INDEX) | FAILED;
-        memory.set(self.theirs + INDEX, word);
-        self.peer.hear(word);
-        vec![Rung::Slept(self.theirs + INDEX)]
-    }
-
-    /// Our end moves over `by` bytes, or is over. Returns whom that wakes.
-    fn publish(&self, by: usize, memory: &mut Memory) -> Vec<Rung<usize>> {
-        let flags = match self.peer.our_state.get() {
-            State::Closed => CLOSED,
-            State::Failed => FAILED,
-            State::Open | State::Corrupt => 0,
-        };
-        let word = self.peer.index(self.peer.ours.get() + by) | flags;
-        self.peer.we_publish(word);
-        memory.set(self.ours + INDEX, word);
-        self.peer.hear_want(memory.word(self.theirs + WANT));
-        match self.peer.owes_a_wake.take() {
-            true => vec![Rung::Woke(self.ours + INDEX)],
-            false => vec![],
-        }
-    }
-
-    /// The same for an end that is over now, unless it was.
-    fn end(&self, how: State, memory: &mut Memory) -> Vec<Rung<usize>> {
-        if self.peer.our_state.get() != State::Open {
-            return vec![];
-        }
-        self.peer.we_end(how);
-        self.publish(0, memory)
-    }
-
-    /// Where what is available to our end lies: up to the end of the slab, and on from
-    /// its start.
-    fn parts(&self) -> [(usize, usize); 2] {
-        let (slot, len) = (
-            self.peer.ours.get() % self.peer.capacity,
-            self.peer.available(),
-        );
-        let first = len.min(self.peer.capacity - slot);
-        [(self.slab + slot, first), (self.slab, len - first)]
-    }
+/// Bytes over two parts, which are as long as they are or longer.
+fn spread<At: Copy>(bytes: &[u8], parts: [(At, usize); 2]) -> [(At, &[u8]); 2] {
+    let [(first, len), (second, _)] = parts;
+    let (head, tail) = bytes.split_at(bytes.len().min(len));
+    [(first, head), (second, tail)]
 }
 
 /// The two ends of a seat.
@@ -268,8 +37,9 @@ struct Seated {
     incoming: Ring,
 }
 
-/// A page, and who sits there.
-struct Table<'h> {
+/// A page whose words anybody may have written, and who sits there. Each result, each
+/// wake-up, and all of the memory is compared with what it has to be.
+pub(super) struct Table<'h> {
     heap: &'h Heap,
     page: Page<RawRegion>,
     memory: Memory,
@@ -279,8 +49,32 @@ struct Table<'h> {
     script: Rc<Script>,
 }
 
-impl Table<'_> {
-    fn run(&mut self, operation: u8) {
+impl<'h> Table<'h> {
+    /// The table in `heap`, if that can hold a page.
+    pub(super) fn over(heap: &'h Heap, script: Script) -> Option<Self> {
+        let page = Page::over(heap.region()).ok()?;
+        Some(Self {
+            memory: Memory::new(heap.bytes(), page.capacity()),
+            heap,
+            page,
+            bell: Bell::default(),
+            seated: None,
+            script: Rc::new(script),
+        })
+    }
+
+    /// Calls what the script says. Its bytes are: an operation with its arguments, and
+    /// so on.
+    pub(super) fn run(&mut self) {
+        while let Some(operation) = self.script.next() {
+            self.step(operation);
+            self.check();
+        }
+        self.get_up();
+        self.check();
+    }
+
+    fn step(&mut self, operation: u8) {
         match operation % 16 {
             0 => self.overwrite(),
             1..4 => self.move_on(),
@@ -301,12 +95,7 @@ impl Table<'_> {
             _ => {
                 let seat = self.seat();
                 self.page.wake(seat, &self.bell);
-                self.expect(
-                    self.memory
-                        .lines(seat)
-                        .map(|line| Rung::Woke(line + INDEX))
-                        .into(),
-                );
+                self.expect_both_woken(seat);
             }
         }
     }
@@ -429,32 +218,27 @@ impl Table<'_> {
                     space.parts(),
                     parts.map(|(at, len)| (self.heap.at(at), len))
                 );
-                let part = part.min(free + 1);
-                let bytes = bytes_from(peer.ours.get(), part);
-                if call == 0 {
-                    let mut rest = &bytes[..part.min(free)];
-                    for (to, len) in space.parts() {
-                        let (piece, after) = rest.split_at(len.min(rest.len()));
-                        // SAFETY: `parts` are valid for writes.
-                        unsafe { to.copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
-                        rest = after;
-                    }
-                } else {
-                    assert_eq!(space.copy_from(&bytes), part.min(free));
-                }
-                let mut rest = &bytes[..part.min(free)];
-                for (at, len) in parts {
-                    let (piece, after) = rest.split_at(len.min(rest.len()));
-                    memory.bytes[at..][..piece.len()].copy_from_slice(piece);
-                    rest = after;
-                }
+                let bytes = bytes_from(peer.ours.get(), part.min(free + 1));
+                let fits = &bytes[..bytes.len().min(free)];
                 match call {
-                    1 => return drop(space),
-                    _ => space.commit(commit),
+                    0 => {
+                        for (to, piece) in spread(fits, space.parts()) {
+                            // SAFETY: `parts` are valid for writes.
+                            unsafe { to.copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
+                        }
+                    }
+                    _ => assert_eq!(space.copy_from(&bytes), fits.len()),
                 }
-                match commit.min(free) {
-                    0 => vec![],
-                    by => ring.publish(by, memory),
+                for (at, piece) in spread(fits, parts) {
+                    memory.bytes[at..][..piece.len()].copy_from_slice(piece);
+                }
+                // Or it is dropped.
+                match call {
+                    1 => vec![],
+                    _ => {
+                        space.commit(commit);
+                        ring.advance(commit.min(free), memory)
+                    }
                 }
             }
             4 => {
@@ -522,13 +306,13 @@ impl Table<'_> {
                 let copied = filled.copy_to(&mut bytes);
                 assert_eq!(copied, bytes.len().min(used));
                 assert_eq!(bytes[..copied], held[..copied]);
+                // Or it is dropped.
                 match call {
-                    0 => return drop(filled),
-                    _ => filled.release(release),
-                }
-                match release.min(used) {
                     0 => vec![],
-                    by => ring.publish(by, memory),
+                    _ => {
+                        filled.release(release);
+                        ring.advance(release.min(used), memory)
+                    }
                 }
             }
             5 => {
@@ -564,7 +348,7 @@ impl Table<'_> {
     fn take_the_second_seat(&mut self) {
         self.get_up();
         let presence = self.presence();
-        if self.script.byte() % 2 == 0 {
+        if self.script.byte().is_multiple_of(2) {
             // SAFETY: our ends are gone.
             unsafe { self.page.join(presence) };
             self.memory.join(presence);
@@ -588,19 +372,14 @@ impl Table<'_> {
         // SAFETY: we use no ends of that seat.
         let departure = unsafe { self.page.mourn(seat, &self.bell) };
         assert_eq!(departure, self.memory.mourn(seat));
-        self.expect(
-            self.memory
-                .lines(seat)
-                .map(|line| Rung::Woke(line + INDEX))
-                .into(),
-        );
+        self.expect_both_woken(seat);
     }
 
     /// Begins again: initialises the page, or sits down as a party outside does.
     fn begin(&mut self) {
         self.get_up();
         let (first, choice) = (self.presence(), self.script.byte());
-        if choice % 2 == 0 {
+        if choice.is_multiple_of(2) {
             // SAFETY: our ends are gone.
             self.page = unsafe { Page::initialise(self.heap.region(), first) }.unwrap();
             self.memory.initialise(first);
@@ -609,7 +388,7 @@ impl Table<'_> {
         }
     }
 
-    fn sit_down(&mut self, silent: bool) {
+    pub(super) fn sit_down(&mut self, silent: bool) {
         let us = Presence {
             outside: true,
             silent,
@@ -640,6 +419,12 @@ impl Table<'_> {
         assert_eq!(sat.map(|(_, seat)| seat), expected);
     }
 
+    /// Whoever sleeps on what the party at `seat` writes was woken.
+    fn expect_both_woken(&self, seat: Seat) {
+        let lines = self.memory.lines(seat);
+        self.expect(lines.map(|line| Rung::Woke(line + INDEX)).into());
+    }
+
     /// These words were slept on and woken, in this order.
     fn expect(&self, rung: Vec<Rung<usize>>) {
         let at = |at: usize| self.heap.at(at).cast_const().cast();
@@ -650,13 +435,13 @@ impl Table<'_> {
                 Rung::Woke(word) => Rung::Woke(at(word)),
             })
             .collect();
-        assert_eq!(self.bell.0.take(), rung);
+        assert_eq!(self.bell.take(), rung);
     }
 
-    /// What the page says, and all that it holds.
-    fn check(&self) {
+    /// Compares what the page says, and all that it holds.
+    pub(super) fn check(&self) {
         self.expect(vec![]);
-        assert!(self.heap.bytes() == self.memory.bytes, "written elsewhere");
+        assert!(self.heap.holds(&self.memory.bytes), "written elsewhere");
         for seat in SEATS {
             let word = self.memory.word(seat_offset(seat));
             assert_eq!(self.page.is_free(seat), word == 0);
