@@ -69,6 +69,7 @@ asan:
 		ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR=target/asan \
 		$(CARGO) +nightly test --locked --workspace --target $(HOST) -- \
 		--skip both_ways_at_any_pace_in_flat_memory --skip many_pairs_at_once \
+		--skip non_blocking_descriptors_of_every_kind \
 		--skip three_processes --skip two_processes --skip every_seeded_bug
 
 # The ring's two ends on real threads, with the thread sanitizer; needs a nightly
@@ -127,8 +128,8 @@ bench: $(MEMTALK)
 	MEMTALK=$(CURDIR)/$(MEMTALK) CHARTS=target/bench $(CARGO) run --release --locked \
 		--manifest-path memtalk/bench/Cargo.toml --target-dir target/bench-build
 
-# Load: BYTES each way through two processes, many pairs at once, TALKS talks in
-# one process.
+# Load: BYTES each way through two processes, every kind of non-blocking descriptor,
+# many pairs at once, TALKS talks in one process.
 BYTES ?= 50000000000
 TALKS ?= 10000
 soak:
