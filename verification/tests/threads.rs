@@ -77,7 +77,7 @@ impl Room {
 trait Way: Wait<Native> + Clone + Send + 'static {
     fn of(room: &'static Room) -> Self;
 
-    /// Nothing is there, or nothing is free: wait, and give the number of bytes.
+    /// Waits, and returns what that gave; or gives way, if these ends never wait.
     fn wait_for<T>(wait: impl FnOnce() -> T) -> Option<T> {
         Some(wait())
     }
