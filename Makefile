@@ -4,7 +4,7 @@
 CARGO ?= cargo
 MEMTALK = target/release/memtalk
 
-.PHONY: all demo test crash kills loom litmus shuttle fuzz asan mutants every-mutant bare-metal verify lint bench soak install clean
+.PHONY: all demo test crash kills loom litmus shuttle fuzz asan tsan mutants every-mutant bare-metal verify lint bench soak install clean
 
 all: $(MEMTALK)
 
@@ -70,7 +70,20 @@ asan:
 		ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR=target/asan \
 		$(CARGO) +nightly test --locked --workspace --target $(HOST) -- \
 		--skip both_ways_at_any_pace_in_flat_memory --skip many_pairs_at_once \
+		--skip non_blocking_descriptors_of_every_kind \
 		--skip three_processes --skip two_processes --skip every_seeded_bug
+
+# The ring's two ends on real threads, with the thread sanitizer; needs a nightly
+# compiler. The standard library is as it comes, without the sanitizer: what that makes
+# it report is in verification/tsan.supp. memtalk's own tests are left out. An object
+# that is mapped twice is two memories to the sanitizer, and their threads meet in the
+# standard library.
+tsan:
+	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+		TSAN_OPTIONS=suppressions=$(CURDIR)/verification/tsan.supp CARGO_TARGET_DIR=target/tsan \
+		timeout 600 $(CARGO) +nightly test --locked --target $(HOST) -p verification \
+		-p memtalk-ring --features memtalk-ring/embedded-io \
+		--test threads --test waits --test embedded_io -- --test-threads=1
 
 # Without an operating system: the ring's code size and its calls on five targets,
 # then virtual machines and microcontrollers that talk with the real command. Each
@@ -123,8 +136,8 @@ bench: $(MEMTALK)
 	MEMTALK=$(CURDIR)/$(MEMTALK) CHARTS=target/bench $(CARGO) run --release --locked \
 		--manifest-path memtalk/bench/Cargo.toml --target-dir target/bench-build
 
-# Load: BYTES each way through two processes, many pairs at once, TALKS talks in
-# one process.
+# Load: BYTES each way through two processes, every kind of non-blocking descriptor,
+# many pairs at once, TALKS talks in one process.
 BYTES ?= 50000000000
 TALKS ?= 10000
 soak:

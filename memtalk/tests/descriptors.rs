@@ -14,17 +14,7 @@ use std::time::Duration;
 use memtalk_ring::Error;
 use support::party::{self, Memory};
 use support::seccomp::{self, Call};
-use support::{BOUND, Object, POLL, Side, bounded, eventually, fcntl, is_in, noise, shell};
-
-/// Waits until its output, which is non-blocking, takes nothing more.
-fn wait_until_its_output_is_full(side: &Side) {
-    eventually("its output is full", || {
-        let mut threads = side.threads().into_iter();
-        threads.any(|thread| {
-            thread.starts_with("memtalk-receive") && POLL.iter().any(|&call| is_in(&thread, call))
-        })
-    });
-}
+use support::{BOUND, Object, POLL, Side, bounded, eventually, fcntl, noise, shell};
 
 #[test]
 fn non_blocking_descriptors_on_both_sides() {
@@ -53,7 +43,7 @@ fn non_blocking_descriptors_on_both_sides() {
     let (other_side, other_go, other_output) = start(other.clone());
     // Nobody reads until both outputs are full. Input is there all the time.
     for (side, go) in [(&one_side, one_go), (&other_side, other_go)] {
-        wait_until_its_output_is_full(side);
+        side.wait_until_its_output_is_full();
         go.send(()).unwrap();
     }
     one_side.finish().assert_complete(b"");
@@ -98,7 +88,7 @@ fn a_pipe_that_takes_a_part_at_a_time_gets_every_byte() {
         let mut command = object.memtalk();
         let mut other = Side::start(command.args(["--pages", pages]).stdin(Stdio::piped()));
         other.write_in_background(sent.clone());
-        wait_until_its_output_is_full(&one);
+        one.wait_until_its_output_is_full();
         // Never as much as it holds at once.
         let received = bounded("output", move || {
             let (mut received, mut piece) = (Vec::new(), [0; 1000]);

@@ -1,4 +1,4 @@
-//! Load: much data, many pairs at once, talk after talk.
+//! Load: much data, many pairs at once, every kind of descriptor, talk after talk.
 //!
 //! Small by default; `make soak` runs it at length and prints what it measured.
 
@@ -6,14 +6,15 @@ mod support;
 
 use std::error::Error;
 use std::fmt::Display;
-use std::fs;
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use memtalk::{Name, Options};
+use support::lines::{Kind, Lines};
 use support::{BOUND, Object, Side, eventually, noise, setting};
 
 /// Bytes that the soak moves each way, all rounds together.
@@ -73,22 +74,22 @@ impl Stream {
         self.arrived() == self.len
     }
 
-    fn write_to(&self, mut pipe: PipeWriter, mut pace: Pace) -> io::Result<()> {
+    fn write_to(&self, mut line: File, mut pace: Pace) -> io::Result<()> {
         let mut at = 0;
         while at < self.len {
             let piece = self.piece(at, pace.next());
-            pipe.write_all(piece)?;
+            line.write_all(piece)?;
             at += piece.len();
         }
         Ok(())
     }
 
     /// Reads to the end of file, and compares.
-    fn read_from(&self, mut pipe: PipeReader, mut pace: Pace) -> io::Result<()> {
+    fn read_from(&self, mut line: impl Read, mut pace: Pace) -> io::Result<()> {
         let mut buffer = vec![0; LARGEST];
         let mut at = 0;
         loop {
-            let count = pipe.read(&mut buffer[..pace.next()])?;
+            let count = line.read(&mut buffer[..pace.next()])?;
             if count == 0 {
                 break;
             }
@@ -152,51 +153,68 @@ impl Pace {
     }
 }
 
-/// Two processes that talk, with pipes on all four ends and a thread at each.
+/// Two processes that talk, with lines on all four ends and a thread at each.
 struct Talk {
     object: Object,
     sides: [Side; 2],
     streams: [Arc<Stream>; 2],
-    /// The second side's input, held open so that both processes are still there
-    /// when all has arrived. The first side's ends while the other direction
-    /// goes on.
-    last_input: Option<PipeWriter>,
-    /// What went wrong at a pipe; disconnected when all four threads are done.
+    /// Inputs that are held open until all has arrived: the second side's, so that both
+    /// processes are still there. The first side's ends while the other direction goes
+    /// on, if the line allows that.
+    held: Vec<File>,
+    /// What went wrong at a line; disconnected when all four threads are done.
     failures: mpsc::Receiver<String>,
 }
 
 impl Talk {
-    fn start(pages: usize, len: usize, seed: usize) -> Self {
+    /// With blocking pipes, or with non-blocking descriptors of some kind.
+    fn start(pages: usize, len: usize, seed: usize, kind: Option<Kind>) -> Self {
         let object = Object::new();
         let side = || {
-            let (input, to) = io::pipe().expect("a pipe");
-            let (from, output) = io::pipe().expect("a pipe");
+            let lines = kind.map_or_else(Lines::pipes, Lines::non_blocking);
+            let lines = lines.expect("descriptors");
             let pages = pages.to_string();
             let mut command = object.memtalk();
-            let side = Side::start_with(command.args(["--pages", &pages]).stdin(input), output);
-            (side, to, from)
+            let command = command.args(["--pages", &pages]).stdin(lines.stdin);
+            let side = Side::start_with(command, lines.stdout);
+            (side, lines.to, lines.from)
         };
         let (one, to_one, from_one) = side();
         let (other, to_other, from_other) = side();
-        let last_input = to_other.try_clone().expect("a descriptor");
+        let mut held = vec![to_other.try_clone().expect("a descriptor")];
+        if kind.is_some_and(Kind::loses_what_was_not_read) {
+            held.push(to_one.try_clone().expect("a descriptor"));
+        }
         let streams = [2 * seed, 2 * seed + 1].map(|seed| Stream::new(seed, len));
+        let pace = |end| Pace::new(4 * seed + end, pages);
+        let sides = [one, other];
 
         let (failed, failures) = mpsc::channel();
-        let ends = [(to_one, from_other), (to_other, from_one)];
-        for (i, (stream, (to, from))) in streams.iter().zip(ends).enumerate() {
-            let pace = |end| Pace::new(4 * seed + 2 * i + end, pages);
-            let (sent, received) = (Arc::clone(stream), Arc::clone(stream));
-            let (writing, reading) = (pace(0), pace(1));
-            work(&failed, "writing", move || sent.write_to(to, writing));
-            work(&failed, "reading", move || {
-                received.read_from(from, reading)
-            });
+        if kind.is_some() {
+            // Nothing is there to be read at first.
+            for side in &sides {
+                side.wait_until_polling("memtalk-send");
+            }
+        }
+        for (i, (stream, to)) in streams.iter().zip([to_one, to_other]).enumerate() {
+            let (sent, pace) = (Arc::clone(stream), pace(2 * i));
+            work(&failed, "writing", move || sent.write_to(to, pace));
+        }
+        if kind.is_some() {
+            // Nobody reads before both outputs are full.
+            for side in &sides {
+                side.wait_until_its_output_is_full();
+            }
+        }
+        for (i, (stream, from)) in streams.iter().zip([from_other, from_one]).enumerate() {
+            let (received, pace) = (Arc::clone(stream), pace(2 * i + 1));
+            work(&failed, "reading", move || received.read_from(from, pace));
         }
         Self {
             object,
-            sides: [one, other],
+            sides,
             streams,
-            last_input: Some(last_input),
+            held,
             failures,
         }
     }
@@ -229,7 +247,7 @@ impl Talk {
         if resident.iter().any(|&bytes| bytes > most) {
             self.fail(&format!("{resident:?} bytes are resident, not {most}"));
         }
-        self.last_input = None;
+        self.held.clear();
         match self.failures.recv_timeout(BOUND) {
             Err(mpsc::RecvTimeoutError::Disconnected) => {}
             Ok(failure) => self.fail(&failure),
@@ -253,7 +271,7 @@ impl Talk {
     }
 }
 
-/// Starts a thread at one end of a pipe.
+/// Starts a thread at one end of a line.
 fn work(
     failed: &mpsc::Sender<String>,
     doing: &'static str,
@@ -282,7 +300,7 @@ fn both_ways_at_any_pace_in_flat_memory() {
     for (seed, (pages, share)) in ROUNDS.into_iter().enumerate() {
         let len = bytes() / 16 * share;
         let began = Instant::now();
-        let [one, other] = Talk::start(pages, len, seed).finish();
+        let [one, other] = Talk::start(pages, len, seed, None).finish();
         let time = began.elapsed();
         all += len;
         total += time;
@@ -299,12 +317,40 @@ fn print_round(pages: &dyn Display, len: usize, time: Duration) {
 }
 
 #[test]
+fn non_blocking_descriptors_of_every_kind() {
+    // Through private memory on both sides, and straight: see `route`.
+    const PAGES: [usize; 3] = [1, 4, 40];
+    // More than all that lies between a writer and a reader holds.
+    const LEAST: usize = 400_000;
+    println!("\n pages   non-blocking    bytes each way    seconds   GB/s in all");
+    let talks = Kind::ALL
+        .into_iter()
+        .flat_map(|kind| PAGES.map(|pages| (kind, pages)));
+    for (seed, (kind, pages)) in talks.enumerate() {
+        // Terminals are a tenth as fast as the others.
+        let share = match kind {
+            Kind::Terminal => 5000,
+            _ => 500,
+        };
+        let len = (bytes() / share).max(LEAST);
+        let began = Instant::now();
+        Talk::start(pages, len, seed, Some(kind)).finish();
+        let kind = format!("{pages:>6} {:>14}", format!("{kind:?}"));
+        print_round(&kind, len, began.elapsed());
+        println!();
+    }
+    println!();
+}
+
+#[test]
 fn many_pairs_at_once() {
     const PAIRS: usize = 32;
     // Together they move a twentieth of what the soak does.
     let len = bytes() / 20 / PAIRS;
     let began = Instant::now();
-    let talks: Vec<_> = (0..PAIRS).map(|seed| Talk::start(1, len, seed)).collect();
+    let talks: Vec<_> = (0..PAIRS)
+        .map(|seed| Talk::start(1, len, seed, None))
+        .collect();
     let resident = talks.into_iter().flat_map(Talk::finish).max();
     let time = began.elapsed();
     println!(

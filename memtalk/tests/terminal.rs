@@ -4,30 +4,9 @@ mod support;
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{FromRawFd, OwnedFd};
 
+use support::lines::terminal;
 use support::{Object, Side, bounded};
-
-/// A pseudo-terminal: the person's side, and the program's.
-fn terminal() -> (File, OwnedFd) {
-    let (mut person, mut program) = (-1, -1);
-    // SAFETY: two valid places for descriptors, and nothing else asked for.
-    let result = unsafe {
-        libc::openpty(
-            &raw mut person,
-            &raw mut program,
-            std::ptr::null_mut(),
-            std::ptr::null(),
-            std::ptr::null(),
-        )
-    };
-    assert_eq!(result, 0, "no pseudo-terminal to be had");
-    // SAFETY: a new descriptor that nobody else owns.
-    let person = unsafe { File::from_raw_fd(person) };
-    // SAFETY: as above.
-    let program = unsafe { OwnedFd::from_raw_fd(program) };
-    (person, program)
-}
 
 struct Person {
     screen: File,
@@ -36,7 +15,7 @@ struct Person {
 
 impl Person {
     fn at(object: &Object) -> Self {
-        let (screen, program) = terminal();
+        let (screen, program) = terminal().expect("a pseudo-terminal");
         let stdin = program.try_clone().unwrap();
         let side = Side::start_with(object.memtalk().stdin(stdin), program);
         Self { screen, side }

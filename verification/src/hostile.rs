@@ -2,7 +2,8 @@
 //! from bytes, so that a fuzzer can be the peer.
 //!
 //! # What the peer may do
-//! - Hand over memory of any size with anything in it as a page ([`attach`]).
+//! - Hand over memory of any size with anything in it as a page, and write any word of
+//!   it between any two calls ([`attach`]).
 //! - Change any word between any two accesses to it ([`ends`]): to an index near
 //!   either end's or near a limit, to any flags, to any number. More than half of
 //!   what it says is honest, so that it gets far.
@@ -12,7 +13,8 @@
 //! - No panic, and no access outside the page or the slab. Both have their exact
 //!   size on the heap, so that an address sanitizer sees the first byte beside
 //!   them.
-//! - A page is accepted only if it is one, and whoever attaches writes nothing.
+//! - A page is accepted only if it is one, and whoever attaches writes nothing. Every
+//!   other call of a page writes the words that it is for, and no others.
 //! - What an honest peer could have said is believed. Anything else is
 //!   [`Corrupt`](memtalk_ring::Error::Corrupt), for good.
 //! - A sender overwrites nothing that was not released, a receiver gets nothing
@@ -37,6 +39,9 @@ use crate::oracle::byte;
 
 mod attach;
 mod ends;
+mod heap;
+mod page;
+mod peer;
 
 pub use attach::attach;
 pub use ends::ends;

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "shared by test programs, not by crates")]
 
 pub mod aftermath;
+pub mod lines;
 pub mod machine;
 pub mod party;
 pub mod program;
@@ -486,6 +487,21 @@ impl Side {
     /// Waits until so many of its two ends sleep until they are woken.
     pub fn wait_until_asleep(&self, ends: usize) {
         eventually("it sleeps", || self.asleep() == vec![false; ends]);
+    }
+
+    /// Waits until its thread of this name waits for its descriptor, which is
+    /// non-blocking.
+    pub fn wait_until_polling(&self, name: &str) {
+        eventually("it waits for a descriptor", || {
+            self.threads().into_iter().any(|thread| {
+                thread.starts_with(name) && POLL.iter().any(|&call| is_in(&thread, call))
+            })
+        });
+    }
+
+    /// Waits until its output, which is non-blocking, takes nothing more.
+    pub fn wait_until_its_output_is_full(&self) {
+        self.wait_until_polling("memtalk-receive");
     }
 
     /// Waits for its end. Its input is ended, its output read.

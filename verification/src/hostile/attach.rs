@@ -1,20 +1,21 @@
 //! The page that the peer prepared.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::ptr::NonNull;
-
 use memtalk_ring::identity::Snapshot;
 use memtalk_ring::layout::{CLAIM, LINE, MAGIC, MAX_SIZE, MIN_SIZE, OVERHEAD, VERSION};
 use memtalk_ring::{Error, Page, PageError, Presence, RawRegion, Seat, Spin};
 
+use super::heap::Heap;
+use super::page::Table;
 use super::{Script, bytes_from};
 
-/// Attaches to memory that the peer prepared, and then makes a page of it.
+/// Attaches to memory that the peer prepared, and then makes a page of it. And calls
+/// all that a page has, over the same memory.
 ///
 /// The bytes are: the size in lines; how much larger it is, and how far from an
 /// aligned address it lies, both in bytes above 192; which of the page's first
 /// five words are not what they should be, a bit each; what the memory starts
-/// with, but for the words that are. The rest of it is 0.
+/// with, but for the words that are. The rest of it is 0. From the last byte backwards,
+/// the same bytes say what is called.
 ///
 /// # Panics
 /// If a promise is broken.
@@ -64,7 +65,18 @@ pub fn attach(data: &[u8]) {
         use_once(&page);
     }
 
-    sit_down(&heap, &snapshot, expected);
+    // An empty script: nothing is called but this.
+    match Table::over(&heap, Script::new(&[])) {
+        Some(mut table) => {
+            table.sit_down(true);
+            table.check();
+        }
+        None => {
+            // SAFETY: nobody has taken ends in it.
+            let sat = unsafe { Page::sit_down(heap.region(), true) };
+            assert_eq!(sat.err(), expected.err());
+        }
+    }
 
     // SAFETY: all ends that were taken in it are gone.
     let initialised = unsafe { Page::initialise(heap.region(), Presence::DEVICE) };
@@ -80,35 +92,11 @@ pub fn attach(data: &[u8]) {
         }
         Err(_) => assert_eq!(heap.bytes(), before, "refused, and written to"),
     }
-}
 
-/// Sits down in the memory, if `fits` is no error, which says what it is.
-fn sit_down(heap: &Heap, said: &Snapshot, fits: Result<(), PageError>) {
-    let before = heap.bytes();
-    let fresh = said.magic == 0 && said.claim == 0;
-    let seat = |at: usize| {
-        let word = before.get(at..at + 4).unwrap_or(&[0; 4]);
-        Presence::from_word(u32::from_ne_bytes(word.try_into().unwrap()))
-    };
-    let [first, second] = [seat(32), seat(36)];
-    let expected = fits.and_then(|()| match said.check(before.len()) {
-        _ if fresh => Ok(Seat::First),
-        Err(error) => Err(error),
-        Ok(_) if first.is_some_and(|first| first.outside) => Ok(Seat::First),
-        Ok(_) if second.is_none() => Ok(Seat::Second),
-        Ok(_) => Err(PageError::Taken),
-    });
-    // SAFETY: all ends that were taken in it are gone.
-    let sat = unsafe { Page::sit_down(heap.region(), true) };
-    assert_eq!(
-        sat.as_ref().map(|&(_, seat)| seat).map_err(|&error| error),
-        expected
-    );
-    match sat {
-        Ok((page, seat)) => assert_eq!(page.presence(seat), Some(Presence::DEVICE)),
-        // A talk of our own was declared over.
-        Err(PageError::Taken) if second.is_some_and(|second| second.outside) => {}
-        Err(_) => assert_eq!(heap.bytes(), before, "refused, and written to"),
+    let backwards: Vec<_> = rest.iter().rev().copied().collect();
+    let heap = Heap::new(shift, size, &content);
+    if let Some(mut table) = Table::over(&heap, Script::new(&backwards)) {
+        table.run();
     }
 }
 
@@ -164,54 +152,5 @@ fn fill(page: &Page<RawRegion>) {
         assert_eq!(sender.send(&stream), Ok(capacity));
         assert_eq!(receiver.receive(&mut bytes), Ok(capacity));
         assert_eq!(bytes[..capacity], stream[..capacity]);
-    }
-}
-
-/// Memory of an exact size on the heap.
-struct Heap {
-    allocation: NonNull<u8>,
-    layout: Layout,
-    base: NonNull<u8>,
-    size: usize,
-}
-
-impl Heap {
-    /// `size` bytes that start with `content` and lie `shift` bytes behind an
-    /// address that is aligned to a line.
-    fn new(shift: usize, size: usize, content: &[u8]) -> Self {
-        // The heap has nothing smaller than a byte.
-        let layout = Layout::from_size_align((shift + size).max(1), LINE).unwrap();
-        // SAFETY: the size is not 0.
-        let allocation = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap();
-        // SAFETY: within the allocation, or at its end.
-        let base = unsafe { allocation.add(shift) };
-        let len = content.len().min(size);
-        // SAFETY: there are `size` bytes from `base` on, and nobody else knows them.
-        unsafe { base.copy_from_nonoverlapping(NonNull::from(content).cast(), len) };
-        Self {
-            allocation,
-            layout,
-            base,
-            size,
-        }
-    }
-
-    fn region(&self) -> RawRegion {
-        // SAFETY: it lives as long as `self`, which outlives every use in here.
-        unsafe { RawRegion::new(self.base, self.size) }
-    }
-
-    /// A copy of what the memory holds. Nobody uses it meanwhile.
-    fn bytes(&self) -> Vec<u8> {
-        let all = NonNull::slice_from_raw_parts(self.base, self.size);
-        // SAFETY: all of it is ours and initialised, and nobody writes.
-        unsafe { all.as_ref() }.to_vec()
-    }
-}
-
-impl Drop for Heap {
-    fn drop(&mut self) {
-        // SAFETY: allocated with this layout, and every page on it is gone.
-        unsafe { dealloc(self.allocation.as_ptr(), self.layout) };
     }
 }

@@ -9,11 +9,15 @@ use memtalk_ring::{
     Atomics, CLOSED, Capacity, Departure, Error, FAILED, Memory, Receiver, Sender, Wait, Watched,
 };
 
+use super::peer::{Peer, Role, State};
 use super::{Script, bytes_from};
 use crate::oracle::byte;
 
 /// Small, so that indices wrap all the time.
 const MAX_CAPACITY: u32 = 16;
+
+/// What a buffer holds before anything is copied to it: no byte of any stream.
+const UNTOUCHED: u8 = u8::MAX;
 
 /// Uses an end of each of two rings whose other ends are the peer's.
 ///
@@ -125,24 +129,25 @@ fn use_receiver<'a>(receiver: &mut Receiver<&'a Ring, &'a Peer>, ring: &'a Ring,
     match call {
         7 | 8 => {
             let before = peer.moment();
-            let mut bytes = vec![0; peer.script.len()];
+            let mut bytes = vec![UNTOUCHED; peer.script.len()];
             let received = receiver.receive(&mut bytes);
             peer.check_copy(&before, bytes.len(), received);
-            if let Ok(len) = received {
-                ring.check_slab(before.ours, &bytes[..len]);
-            }
+            ring.check_slab(before.ours, &bytes, received.unwrap_or(0));
         }
         9 | 10 => {
-            let (mut bytes, release) = (vec![0; peer.script.len()], peer.script.any_len());
+            let (part, release) = (peer.script.len(), peer.script.any_len());
             let filled = receiver.filled();
             peer.check(filled.as_ref().map(|_| ()).map_err(|&error| error), false);
             if let Ok(filled) = filled {
                 let used = peer.available();
                 assert_eq!((filled.len(), filled.is_empty()), (used, used == 0));
                 let before = peer.ours.get();
-                let len = filled.copy_to(&mut bytes);
-                assert_eq!(len, bytes.len().min(used));
-                ring.check_slab(before, &bytes[..len]);
+                for len in [part, used + 1] {
+                    let mut bytes = vec![UNTOUCHED; len];
+                    let copied = filled.copy_to(&mut bytes);
+                    assert_eq!(copied, len.min(used));
+                    ring.check_slab(before, &bytes, copied);
+                }
                 filled.release(release);
                 assert_eq!(peer.ours.get() - before, release.min(used));
             }
@@ -173,232 +178,6 @@ fn use_receiver<'a>(receiver: &mut Receiver<&'a Ring, &'a Peer>, ring: &'a Ring,
         }
     }
     assert_eq!(receiver.at_end(), at_end(peer));
-}
-
-/// Which end of a ring is ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Sends,
-    Receives,
-}
-
-/// What an index word says of its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    Closed,
-    Failed,
-    /// What no honest peer says.
-    Corrupt,
-}
-
-impl State {
-    fn of(word: u32) -> Self {
-        match word & (CLOSED | FAILED) {
-            0 => Self::Open,
-            CLOSED => Self::Closed,
-            FAILED => Self::Failed,
-            _ => Self::Corrupt,
-        }
-    }
-}
-
-/// The peer at one ring, and how far either end has honestly come.
-struct Peer {
-    script: Rc<Script>,
-    /// Our role, not the peer's.
-    role: Role,
-    capacity: usize,
-    /// Bytes that our end has moved over, by what it has published.
-    ours: Cell<usize>,
-    /// Whether our end is over, and how: never `Corrupt`.
-    our_state: Cell<State>,
-    /// Bytes that the peer has moved over, by the words that our end has loaded:
-    /// at most a capacity from `ours`, on the side that `role` says.
-    theirs: Cell<usize>,
-    /// The peer's state by these words. Once it is not `Open`, it stays so.
-    state: Cell<State>,
-    /// What our end may announce that it wants.
-    wants: Cell<u32>,
-    /// Our end has published this state, and not looked since what the peer wants.
-    untold: Cell<Option<State>>,
-    /// Our end has seen that the peer waits for what was published.
-    owes_a_wake: Cell<bool>,
-}
-
-/// How things stood before a call.
-struct Moment {
-    ours: usize,
-    available: usize,
-    state: State,
-}
-
-impl Peer {
-    fn moment(&self) -> Moment {
-        Moment {
-            ours: self.ours.get(),
-            available: self.available(),
-            state: self.state.get(),
-        }
-    }
-
-    /// How many bytes our end may move over: free ones for a sender, used ones
-    /// for a receiver.
-    fn available(&self) -> usize {
-        match self.role {
-            Role::Sends => self.theirs.get() + self.capacity - self.ours.get(),
-            Role::Receives => self.theirs.get() - self.ours.get(),
-        }
-    }
-
-    /// How many bytes the peer may move over.
-    fn room(&self) -> usize {
-        self.capacity - self.available()
-    }
-
-    fn indices(&self) -> usize {
-        2 * self.capacity
-    }
-
-    fn index(&self, position: usize) -> u32 {
-        u32::try_from(position % self.indices()).unwrap()
-    }
-
-    /// What the peer's index word, which holds `held`, holds next.
-    fn speak(&self, held: u32) -> u32 {
-        if self.script.gone.get() {
-            return held;
-        }
-        let Some(manner) = self.script.next() else {
-            // Dead, and mourned for.
-            let open = State::of(held) == State::Open;
-            return if open { held | FAILED } else { held };
-        };
-        let choice = self.script.byte();
-        let step = usize::from(choice) % (self.room() + 1);
-        match manner % 16 {
-            0..9 => self.index(self.theirs.get() + step),
-            9 => self.index(self.theirs.get() + self.room()) | CLOSED,
-            10 => self.index(self.theirs.get() + step) | CLOSED,
-            11 => self.index(self.theirs.get() + step) | FAILED,
-            12..15 => self.nearly(choice),
-            _ => self.script.word(),
-        }
-    }
-
-    /// A number near one that means something, with any flags.
-    fn nearly(&self, choice: u8) -> u32 {
-        let choice = u32::from(choice);
-        let index = match choice % 5 {
-            0 => 0,
-            1 => self.index(self.capacity),
-            // The first number that is no index.
-            2 => 2 * self.index(self.capacity),
-            3 => self.index(self.theirs.get()),
-            _ => self.index(self.ours.get()),
-        };
-        let near = index.wrapping_add(choice / 5 % 7).wrapping_sub(3);
-        near ^ ((choice / 35) << 30)
-    }
-
-    /// Our end has loaded this from the peer's index word.
-    fn hear(&self, word: u32) {
-        if self.state.get() != State::Open {
-            return;
-        }
-        let state = State::of(word);
-        let index = (word & !(CLOSED | FAILED)) as usize;
-        let step = (index + self.indices() - self.theirs.get() % self.indices()) % self.indices();
-        let confirms = self.role == Role::Sends && state == State::Closed;
-        let may_confirm = self.our_state.get() == State::Closed && step == self.room();
-        if index < self.indices()
-            && step <= self.room()
-            && (!confirms || may_confirm)
-            && state != State::Corrupt
-        {
-            self.theirs.set(self.theirs.get() + step);
-            self.state.set(state);
-        } else {
-            self.state.set(State::Corrupt);
-        }
-    }
-
-    /// Our end has published this: it has moved on.
-    fn we_publish(&self, word: u32) {
-        let index = (word & !(CLOSED | FAILED)) as usize;
-        assert!(index < self.indices(), "{index} is no index");
-        let by = (index + self.indices() - self.ours.get() % self.indices()) % self.indices();
-        assert!(by <= self.available(), "moved over more than was available");
-        self.ours.set(self.ours.get() + by);
-        self.untold.set(Some(State::of(word)));
-    }
-
-    /// Our end looks whether the peer sleeps: it wants this many bytes, or is awake.
-    fn hear_want(&self, want: u32) {
-        if let Some(state) = self.untold.take() {
-            let there = self.room() >= want as usize || state != State::Open;
-            self.owes_a_wake.set(want != 0 && there);
-        }
-    }
-
-    /// Whoever sleeps was told of all that was published.
-    fn check_told(&self) {
-        assert_eq!(self.untold.get(), None, "published, and did not look");
-        assert!(!self.owes_a_wake.get(), "lets the peer sleep");
-    }
-
-    /// Our end is over, unless it was.
-    fn we_end(&self, how: State) {
-        if self.our_state.get() == State::Open {
-            self.our_state.set(how);
-        }
-    }
-
-    /// Compares what a call that copies up to `len` bytes returned with what was
-    /// heard, and with what it has published since `before`.
-    fn check_copy(&self, before: &Moment, len: usize, result: Result<usize, Error>) {
-        let moved = self.ours.get() - before.ours;
-        if moved == 0 {
-            self.check(result, len <= before.available);
-            assert!(result.is_err() || len == 0 || self.available() == 0);
-            return;
-        }
-        // What it has heard meanwhile is for the next call to say.
-        assert_eq!(result, Ok(moved));
-        assert_eq!(self.our_state.get(), State::Open);
-        assert!(match before.state {
-            State::Open => true,
-            State::Corrupt => len <= before.available,
-            State::Closed | State::Failed => self.role == Role::Receives,
-        });
-        let stopped = self.available() == 0 || self.state.get() == State::Corrupt;
-        assert!(moved == len || moved < len && stopped);
-    }
-
-    /// Compares what a call that has moved nothing returned with what was heard. A
-    /// call that can do without a look at the peer's word is `blind`: it need not
-    /// report again that the peer is corrupt.
-    fn check<T>(&self, result: Result<T, Error>, blind: bool) {
-        let nothing_left = self.role == Role::Sends || self.available() == 0;
-        let expected = match (self.our_state.get(), self.state.get()) {
-            (State::Open, State::Corrupt) if blind => return,
-            (State::Open, State::Corrupt) => Some(Error::Corrupt),
-            (State::Open, State::Failed) if nothing_left => Some(Error::PeerFailed),
-            (State::Open, _) => None,
-            _ => Some(Error::Ended),
-        };
-        assert_eq!(result.err(), expected);
-    }
-
-    /// What a sender has to say of the delivery.
-    fn delivered(&self) -> Result<bool, Error> {
-        match (self.our_state.get(), self.state.get()) {
-            (State::Failed, _) => Err(Error::Ended),
-            (_, State::Corrupt) => Err(Error::Corrupt),
-            (_, State::Failed) => Err(Error::PeerFailed),
-            (ours, theirs) => Ok((ours, theirs) == (State::Closed, State::Closed)),
-        }
-    }
 }
 
 /// Words that the peer writes whenever it likes, and bytes.
@@ -545,18 +324,7 @@ unsafe impl Memory for &Ring {
 impl Ring {
     /// A ring whose indices are 0. The slab holds a stream's first bytes.
     fn new(role: Role, capacity: u32, script: &Rc<Script>) -> Self {
-        let peer = Rc::new(Peer {
-            script: Rc::clone(script),
-            role,
-            capacity: capacity as usize,
-            ours: Cell::new(0),
-            our_state: Cell::new(State::Open),
-            theirs: Cell::new(0),
-            state: Cell::new(State::Open),
-            wants: Cell::new(0),
-            untold: Cell::new(None),
-            owes_a_wake: Cell::new(false),
-        });
+        let peer = Rc::new(Peer::new(role, capacity as usize, script));
         let word = |kind| Word {
             held: Cell::new(0),
             kind,
@@ -614,9 +382,17 @@ impl Ring {
         }
     }
 
-    /// These bytes lie in the slab from `position` on.
-    fn check_slab(&self, position: usize, bytes: &[u8]) {
+    /// The first `len` of these bytes lie in the slab from `position` on, and no others
+    /// were written.
+    fn check_slab(&self, position: usize, bytes: &[u8], len: usize) {
+        let (copied, rest) = bytes.split_at(len);
         let slots = (position..).map(|position| position % self.peer.capacity);
-        assert!(slots.map(byte).zip(bytes).all(|(slot, &byte)| slot == byte));
+        assert!(
+            slots
+                .map(byte)
+                .zip(copied)
+                .all(|(slot, &byte)| slot == byte)
+        );
+        assert!(rest.iter().all(|&byte| byte == UNTOUCHED));
     }
 }

@@ -1,0 +1,125 @@
+//! What the memory of a page has to hold.
+
+use std::mem::offset_of;
+
+use memtalk_ring::layout::{
+    CLAIM, Header, LEFT, Line, MAGIC, OUTSIDE, SEATED, SILENT, VERSION, receiver_offset,
+    seat_offset, sender_offset,
+};
+use memtalk_ring::{Capacity, Departure, FAILED, Native, Presence, Seat};
+
+use super::super::peer::State;
+
+pub(super) const SEATS: [Seat; 2] = [Seat::First, Seat::Second];
+
+/// The words that say what the page is.
+pub(super) const IDENTITY: [usize; 5] = [
+    offset_of!(Header<Native>, identity.magic),
+    offset_of!(Header<Native>, identity.claim),
+    offset_of!(Header<Native>, identity.version),
+    offset_of!(Header<Native>, identity.size),
+    offset_of!(Header<Native>, identity.capacity),
+];
+
+/// In a line.
+pub(super) const INDEX: usize = offset_of!(Line<Native>, index);
+pub(super) const WANT: usize = offset_of!(Line<Native>, want);
+
+/// What the memory has to hold.
+pub(super) struct Memory {
+    pub(super) bytes: Vec<u8>,
+    /// Of each ring.
+    pub(super) capacity: u32,
+}
+
+impl Memory {
+    pub(super) fn new(bytes: Vec<u8>, capacity: Capacity) -> Self {
+        let capacity = capacity.bytes();
+        Self { bytes, capacity }
+    }
+
+    pub(super) fn word(&self, at: usize) -> u32 {
+        u32::from_ne_bytes(self.bytes[at..][..4].try_into().unwrap())
+    }
+
+    pub(super) fn set(&mut self, at: usize, word: u32) {
+        self.bytes[at..][..4].copy_from_slice(&word.to_ne_bytes());
+    }
+
+    /// The lines that the party at `seat` writes: as a sender, and as a receiver.
+    pub(super) fn lines(&self, seat: Seat) -> [usize; 2] {
+        [
+            sender_offset(seat, self.capacity),
+            receiver_offset(seat, self.capacity),
+        ]
+    }
+
+    pub(super) fn clear(&mut self, lines: impl IntoIterator<Item = usize>) {
+        for line in lines {
+            self.set(line + INDEX, 0);
+            self.set(line + WANT, 0);
+        }
+    }
+
+    /// All words but a slab's bytes.
+    pub(super) fn words(&self) -> Vec<usize> {
+        let lines = SEATS.into_iter().flat_map(|seat| self.lines(seat));
+        IDENTITY
+            .into_iter()
+            .chain(SEATS.map(seat_offset))
+            .chain(lines.flat_map(|line| [line + INDEX, line + WANT]))
+            .collect()
+    }
+
+    /// The same after the page was initialised.
+    pub(super) fn initialise(&mut self, first: Presence) {
+        let size = u32::try_from(self.bytes.len()).unwrap();
+        let claim = if first.outside { 0 } else { CLAIM };
+        let identity = [MAGIC, claim, VERSION, size, self.capacity];
+        for (at, word) in IDENTITY.into_iter().zip(identity) {
+            self.set(at, word);
+        }
+        self.set(seat_offset(Seat::First), first.word());
+        self.set(seat_offset(Seat::Second), 0);
+        self.clear(SEATS.map(|seat| self.lines(seat)).concat());
+    }
+
+    /// The same after somebody has joined.
+    pub(super) fn join(&mut self, presence: Presence) {
+        self.clear(self.lines(Seat::Second));
+        self.set(seat_offset(Seat::Second), presence.word());
+    }
+
+    /// The same after whoever sits second has left, if that is a process.
+    pub(super) fn leave(&mut self) {
+        if self.word(seat_offset(Seat::Second)) == Presence::PROCESS.word() {
+            self.set(seat_offset(Seat::Second), LEFT);
+        }
+    }
+
+    /// Who sits at a seat.
+    pub(super) fn presence(&self, seat: Seat) -> Option<Presence> {
+        let word = self.word(seat_offset(seat));
+        (word & SEATED != 0).then_some(Presence {
+            outside: word & OUTSIDE != 0,
+            silent: word & SILENT != 0,
+        })
+    }
+
+    /// Marks what the party at `seat` left open, and tells how it went.
+    pub(super) fn mourn(&mut self, seat: Seat) -> Departure {
+        let left = self.lines(seat).map(|line| {
+            let word = self.word(line + INDEX);
+            let state = State::of(word);
+            if state == State::Open {
+                self.set(line + INDEX, word | FAILED);
+            }
+            state
+        });
+        match left {
+            [State::Closed, State::Closed] => Departure::Complete,
+            _ if left.contains(&State::Open) => Departure::Died,
+            _ => Departure::GaveUp,
+        }
+    }
+}

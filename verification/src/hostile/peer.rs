@@ -1,0 +1,250 @@
+//! What the peer says at one ring, and what has to come of it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use memtalk_ring::{CLOSED, Error, FAILED};
+
+use super::Script;
+
+/// Which end of a ring is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Sends,
+    Receives,
+}
+
+/// What an index word says of its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Open,
+    Closed,
+    Failed,
+    /// What no honest peer says.
+    Corrupt,
+}
+
+impl State {
+    pub(super) fn of(word: u32) -> Self {
+        match word & (CLOSED | FAILED) {
+            0 => Self::Open,
+            CLOSED => Self::Closed,
+            FAILED => Self::Failed,
+            _ => Self::Corrupt,
+        }
+    }
+}
+
+/// The peer at one ring, and how far either end has honestly come.
+pub(super) struct Peer {
+    pub(super) script: Rc<Script>,
+    /// Our role, not the peer's.
+    pub(super) role: Role,
+    pub(super) capacity: usize,
+    /// Bytes that our end has moved over, by what it has published.
+    pub(super) ours: Cell<usize>,
+    /// Whether our end is over, and how: never `Corrupt`.
+    pub(super) our_state: Cell<State>,
+    /// Bytes that the peer has moved over, by the words that our end has loaded:
+    /// at most a capacity from `ours`, on the side that `role` says.
+    pub(super) theirs: Cell<usize>,
+    /// The peer's state by these words. Once it is not `Open`, it stays so.
+    pub(super) state: Cell<State>,
+    /// What our end may announce that it wants.
+    pub(super) wants: Cell<u32>,
+    /// Our end has published this state, and not looked since what the peer wants.
+    pub(super) untold: Cell<Option<State>>,
+    /// Our end has seen that the peer waits for what was published.
+    pub(super) owes_a_wake: Cell<bool>,
+}
+
+/// How things stood before a call.
+pub(super) struct Moment {
+    pub(super) ours: usize,
+    pub(super) available: usize,
+    pub(super) state: State,
+}
+
+impl Peer {
+    /// The peer of an end with this role, in a ring whose indices are 0.
+    pub(super) fn new(role: Role, capacity: usize, script: &Rc<Script>) -> Self {
+        Self {
+            script: Rc::clone(script),
+            role,
+            capacity,
+            ours: Cell::new(0),
+            our_state: Cell::new(State::Open),
+            theirs: Cell::new(0),
+            state: Cell::new(State::Open),
+            wants: Cell::new(0),
+            untold: Cell::new(None),
+            owes_a_wake: Cell::new(false),
+        }
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            ours: self.ours.get(),
+            available: self.available(),
+            state: self.state.get(),
+        }
+    }
+
+    /// How many bytes our end may move over: free ones for a sender, used ones
+    /// for a receiver.
+    pub(super) fn available(&self) -> usize {
+        match self.role {
+            Role::Sends => self.theirs.get() + self.capacity - self.ours.get(),
+            Role::Receives => self.theirs.get() - self.ours.get(),
+        }
+    }
+
+    /// How many bytes the peer may move over.
+    pub(super) fn room(&self) -> usize {
+        self.capacity - self.available()
+    }
+
+    pub(super) fn indices(&self) -> usize {
+        2 * self.capacity
+    }
+
+    pub(super) fn index(&self, position: usize) -> u32 {
+        u32::try_from(position % self.indices()).unwrap()
+    }
+
+    /// What the peer's index word, which holds `held`, holds next.
+    pub(super) fn speak(&self, held: u32) -> u32 {
+        if self.script.gone.get() {
+            return held;
+        }
+        let Some(manner) = self.script.next() else {
+            // Dead, and mourned for.
+            let open = State::of(held) == State::Open;
+            return if open { held | FAILED } else { held };
+        };
+        let choice = self.script.byte();
+        let step = usize::from(choice) % (self.room() + 1);
+        match manner % 16 {
+            0..9 => self.index(self.theirs.get() + step),
+            9 => self.index(self.theirs.get() + self.room()) | CLOSED,
+            10 => self.index(self.theirs.get() + step) | CLOSED,
+            11 => self.index(self.theirs.get() + step) | FAILED,
+            12..15 => self.nearly(choice),
+            _ => self.script.word(),
+        }
+    }
+
+    /// A number near one that means something, with any flags.
+    pub(super) fn nearly(&self, choice: u8) -> u32 {
+        let choice = u32::from(choice);
+        let index = match choice % 5 {
+            0 => 0,
+            1 => self.index(self.capacity),
+            // The first number that is no index.
+            2 => 2 * self.index(self.capacity),
+            3 => self.index(self.theirs.get()),
+            _ => self.index(self.ours.get()),
+        };
+        let near = index.wrapping_add(choice / 5 % 7).wrapping_sub(3);
+        near ^ ((choice / 35) << 30)
+    }
+
+    /// Our end has loaded this from the peer's index word.
+    pub(super) fn hear(&self, word: u32) {
+        if self.state.get() != State::Open {
+            return;
+        }
+        let state = State::of(word);
+        let index = (word & !(CLOSED | FAILED)) as usize;
+        let step = (index + self.indices() - self.theirs.get() % self.indices()) % self.indices();
+        let confirms = self.role == Role::Sends && state == State::Closed;
+        let may_confirm = self.our_state.get() == State::Closed && step == self.room();
+        if index < self.indices()
+            && step <= self.room()
+            && (!confirms || may_confirm)
+            && state != State::Corrupt
+        {
+            self.theirs.set(self.theirs.get() + step);
+            self.state.set(state);
+        } else {
+            self.state.set(State::Corrupt);
+        }
+    }
+
+    /// Our end has published this: it has moved on.
+    pub(super) fn we_publish(&self, word: u32) {
+        let index = (word & !(CLOSED | FAILED)) as usize;
+        assert!(index < self.indices(), "{index} is no index");
+        let by = (index + self.indices() - self.ours.get() % self.indices()) % self.indices();
+        assert!(by <= self.available(), "moved over more than was available");
+        self.ours.set(self.ours.get() + by);
+        self.untold.set(Some(State::of(word)));
+    }
+
+    /// Our end looks whether the peer sleeps: it wants this many bytes, or is awake.
+    pub(super) fn hear_want(&self, want: u32) {
+        if let Some(state) = self.untold.take() {
+            let there = self.room() >= want as usize || state != State::Open;
+            self.owes_a_wake.set(want != 0 && there);
+        }
+    }
+
+    /// Whoever sleeps was told of all that was published.
+    pub(super) fn check_told(&self) {
+        assert_eq!(self.untold.get(), None, "published, and did not look");
+        assert!(!self.owes_a_wake.get(), "lets the peer sleep");
+    }
+
+    /// Our end is over, unless it was.
+    pub(super) fn we_end(&self, how: State) {
+        if self.our_state.get() == State::Open {
+            self.our_state.set(how);
+        }
+    }
+
+    /// Compares what a call that copies up to `len` bytes returned with what was
+    /// heard, and with what it has published since `before`.
+    pub(super) fn check_copy(&self, before: &Moment, len: usize, result: Result<usize, Error>) {
+        let moved = self.ours.get() - before.ours;
+        if moved == 0 {
+            self.check(result, len <= before.available);
+            assert!(result.is_err() || len == 0 || self.available() == 0);
+            return;
+        }
+        // What it has heard meanwhile is for the next call to say.
+        assert_eq!(result, Ok(moved));
+        assert_eq!(self.our_state.get(), State::Open);
+        assert!(match before.state {
+            State::Open => true,
+            State::Corrupt => len <= before.available,
+            State::Closed | State::Failed => self.role == Role::Receives,
+        });
+        let stopped = self.available() == 0 || self.state.get() == State::Corrupt;
+        assert!(moved == len || moved < len && stopped);
+    }
+
+    /// Compares what a call that has moved nothing returned with what was heard. A
+    /// call that can do without a look at the peer's word is `blind`: it need not
+    /// report again that the peer is corrupt.
+    pub(super) fn check<T>(&self, result: Result<T, Error>, blind: bool) {
+        let nothing_left = self.role == Role::Sends || self.available() == 0;
+        let expected = match (self.our_state.get(), self.state.get()) {
+            (State::Open, State::Corrupt) if blind => return,
+            (State::Open, State::Corrupt) => Some(Error::Corrupt),
+            (State::Open, State::Failed) if nothing_left => Some(Error::PeerFailed),
+            (State::Open, _) => None,
+            _ => Some(Error::Ended),
+        };
+        assert_eq!(result.err(), expected);
+    }
+
+    /// What a sender has to say of the delivery.
+    pub(super) fn delivered(&self) -> Result<bool, Error> {
+        match (self.our_state.get(), self.state.get()) {
+            (State::Failed, _) => Err(Error::Ended),
+            (_, State::Corrupt) => Err(Error::Corrupt),
+            (_, State::Failed) => Err(Error::PeerFailed),
+            (ours, theirs) => Ok((ours, theirs) == (State::Closed, State::Closed)),
+        }
+    }
+}
