@@ -2,7 +2,8 @@
 # Seeds one bug after another into a copy of the sources, and demands that a
 # test finds each. `make mutants`. Prints which test found it.
 #
-# With --dry-run it only shows that each still fits the sources (`make lint`).
+# With --dry-run it only shows that each still fits the sources (`make lint`). ONLY=words
+# takes those alone whose name contains them.
 #
 # A mutant is a name, a file, a sed script that changes it, and the suites that are
 # to find it: those of the ring if none is given. The changed sources must compile: a
@@ -36,6 +37,7 @@ mutant() {
     if [ "$dry_run" ]; then
         return
     fi
+    case $name in *"${ONLY:-}"*) ;; *) return ;; esac
     rm -rf "$copy"
     mkdir -p "$copy"
     (cd "$root" && cp -r Cargo.toml Cargo.lock memtalk memtalk-ring verification "$copy")
@@ -163,7 +165,12 @@ mutant "input is waited for as if it were output" memtalk/src/sys/stdio.rs \
     '/fn read_into/,/^}/s/POLLIN/POLLOUT/' "-p memtalk --test descriptors"
 mutant "gathered output is waited for as if it were input" memtalk/src/sys/stdio.rs \
     '/fn write(/,/^}/s/POLLOUT/POLLIN/' "-p memtalk --test descriptors"
+mutant "a signal ends the wait for a descriptor" memtalk/src/sys/stdio.rs \
+    's/super::retry(|| \(unsafe { libc::poll(&raw mut poll, 1, -1) }\)).map(drop)/match \1 { 0.. => Ok(()), _ => Err(io::Error::last_os_error()) }/' \
+    "-p memtalk --test interrupted"
 map=memtalk/src/sys/map.rs
+mutant "what is left with a copy gets one of other memory" $map \
+    's/^                self.0.offset,/                0,/' "-p memtalk --test outside"
 mutant "a page is initialised under ends in use" $map \
     's/true => Err(PageError::Taken),/true => unsafe { Page::initialise(mapping, first) },/' \
     "-p memtalk --lib"
@@ -174,6 +181,9 @@ mutant "ends are taken twice" $map \
     's/true => None,/true => Some(unsafe { page.ends(seat, wait) }),/' "-p memtalk --lib"
 mutant "who watches a seat is taken for its sitter" memtalk/src/sys/lock.rs \
     '/F_OFD_GETLK/s/F_RDLCK/F_WRLCK/' "-p memtalk --test waits"
+mutant "who looks who has the object open dies of it" memtalk/src/sys/lease.rs \
+    '/^    continue_when_broken(file)/{N;s/.*/    lease(libc::F_WRLCK)/;}' \
+    "-p memtalk --features crash-points --test stops"
 mutant "the lease is not given back" memtalk/src/sys/lease.rs \
     's/^        || lease(libc::F_UNLCK).is_err()//' "-p memtalk --test waits"
 mutant "the lease is asked for once" memtalk/src/object.rs \

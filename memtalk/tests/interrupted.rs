@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use memtalk::{Channel, Name, Options};
-use support::{BOUND, Object, bounded, noise};
+use support::{BOUND, Object, bounded, fcntl, noise};
 
 static HANDLED: AtomicU64 = AtomicU64::new(0);
 
@@ -46,16 +46,16 @@ const PIECE: usize = 10_000;
 
 /// Waits until some more signals have come, to every thread.
 fn pause() {
-    let enough = HANDLED.load(Ordering::Relaxed) + 50;
+    let enough = HANDLED.load(Ordering::Relaxed) + 500;
     while HANDLED.load(Ordering::Relaxed) < enough {
         thread::yield_now();
     }
 }
 
 /// A side with pipes at both ends: sends `input`, returns what it received. If they are
-/// `slow`, its own ends wait for them, and its peer's for the ring: so whatever call can
-/// wait is interrupted.
-fn talk(name: &Name, input: Vec<u8>, slow: bool) -> Vec<u8> {
+/// `slow`, its own ends wait for them, by `poll(2)` if they do not block, and its peer's
+/// for the ring: so whatever call can wait is interrupted.
+fn talk(name: &Name, input: Vec<u8>, slow: bool, blocking: bool) -> Vec<u8> {
     let Channel {
         mut sender,
         mut receiver,
@@ -63,6 +63,10 @@ fn talk(name: &Name, input: Vec<u8>, slow: bool) -> Vec<u8> {
     } = Options::new().timeout(BOUND).open(name).unwrap();
     let (stdin, mut feed) = pipe().unwrap();
     let (mut result, stdout) = pipe().unwrap();
+    if !blocking {
+        fcntl(&stdin, libc::F_SETFL, libc::O_NONBLOCK).unwrap();
+        fcntl(&stdout, libc::F_SETFL, libc::O_NONBLOCK).unwrap();
+    }
     thread::scope(|threads| {
         threads.spawn(move || {
             for piece in input.chunks(PIECE) {
@@ -94,19 +98,21 @@ fn talk(name: &Name, input: Vec<u8>, slow: bool) -> Vec<u8> {
 #[test]
 fn signals_rain_on_both_sides() {
     handle(libc::SIGUSR1);
-    let object = Object::new();
-    let name = Name::new(object.name()).unwrap();
-    let (one, other) = (noise(300_000, 1), noise(200_000, 2));
-    let (to_one, to_other) = (other.clone(), one.clone());
-    let theirs = name.clone();
     static END: AtomicBool = AtomicBool::new(false);
     let rain = thread::spawn(|| rain(libc::SIGUSR1, &END));
-    let peer = thread::spawn(move || talk(&theirs, other, false));
-    let received = bounded("one side", move || talk(&name, one, true));
-    assert!(received == to_one);
-    assert!(bounded("the other side", move || peer.join().unwrap()) == to_other);
+    for blocking in [true, false] {
+        let object = Object::new();
+        let name = Name::new(object.name()).unwrap();
+        let (one, other) = (noise(300_000, 1), noise(200_000, 2));
+        let (to_one, to_other) = (other.clone(), one.clone());
+        let theirs = name.clone();
+        let peer = thread::spawn(move || talk(&theirs, other, false, blocking));
+        let received = bounded("one side", move || talk(&name, one, true, blocking));
+        assert!(received == to_one);
+        assert!(bounded("the other side", move || peer.join().unwrap()) == to_other);
+        assert!(!object.exists());
+    }
     END.store(true, Ordering::Relaxed);
     rain.join().unwrap();
-    assert!(!object.exists());
     println!("{} signals handled", HANDLED.load(Ordering::Relaxed));
 }

@@ -173,6 +173,23 @@ fn a_death_outside_is_noticed() {
 }
 
 #[test]
+fn a_death_in_the_midst_of_a_machines_memory_is_noticed() {
+    let object = Object::new();
+    let mut side = at_somewhere(&object);
+    let memory = Memory::create(&object, 8 * PAGE);
+    let file = object.open();
+    file.write_all_at(&noise(8 * PAGE, 4), 0).unwrap();
+    drop(file);
+    let mut party = party::first(memory.region(SOMEWHERE, PAGE));
+    party.send(b"last words");
+    side.expect(b"last words");
+    party.die();
+    drop(memory);
+    side.finish_with_open_input()
+        .assert_failed(4, "the peer died");
+}
+
+#[test]
 fn a_death_is_noticed_by_ends_that_wait_for_anything() {
     // For input and for bytes, or for room; from somebody outside who wakes others,
     // so that the ends sleep until they are woken.
