@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
@@ -23,7 +23,7 @@ pub enum Kind {
     Terminal,
 }
 
-/// What a line holds, about, so that it is soon full.
+/// What a line holds, about, that is to be soon full.
 const SMALL: libc::c_int = 16 * 1024;
 
 impl Kind {
@@ -45,10 +45,6 @@ impl Kind {
         Ok(match self {
             Self::Pipe => {
                 let (reader, writer) = io::pipe()?;
-                call(|| {
-                    // SAFETY: no pointers are involved.
-                    unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, SMALL) }
-                })?;
                 (writer.into(), reader.into())
             }
             Self::Fifo => {
@@ -67,15 +63,12 @@ impl Kind {
             }
             Self::UnixSocket => {
                 let (writer, reader) = UnixStream::pair()?;
-                limit(&writer, libc::SO_SNDBUF)?;
                 (writer.into(), reader.into())
             }
             Self::TcpSocket => {
                 let listener = TcpListener::bind("127.0.0.1:0")?;
-                limit(&listener, libc::SO_RCVBUF)?;
                 let writer = TcpStream::connect(listener.local_addr()?)?;
                 let (reader, _) = listener.accept()?;
-                limit(&writer, libc::SO_SNDBUF)?;
                 writer.set_nodelay(true)?;
                 (writer.into(), reader.into())
             }
@@ -93,9 +86,17 @@ impl Kind {
         Ok((program, ours.into()))
     }
 
-    /// What a program writes to, and what is read there.
+    /// What a program writes to, and what is read there. It is soon full.
     fn output(self) -> io::Result<(OwnedFd, Box<dyn Read + Send>)> {
         let (writer, reader) = self.line()?;
+        match self {
+            Self::Pipe | Self::Fifo => shrink(&writer)?,
+            Self::UnixSocket | Self::TcpSocket => {
+                limit(&writer, libc::SO_SNDBUF)?;
+                limit(&reader, libc::SO_RCVBUF)?;
+            }
+            Self::Terminal => {}
+        }
         Ok(match self {
             Self::Terminal => (reader, Box::new(Screen(writer.into()))),
             _ => (writer, Box::new(File::from(reader))),
@@ -157,9 +158,16 @@ fn set_non_blocking(fd: &OwnedFd, yes: bool) -> io::Result<()> {
     call(|| unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
 }
 
+/// Lets a pipe hold little.
+fn shrink(pipe: &OwnedFd) -> io::Result<()> {
+    let fd = pipe.as_raw_fd();
+    // SAFETY: no pointers are involved.
+    call(|| unsafe { libc::fcntl(fd, libc::F_SETPIPE_SZ, SMALL) }).map(drop)
+}
+
 /// Keeps a socket's buffer small.
-fn limit(socket: &impl AsFd, buffer: libc::c_int) -> io::Result<()> {
-    let fd = socket.as_fd().as_raw_fd();
+fn limit(socket: &OwnedFd, buffer: libc::c_int) -> io::Result<()> {
+    let fd = socket.as_raw_fd();
     let size = SMALL;
     let (value, len) = ((&raw const size).cast(), size_of_val(&size));
     let len = libc::socklen_t::try_from(len).expect("four bytes");
