@@ -10,7 +10,7 @@ pub mod page;
 
 pub use doorbell::{Rung, death_is_heard, doorbells};
 
-use memtalk_ring::{Departure, Error, Idle, Receiver, Sender, Spin, Wait};
+use memtalk_ring::{Departure, Error, Idle, Memory, Receiver, Sender, Spin, Wait};
 
 use crate::backend::{Backend, Counted, Shared, ring};
 use crate::oracle::Stream;
@@ -42,9 +42,9 @@ pub enum Way {
 
 impl Way {
     /// Sends what it can of `bytes`, and returns how much that is.
-    fn send<B: Backend, W: Wait<B>>(
+    fn send<M: Memory, W: Wait<M::Atomics>>(
         self,
-        sender: &mut Sender<Shared<B>, W>,
+        sender: &mut Sender<M, W>,
         bytes: &[u8],
     ) -> Result<usize, Error> {
         match self {
@@ -60,9 +60,9 @@ impl Way {
 
     /// Receives what it can of the next `len` bytes of a stream, and returns how much
     /// that is.
-    fn receive<B: Backend, W: Wait<B>>(
+    fn receive<M: Memory, W: Wait<M::Atomics>>(
         self,
-        receiver: &mut Receiver<Shared<B>, W>,
+        receiver: &mut Receiver<M, W>,
         received: &mut Stream,
         len: usize,
     ) -> Result<usize, Error> {
@@ -157,8 +157,8 @@ pub fn give_up_without_waiting<B: Backend>(capacity: u32, sender_gives_up: bool)
     }
 }
 
-fn receive_one<B: Backend, W: Wait<B>>(
-    receiver: &mut Receiver<Shared<B>, W>,
+fn receive_one<M: Memory, W: Wait<M::Atomics>>(
+    receiver: &mut Receiver<M, W>,
     way: Way,
     received: &mut Stream,
 ) -> usize {
@@ -198,8 +198,8 @@ pub fn stream_with<B: Backend, W>(
 }
 
 /// Sends the first `total` bytes of the stream.
-fn send_all<B: Backend, W: Wait<B>>(
-    sender: &mut Sender<Shared<B>, W>,
+fn send_all<M: Memory, W: Wait<M::Atomics>>(
+    sender: &mut Sender<M, W>,
     way: Way,
     total: usize,
     piece: usize,
@@ -216,8 +216,8 @@ fn send_all<B: Backend, W: Wait<B>>(
 }
 
 /// Receives up to the end of the stream, and returns how many bytes came.
-fn receive_all<B: Backend, W: Wait<B>>(
-    receiver: &mut Receiver<Shared<B>, W>,
+fn receive_all<M: Memory, W: Wait<M::Atomics>>(
+    receiver: &mut Receiver<M, W>,
     way: Way,
     piece: usize,
 ) -> Result<usize, Error> {

@@ -5,7 +5,7 @@
 //! and leaves memory orderings to loom.
 //!
 //! Each test runs 40,000 schedules; with the environment variable `SCHEDULES=n`
-//! it runs `2n`. `make verify` runs 1.2 million in all. A failing schedule is
+//! it runs `2n`. `make verify` runs 1.6 million in all. A failing schedule is
 //! printed, and `shuttle::replay(model, "…")` in place of `explore(model)` runs
 //! it again.
 
@@ -75,6 +75,15 @@ fn both_directions_go_at_once() {
         let totals = [(); 2].map(|()| thread_rng().gen_range(0..100));
         let piece = thread_rng().gen_range(1..50);
         models::both_ways_in_four_threads::<Shuttle>([way(), way()], capacity, totals, piece);
+    });
+}
+
+#[test]
+fn streams_arrive_between_processes() {
+    explore(|| {
+        let total = thread_rng().gen_range(0..200);
+        let piece = thread_rng().gen_range(1..80);
+        page::stream::<Shuttle>([way(), way()], total, piece);
     });
 }
 

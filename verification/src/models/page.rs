@@ -11,6 +11,7 @@ use memtalk_ring::{
     Watched,
 };
 
+use super::{Way, receive_all, send_all};
 use crate::backend::{Backend, SharedPage, page};
 use crate::oracle::byte;
 
@@ -334,6 +335,28 @@ pub fn byte_arrives<B: Backend>() {
         },
         move || assert_eq!(waits_at_first(&page), Ok(1)),
     );
+}
+
+/// Two processes: a whole stream from the second to the first, in pieces of at most
+/// `piece` bytes, up to its certificate.
+pub fn stream<B: Backend>([sending, receiving]: [Way; 2], total: usize, piece: usize) {
+    let page = initialised::<B>(Presence::PROCESS);
+    join(&page);
+    let theirs = page.clone();
+    let (delivered, received) = B::both(
+        move || {
+            let (mut sender, _) = ends(&theirs, Seat::Second, futex(&theirs, Seat::First));
+            send_all(&mut *sender, sending, total, piece)?;
+            sender.wait_delivered()
+        },
+        move || {
+            let (_, mut receiver) = ends(&page, Seat::First, futex(&page, Seat::Second));
+            let received = receive_all(&mut *receiver, receiving, piece)?;
+            receiver.close().map(|()| received)
+        },
+    );
+    assert_eq!(delivered, Ok(()));
+    assert_eq!(received, Ok(total));
 }
 
 /// Somebody outside finds a process that waits, sits down, and sends it a byte.
