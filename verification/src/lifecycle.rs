@@ -48,6 +48,7 @@
 mod guest;
 mod kernel;
 mod newcomers;
+mod process;
 mod search;
 mod world;
 
@@ -90,6 +91,24 @@ pub enum Bug {
     GiveUpUnchecked,
     /// Who waits does not notice that its name was taken away.
     NameLossUnnoticed,
+    /// Whoever speaks for a dead process does not say so.
+    DeathUnsaid,
+    /// Who gets up gives up the seat before the name is removed.
+    StandsFirst,
+    /// A call that fails ends getting up.
+    FailureEndsIt,
+    /// A call that fails behind the door leaves it locked.
+    FailureKeepsDoor,
+    /// A look at a seat that fails shows a free one.
+    FailedLookIsFree,
+    /// A watcher that can get no lock takes its peer for dead.
+    FailedWatchIsDeath,
+    /// A look who has the object open that fails shows nobody.
+    FailedLeaseIsAlone,
+    /// A watcher keeps the lock that it has got.
+    WatcherKeepsLock,
+    /// A tenant does as others do.
+    TenantRetires,
 }
 
 /// All of them.
@@ -111,11 +130,21 @@ pub const BUGS: &[Bug] = &[
     Bug::ModeUnchecked,
     Bug::GiveUpUnchecked,
     Bug::NameLossUnnoticed,
+    Bug::DeathUnsaid,
+    Bug::StandsFirst,
+    Bug::FailureEndsIt,
+    Bug::FailureKeepsDoor,
+    Bug::FailedLookIsFree,
+    Bug::FailedWatchIsDeath,
+    Bug::FailedLeaseIsAlone,
+    Bug::WatcherKeepsLock,
+    Bug::TenantRetires,
 ];
 
 type Pid = u8;
 type ObjectId = u8;
 
-/// A call of the fake kernel that fails: opening or joining what is not for us to.
+/// A call of the fake kernel has failed: it opens or joins what is not for us to, or is to
+/// fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Failed;

@@ -19,6 +19,9 @@ const SEARCH: Search = Search {
     foreign: false,
     users: false,
     removals: 0,
+    tenant: false,
+    lives_on: false,
+    failures: 0,
     bug: None,
 };
 
@@ -33,6 +36,20 @@ const WITH_REMOVALS: Search = Search {
     processes: 2,
     removals: 2,
     ..SEARCH
+};
+
+/// Two processes that may live on, and calls that fail.
+const WITH_FAILURES: Search = Search {
+    processes: 2,
+    lives_on: true,
+    failures: 2,
+    ..SEARCH
+};
+
+/// A tenant and another process, and a machine.
+const WITH_TENANT: Search = Search {
+    tenant: true,
+    ..WITH_MACHINE
 };
 
 /// Searches all of it, and prints how much that was. Fewer states than `least`, about
@@ -94,6 +111,66 @@ fn three_processes_and_a_machine() {
         ..SEARCH
     };
     find_nothing(&search, 1_000_000);
+}
+
+#[test]
+fn calls_fail() {
+    find_nothing(&WITH_FAILURES, 10);
+}
+
+#[test]
+fn calls_fail_three() {
+    let search = Search {
+        processes: 3,
+        starts: 1,
+        ..WITH_FAILURES
+    };
+    find_nothing(&search, 10);
+}
+
+#[test]
+fn calls_fail_removals() {
+    let search = Search {
+        failures: 1,
+        removals: 1,
+        ..WITH_FAILURES
+    };
+    find_nothing(&search, 10);
+}
+
+#[test]
+fn calls_fail_machine() {
+    let search = Search {
+        failures: 1,
+        lives_on: true,
+        ..WITH_MACHINE
+    };
+    find_nothing(&search, 10);
+}
+
+#[test]
+fn calls_fail_users() {
+    let search = Search {
+        starts: 1,
+        failures: 1,
+        lives_on: true,
+        ..WITH_USERS
+    };
+    find_nothing(&search, 10);
+}
+
+#[test]
+fn a_tenant() {
+    find_nothing(&WITH_TENANT, 10);
+}
+
+#[test]
+fn a_tenant_fails() {
+    let search = Search {
+        failures: 1,
+        ..WITH_TENANT
+    };
+    find_nothing(&search, 10);
 }
 
 #[test]

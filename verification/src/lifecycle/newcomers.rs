@@ -1,12 +1,13 @@
 //! Whether newcomers come to talk, from any situation.
 
-use memtalk::seat::SitDown;
+use memtalk::seat::{Arrival, AwaitPeer, SitDown};
 use memtalk_ring::Seat;
 use rustc_hash::FxHashMap as HashMap;
 
 use super::guest::{Guest, MACHINE};
 use super::kernel::Page;
-use super::world::{Action, Phase, Process, Then, User, Wish, World};
+use super::process::{Phase, Process, Then, User, Wish};
+use super::world::{Action, World};
 use super::{Bug, Pid};
 
 impl World {
@@ -17,13 +18,11 @@ impl World {
                 Guest::Seated(object, seat) if seat == which => Some(object),
                 _ => None,
             };
-            let processes = self
-                .processes
-                .iter()
-                .filter_map(move |process| match process.phase {
-                    Phase::Seated(object, seat) if seat == which => Some(object),
-                    _ => None,
-                });
+            let processes = self.processes.iter().filter_map(move |process| {
+                let sits = process.talks_at().is_some();
+                let (object, seat) = process.sits_at()?;
+                (sits && seat == which).then_some(object)
+            });
             processes.chain(guest)
         };
         seated(Seat::First).any(|object| {
@@ -55,8 +54,9 @@ impl World {
     /// with what it was started.
     pub(super) fn with_first_alone(&self) -> Option<(Self, Wish)> {
         let waits = |process: &Process| match process.phase {
-            Phase::Seated(object, seat) => self.waits(object, seat),
-            Phase::Alone(object, _, Then::StartOver) => self.waits(object, Seat::First),
+            Phase::Waiting(_, AwaitPeer::Remove(_, Arrival::Nobody)) => false,
+            Phase::Waiting(object, _) => self.waits(object),
+            Phase::GettingUp(.., Then::StartOver) => true,
             _ => false,
         };
         let first = self.processes.iter().position(waits)?;
@@ -71,7 +71,7 @@ impl World {
         if world.machine.guest != Guest::Off {
             world = world.after(Action::Crash(MACHINE), None).ok()?;
         }
-        world.removals = 0;
+        (world.removals, world.failures) = (0, 0);
         world.processes[first].starts = 0;
         let wish = world.processes[first].wish;
         // Somebody else's object may be in the way.
@@ -81,7 +81,7 @@ impl World {
                 || world.object(id).page == Page::Initialised && !world.names_anothers(wish.user)
         });
         world.processes = vec![world.processes.swap_remove(first)];
-        world.give_seats_to(0);
+        world.give_locks_to(0);
         free.then_some((world, wish))
     }
 
@@ -95,7 +95,7 @@ impl World {
             }
         }
         world.processes.clear();
-        (world.machine.starts, world.removals) = (0, 0);
+        (world.machine.starts, world.removals, world.failures) = (0, 0, 0);
         let id = match self.machine.guest {
             Guest::Booted(id) | Guest::Initialising(id) | Guest::Seated(id, Seat::First) => id,
             _ => return None,
@@ -114,7 +114,8 @@ impl World {
         let mut world = self.clone();
         for (pid, process) in (0..).zip(&self.processes) {
             let alone = match process.phase {
-                Phase::Seated(object, seat) | Phase::Mourning(object, seat) => {
+                Phase::Up(..) => true,
+                Phase::Talking(object, seat) => {
                     let object = self.object(object);
                     (seat == Seat::Second || object.second.is_some())
                         && object.seats[seat.peer().index()].is_none()
@@ -127,7 +128,7 @@ impl World {
                 world = world.after(Action::Crash(pid), None).unwrap();
             }
         }
-        (world.machine.starts, world.removals) = (0, 0);
+        (world.machine.starts, world.removals, world.failures) = (0, 0, 0);
         if world.machine.guest != Guest::Off {
             world = world.after(Action::Crash(MACHINE), None).unwrap();
         }
@@ -136,14 +137,16 @@ impl World {
             .processes
             .retain(|process| !matches!(process.phase, Phase::Off));
         // Locks know their owners by number, and the newcomers get new numbers.
-        world.give_seats_to(Pid::MAX);
+        world.give_locks_to(Pid::MAX);
         world
     }
 
-    /// Whoever holds the lock of a seat is `pid` now.
-    fn give_seats_to(&mut self, pid: Pid) {
+    /// Whoever holds a lock is `pid` now.
+    fn give_locks_to(&mut self, pid: Pid) {
         for object in self.kernel.objects.iter_mut().flatten() {
-            object.seats = object.seats.map(|lock| lock.map(|_| pid));
+            for lock in object.locks() {
+                *lock = lock.map(|_| pid);
+            }
         }
     }
 
@@ -161,8 +164,7 @@ impl World {
             .processes
             .extend(newcomers.iter().map(|&wish| Process {
                 phase: Phase::SittingDown(SitDown::Open),
-                starts: 0,
-                wish,
+                ..Process::new(0, wish)
             }));
         // Every situation, from which it was reached first, and from which it can be.
         let mut numbers = HashMap::from_iter([(world.clone(), 0_usize)]);
@@ -178,7 +180,7 @@ impl World {
             }
             path.reverse();
             let mut text = format!("{what}: with {stopped} survivors stopped,\n");
-            world.clone().tell(&path, bug, &mut text);
+            world.clone().tell(&path, bug, false, &mut text);
             Err(text)
         };
         let mut talks = Vec::new();
