@@ -107,6 +107,12 @@ pub enum Bug {
     FailedLeaseIsAlone,
     /// A watcher keeps the lock that it has got.
     WatcherKeepsLock,
+    /// An unlocking that fails is taken for done.
+    UnlocksOnce,
+    /// Nobody looks whether a guest has started again.
+    RestartUnseen,
+    /// Who leaves says so on whatever page the guest has made meanwhile.
+    LeftOverwrites,
     /// A tenant does as others do.
     TenantRetires,
 }
@@ -138,6 +144,9 @@ pub const BUGS: &[Bug] = &[
     Bug::FailedWatchIsDeath,
     Bug::FailedLeaseIsAlone,
     Bug::WatcherKeepsLock,
+    Bug::UnlocksOnce,
+    Bug::RestartUnseen,
+    Bug::LeftOverwrites,
     Bug::TenantRetires,
 ];
 

@@ -184,19 +184,44 @@ fn an_object_of_somebody_else_stays_as_it_is() {
 
 #[test]
 fn every_seeded_bug_is_found() {
+    let foreign = Search {
+        foreign: true,
+        ..SEARCH
+    };
+    let users_once = Search {
+        starts: 1,
+        ..WITH_USERS
+    };
+    let machine_fails = Search {
+        starts: 1,
+        failures: 1,
+        ..WITH_MACHINE
+    };
+    // The small ones first.
+    let searches = [
+        foreign,
+        WITH_REMOVALS,
+        WITH_FAILURES,
+        users_once,
+        machine_fails,
+        WITH_TENANT,
+        WITH_MACHINE,
+        WITH_USERS,
+        SEARCH,
+    ];
     for &bug in BUGS {
-        let foreign = Search {
-            foreign: true,
-            ..SEARCH
-        };
-        let searches = [WITH_REMOVALS, WITH_MACHINE, foreign, WITH_USERS, SEARCH];
-        let trace = searches.into_iter().find_map(|search| {
-            let bug = Some(bug);
-            Search { bug, ..search }.run().err()
-        });
-        println!(
-            "{bug:?}: {}",
-            trace.unwrap_or_else(|| panic!("{bug:?} is not found"))
-        );
+        let began = Instant::now();
+        let trace = searches
+            .into_iter()
+            .enumerate()
+            .find_map(|(number, search)| {
+                let bug = Some(bug);
+                Search { bug, ..search }
+                    .run()
+                    .err()
+                    .map(|trace| (number, trace))
+            });
+        let (number, trace) = trace.unwrap_or_else(|| panic!("{bug:?} is not found"));
+        println!("{bug:?}: search {number}, {:?}, {trace}", began.elapsed());
     }
 }

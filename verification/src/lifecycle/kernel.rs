@@ -151,7 +151,7 @@ impl View<'_> {
         let others = self.world.processes.iter().enumerate();
         others
             .filter(|&(pid, process)| {
-                pid != usize::from(self.pid) && process.talks_at() == Some(id)
+                pid != usize::from(self.pid) && process.talks_at().is_some_and(|(at, _)| at == id)
             })
             .count()
     }
@@ -291,7 +291,10 @@ impl Os for View<'_> {
     }
 
     fn leave_door(&mut self, object: &ObjectId) -> Result<(), Failed> {
-        self.call()?;
+        match self.call() {
+            Err(Failed) if self.has(Bug::UnlocksOnce) => return Ok(()),
+            result => result?,
+        }
         self.object(*object).door = None;
         Ok(())
     }
@@ -322,7 +325,10 @@ impl Os for View<'_> {
     }
 
     fn stand(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
-        self.call()?;
+        match self.call() {
+            Err(Failed) if self.has(Bug::UnlocksOnce) => return Ok(()),
+            result => result?,
+        }
         self.object(*object).seats[seat.index()] = None;
         Ok(())
     }
@@ -404,8 +410,9 @@ impl Os for View<'_> {
     }
 
     fn is_restarted(&mut self, object: &ObjectId) -> bool {
+        let unseen = self.has(Bug::RestartUnseen);
         let object = self.object(*object);
-        object.second.is_none() && !object.left
+        !unseen && object.second.is_none() && !object.left
     }
 
     fn watch(&mut self, object: &ObjectId, seat: Seat) -> Result<bool, Failed> {
@@ -431,11 +438,15 @@ impl Os for View<'_> {
     }
 
     fn tell_outside(&mut self, object: &ObjectId, seat: Seat) {
-        let [unsaid, stands] = [Bug::LeftUnsaid, Bug::StandsFirst].map(|bug| self.has(bug));
+        let [unsaid, overwrites, stands] =
+            [Bug::LeftUnsaid, Bug::LeftOverwrites, Bug::StandsFirst].map(|bug| self.has(bug));
         let object = self.object(*object);
         let peer = [object.second, object.first][seat.index()];
         if !unsaid && peer.is_none_or(|peer| peer.outside) {
             object.leave(seat);
+            if overwrites && seat == Seat::Second {
+                (object.second, object.left) = (None, true);
+            }
         }
         if stands {
             object.seats[seat.index()] = None;

@@ -1,6 +1,6 @@
 //! Whether newcomers come to talk, from any situation.
 
-use memtalk::seat::{Arrival, AwaitPeer, SitDown};
+use memtalk::seat::{Arrival, AwaitPeer, RemoveName, SitDown};
 use memtalk_ring::Seat;
 use rustc_hash::FxHashMap as HashMap;
 
@@ -8,7 +8,7 @@ use super::guest::{Guest, MACHINE};
 use super::kernel::Page;
 use super::process::{Phase, Process, Then, User, Wish};
 use super::world::{Action, World};
-use super::{Bug, Pid};
+use super::{Bug, Failed, Pid};
 
 impl World {
     /// Whether two sit together.
@@ -18,11 +18,9 @@ impl World {
                 Guest::Seated(object, seat) if seat == which => Some(object),
                 _ => None,
             };
-            let processes = self.processes.iter().filter_map(move |process| {
-                let sits = process.talks_at().is_some();
-                let (object, seat) = process.sits_at()?;
-                (sits && seat == which).then_some(object)
-            });
+            let processes = self.processes.iter().filter_map(Process::talks_at);
+            let processes =
+                processes.filter_map(move |(object, seat)| (seat == which).then_some(object));
             processes.chain(guest)
         };
         seated(Seat::First).any(|object| {
@@ -54,7 +52,11 @@ impl World {
     /// with what it was started.
     pub(super) fn with_first_alone(&self) -> Option<(Self, Wish)> {
         let waits = |process: &Process| match process.phase {
-            Phase::Waiting(_, AwaitPeer::Remove(_, Arrival::Nobody)) => false,
+            Phase::Waiting(
+                _,
+                AwaitPeer::Remove(_, Arrival::Nobody)
+                | AwaitPeer::Remove(RemoveName::LeaveDoor(Err(Failed)), _),
+            ) => false,
             Phase::Waiting(object, _) => self.waits(object),
             Phase::GettingUp(.., Then::StartOver) => true,
             _ => false,
@@ -86,20 +88,22 @@ impl World {
     }
 
     /// This world with every process dead, if there is a machine that offers a page or
-    /// is about to.
+    /// is about to; but with one at the second seat whom it has left by starting again.
     pub(super) fn with_machine_alone(&self) -> Option<Self> {
         let mut world = self.clone();
-        for (pid, process) in (0..).zip(&self.processes) {
-            if !matches!(process.phase, Phase::Off) {
-                world = world.after(Action::Crash(pid), None).ok()?;
-            }
-        }
-        world.processes.clear();
-        (world.machine.starts, world.removals, world.failures) = (0, 0, 0);
         let id = match self.machine.guest {
             Guest::Booted(id) | Guest::Initialising(id) | Guest::Seated(id, Seat::First) => id,
             _ => return None,
         };
+        for (pid, process) in (0..).zip(&self.processes) {
+            let parted =
+                process.talks_at() == Some((id, Seat::Second)) && self.object(id).second.is_none();
+            world.processes[usize::from(pid)].starts = 0;
+            if !parted {
+                world = world.after(Action::Crash(pid), None).ok()?;
+            }
+        }
+        (world.machine.starts, world.removals, world.failures) = (0, 0, 0);
         // A guest that has started again, and not yet looked at the page that it once
         // offered, will end any talk there.
         let restarts = matches!(self.machine.guest, Guest::Booted(_));

@@ -75,11 +75,11 @@ impl Process {
         }
     }
 
-    /// Where its talk is not over.
-    pub(super) fn talks_at(&self) -> Option<ObjectId> {
+    /// Where it sits, if its talk is not over.
+    pub(super) fn talks_at(&self) -> Option<(ObjectId, Seat)> {
         match self.phase {
-            Phase::Waiting(object, _) | Phase::Talking(object, _) => Some(object),
-            _ => None,
+            Phase::GettingUp(..) => None,
+            _ => self.sits_at(),
         }
     }
 
@@ -276,7 +276,8 @@ impl Process {
     fn is_up(&mut self, view: &mut View<'_>, object: ObjectId, seat: Seat, then: Then) {
         let pid = view.pid;
         let page = view.object(object);
-        if page.locks().any(|lock| *lock == Some(pid)) {
+        let [first, second] = page.seats;
+        if [page.door, first, second].contains(&Some(pid)) {
             view.violated("who has got up keeps a lock");
         }
         self.phase = match then {

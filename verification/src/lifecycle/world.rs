@@ -251,7 +251,7 @@ impl World {
             }
         }
         for process in &self.processes {
-            if let Some(object) = process.talks_at()
+            if let Some((object, _)) = process.talks_at()
                 && self.object(object).shared
                 && !process.wish.shared
             {
@@ -275,7 +275,8 @@ impl World {
         for process in &self.processes {
             if process.watch == Some(Watch::GiveBack)
                 && let Phase::Talking(object, seat) = process.phase
-                && seats.contains(&(object, seat.peer()))
+                && let dead = Some((object, seat.peer()))
+                && self.processes.iter().any(|other| other.talks_at() == dead)
             {
                 return Err("a stranger sits at a dead peer's seat".into());
             }
