@@ -7,6 +7,21 @@ use std::process::Command;
 /// Makes a system call of `command` fail with `error`: always, or where its second
 /// argument is `second`.
 pub fn fail(command: &mut Command, call: libc::c_long, second: Option<u32>, error: i32) {
+    // SAFETY: it makes two system calls, and allocates nothing.
+    unsafe { command.pre_exec(filter(call, second, error)) };
+}
+
+/// Makes a system call of this thread, and of those that it starts, fail with `error`.
+pub fn fail_here(call: libc::c_long, error: i32) {
+    filter(call, None, error)().expect("a filter");
+}
+
+/// What installs the filter that does it.
+fn filter(
+    call: libc::c_long,
+    second: Option<u32>,
+    error: i32,
+) -> impl FnMut() -> io::Result<()> + Send + Sync + 'static {
     // Where the kernel's `seccomp_data` has the call's number and the lower half of its
     // second argument, on machines whose least significant byte comes first.
     const NUMBER: u32 = 0;
@@ -36,7 +51,7 @@ pub fn fail(command: &mut Command, call: libc::c_long, second: Option<u32>, erro
     }
     filter.extend([give(failure), give(libc::SECCOMP_RET_ALLOW)]);
 
-    let install = move || {
+    move || {
         let program = libc::sock_fprog {
             len: filter.len().try_into().expect("a few statements"),
             filter: filter.as_ptr().cast_mut(),
@@ -50,7 +65,5 @@ pub fn fail(command: &mut Command, call: libc::c_long, second: Option<u32>, erro
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
         }
-    };
-    // SAFETY: it makes two system calls, and allocates nothing.
-    unsafe { command.pre_exec(install) };
+    }
 }
