@@ -277,7 +277,8 @@ impl Peer {
 /// The kernel frees the seat of a process whichever way it ends, so that needs no
 /// polling. If we get up first, the thread stays until the peer does, and keeps
 /// nothing but the open object. A peer outside has no lock: the thread looks ten times
-/// a second whether it still has the object open, and whether it has started again.
+/// a second whether it still has the object open, and whether it has started again; and
+/// as often at the seat, where the kernel has no lock to give.
 pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
     let (seat, outside) = (talk.seated.seat, talk.seated.peer_is_outside());
     let (mut place, object) = talk.seated.view_of_peer();

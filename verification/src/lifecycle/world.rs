@@ -118,7 +118,7 @@ impl World {
             || self.machine.has_open() == Some(id)
     }
 
-    /// Whether a process that sits here waits for a peer.
+    /// Whether who sits first here waits for a peer.
     pub(super) fn waits(&self, id: ObjectId) -> bool {
         self.object(id).second.is_none()
     }
