@@ -39,7 +39,7 @@
 //!
 //! | first seat | second seat | page | the newcomer |
 //! | --- | --- | --- | --- |
-//! | | | empty, or neither magic number nor claim | waits: a machine may be about to start |
+//! | free | | empty, or neither magic number nor claim | waits: a machine may be about to start |
 //! | outside | free | nobody joined | takes the second seat |
 //! | outside | free | a process had joined, and is gone | tells the party outside, and waits until it initialises the page again |
 //! | outside | taken or outside | | leaves: busy; but waits for a process that has said that it leaves, or whose word the first has cleared |
@@ -436,10 +436,14 @@ impl Outcome {
         use Outcome::{Busy, Foreign, Join, Retire, SpeakFor, Wait};
         let (first, second, left) = match (content, locked) {
             (Content::Foreign(reason), _) => return [Foreign(reason); 2],
-            (Content::Unclaimed(reason), None) => return [Wait, Foreign(reason)],
+            // The second may still be about to give up its seat, where the first, outside, has
+            // begun to initialise the page for the next talk.
+            (Content::Unclaimed(reason), None | Some(Seat::Second)) => {
+                return [Wait, Foreign(reason)];
+            }
             (Content::Unfinished, None) => return [Retire; 2],
             // A seat is locked, yet no page is there: not our doing.
-            (Content::Unclaimed(reason), Some(_)) => return [Foreign(reason); 2],
+            (Content::Unclaimed(reason), Some(Seat::First)) => return [Foreign(reason); 2],
             (Content::Unfinished, Some(_)) => return [Foreign(PageError::Unfinished); 2],
             (
                 Content::Page {

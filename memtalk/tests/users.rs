@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use support::users::{User, Users};
-use support::{Object, Side, eventually};
+use support::{Object, Side, eventually, lock};
 
 const KILL: i32 = 9;
 const TERM: i32 = 15;
@@ -28,17 +28,6 @@ fn contains(file: &File, text: &[u8]) -> bool {
     bytes[..count]
         .windows(text.len())
         .any(|bytes| bytes == text)
-}
-
-/// Locks a byte of the object as memtalk does, until the file is closed.
-fn lock(file: &File, byte: i64) {
-    // SAFETY: a struct of integers, for which zero is a value.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    lock.l_type = libc::F_WRLCK.try_into().expect("a small number");
-    (lock.l_start, lock.l_len) = (byte, 1);
-    // SAFETY: a pointer to a `flock` that lives here.
-    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut lock) };
-    assert_eq!(result, 0, "nobody else holds it");
 }
 
 /// Lets the two finish in good order.

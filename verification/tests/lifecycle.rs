@@ -14,6 +14,7 @@ const SEARCH: Search = Search {
     removals: 0,
     tenant: false,
     lives_on: false,
+    signals: 0,
     failures: 0,
     bug: None,
 };
@@ -127,6 +128,25 @@ fn an_object_of_somebody_else_stays_as_it_is() {
         ..SEARCH
     };
     find_nothing(&foreign, 100);
+}
+
+#[test]
+fn signals_come() {
+    let search = Search {
+        signals: 2,
+        ..WITH_REMOVALS
+    };
+    find_nothing(&search, 10);
+}
+
+#[test]
+fn signals_come_beside_a_machine() {
+    let search = Search {
+        starts: 1,
+        signals: 1,
+        ..WITH_MACHINE
+    };
+    find_nothing(&search, 10);
 }
 
 #[test]

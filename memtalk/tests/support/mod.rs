@@ -13,6 +13,7 @@ pub mod words;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -149,6 +150,17 @@ pub fn setting(name: &str, default: usize) -> usize {
 pub fn not_tried(why: &str) {
     let name = thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(io::stderr(), "\nNOT TRIED: {name}: {why}");
+}
+
+/// Locks a byte of the object as memtalk does, until the file is closed.
+pub fn lock(file: &File, byte: i64) {
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = libc::F_WRLCK.try_into().expect("a small number");
+    (lock.l_start, lock.l_len) = (byte, 1);
+    // SAFETY: a pointer to a `flock` that lives here.
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut lock) };
+    assert_eq!(result, 0, "nobody else holds it");
 }
 
 /// The binary.

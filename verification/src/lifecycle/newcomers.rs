@@ -52,6 +52,7 @@ impl World {
     /// with what it was started.
     pub(super) fn with_first_alone(&self) -> Option<(Self, Wish)> {
         let waits = |process: &Process| match process.phase {
+            _ if process.signalled.is_some() => false,
             Phase::Waiting(
                 _,
                 AwaitPeer::Remove(_, Arrival::Nobody)
@@ -69,11 +70,10 @@ impl World {
                 world = world.after(Action::Crash(pid), None).ok()?;
             }
         }
-        world.machine.starts = 0;
+        world.end_budgets();
         if world.machine.guest != Guest::Off {
             world = world.after(Action::Crash(MACHINE), None).ok()?;
         }
-        (world.removals, world.failures) = (0, 0);
         world.processes[first].starts = 0;
         let wish = world.processes[first].wish;
         // Somebody else's object may be in the way.
@@ -88,7 +88,8 @@ impl World {
     }
 
     /// This world with every process dead, if there is a machine that offers a page or
-    /// is about to; but with one at the second seat whom it has left by starting again.
+    /// is about to; but with one that is still to give up the second seat, since the
+    /// machine has started again, or as it has said.
     pub(super) fn with_machine_alone(&self) -> Option<Self> {
         let mut world = self.clone();
         let id = match self.machine.guest {
@@ -97,13 +98,13 @@ impl World {
         };
         for (pid, process) in (0..).zip(&self.processes) {
             let parted =
-                process.talks_at() == Some((id, Seat::Second)) && self.object(id).second.is_none();
+                process.sits_at() == Some((id, Seat::Second)) && self.object(id).second.is_none();
             world.processes[usize::from(pid)].starts = 0;
             if !parted {
                 world = world.after(Action::Crash(pid), None).ok()?;
             }
         }
-        (world.machine.starts, world.removals, world.failures) = (0, 0, 0);
+        world.end_budgets();
         // A guest that has started again, and not yet looked at the page that it once
         // offered, will end any talk there.
         let restarts = matches!(self.machine.guest, Guest::Booted(_));
@@ -118,6 +119,7 @@ impl World {
         let mut world = self.clone();
         for (pid, process) in (0..).zip(&self.processes) {
             let alone = match process.phase {
+                _ if process.signalled.is_some() => false,
                 Phase::Up(..) => true,
                 Phase::Talking(object, seat) => {
                     let object = self.object(object);
@@ -132,7 +134,7 @@ impl World {
                 world = world.after(Action::Crash(pid), None).unwrap();
             }
         }
-        (world.machine.starts, world.removals, world.failures) = (0, 0, 0);
+        world.end_budgets();
         if world.machine.guest != Guest::Off {
             world = world.after(Action::Crash(MACHINE), None).unwrap();
         }
@@ -143,6 +145,12 @@ impl World {
         // Locks know their owners by number, and the newcomers get new numbers.
         world.give_locks_to(Pid::MAX);
         world
+    }
+
+    /// Nothing happens any more but what those who run do by themselves.
+    fn end_budgets(&mut self) {
+        (self.machine.starts, self.removals) = (0, 0);
+        (self.failures, self.signals) = (0, 0);
     }
 
     /// Whoever holds a lock is `pid` now.

@@ -20,6 +20,8 @@ pub(super) enum Phase {
     /// Until it ends its part, or its watcher has told that the peer is gone.
     Talking(ObjectId, Seat),
     GettingUp(ObjectId, Seat, GetUp<Failed>, Then),
+    /// The same, but its other thread has to do it.
+    Parked(ObjectId, Seat),
     /// It has got up, and its watcher keeps the object open.
     Up(ObjectId, Seat),
 }
@@ -49,6 +51,9 @@ pub(super) struct Process {
     pub(super) phase: Phase,
     /// The thread that watches its peer, if it has one.
     pub(super) watch: Option<Watch>,
+    /// The thread that has taken a signal, and gets up in all but the last step before the
+    /// process ends of it.
+    pub(super) signalled: Option<GetUp<Failed>>,
     /// How often it may still start.
     pub(super) starts: u8,
     pub(super) wish: Wish,
@@ -59,6 +64,7 @@ impl Process {
         Self {
             phase: Phase::Off,
             watch: None,
+            signalled: None,
             starts,
             wish,
         }
@@ -68,9 +74,9 @@ impl Process {
     pub(super) fn sits_at(&self) -> Option<(ObjectId, Seat)> {
         match self.phase {
             Phase::Waiting(object, _) => Some((object, Seat::First)),
-            Phase::Talking(object, seat) | Phase::GettingUp(object, seat, ..) => {
-                Some((object, seat))
-            }
+            Phase::Talking(object, seat)
+            | Phase::GettingUp(object, seat, ..)
+            | Phase::Parked(object, seat) => Some((object, seat)),
             _ => None,
         }
     }
@@ -78,7 +84,7 @@ impl Process {
     /// Where it sits, if its talk is not over.
     pub(super) fn talks_at(&self) -> Option<(ObjectId, Seat)> {
         match self.phase {
-            Phase::GettingUp(..) => None,
+            Phase::GettingUp(..) | Phase::Parked(..) => None,
             _ => self.sits_at(),
         }
     }
@@ -91,6 +97,7 @@ impl Process {
             Phase::Waiting(object, _)
             | Phase::Talking(object, _)
             | Phase::GettingUp(object, ..)
+            | Phase::Parked(object, _)
             | Phase::Up(object, _) => Some(*object),
         }
     }
@@ -104,7 +111,7 @@ impl Process {
                     || world.kernel.name != Some(object) && bug != Some(Bug::NameLossUnnoticed)
             }
             Phase::Talking(..) => self.watch.is_none(),
-            Phase::Off | Phase::Up(..) => false,
+            Phase::Off | Phase::Parked(..) | Phase::Up(..) => false,
             _ => true,
         }
     }
@@ -226,8 +233,25 @@ impl Process {
                     }
                 }
             }
-            Phase::Up(..) => {}
+            Phase::Parked(..) | Phase::Up(..) => {}
         }
+    }
+
+    /// Makes the next call of the thread that has taken a signal.
+    pub(super) fn follow_signal(&mut self, view: &mut View<'_>) {
+        let (Some(machine), Some((object, seat))) = (self.signalled.take(), self.sits_at()) else {
+            return;
+        };
+        match machine.step(view, &object, seat) {
+            Step::Next(GetUp::Stand(_)) | Step::Done(_) => self.die(),
+            Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _) => {
+                self.signalled = Some(machine);
+            }
+        }
+    }
+
+    pub(super) fn die(&mut self) {
+        (self.phase, self.watch, self.signalled) = (Phase::Off, None, None);
     }
 
     /// Makes the watcher's next call.
@@ -266,6 +290,10 @@ impl Process {
     }
 
     fn get_up(&mut self, object: ObjectId, seat: Seat, then: Then) {
+        if self.signalled.is_some() {
+            self.phase = Phase::Parked(object, seat);
+            return;
+        }
         self.phase = Phase::GettingUp(object, seat, GetUp::Tell, then);
         // Asleep, it does not learn that the talk is over; who looks now and then does.
         self.watch = self.watch.filter(|watch| *watch == Watch::Await);

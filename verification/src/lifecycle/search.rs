@@ -38,6 +38,8 @@ pub struct Search {
     pub tenant: bool,
     /// Whether who has got up lives on with its watcher; it ends at once otherwise.
     pub lives_on: bool,
+    /// How many signals may come, to whomever.
+    pub signals: u8,
     /// How many calls may fail, of whomever.
     pub failures: u8,
     /// A mistake to be made.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
 
-use memtalk::seat::{SitDown, Watch};
+use memtalk::seat::{GetUp, SitDown, Watch};
 use memtalk_ring::Seat;
 use rustc_hash::{FxBuildHasher, FxHashSet as HashSet};
 
@@ -24,6 +24,8 @@ pub(super) struct World {
     pub(super) removed: bool,
     /// How many calls may still fail.
     pub(super) failures: u8,
+    /// How many signals may still come.
+    pub(super) signals: u8,
     /// A watcher could not give its lock back.
     pub(super) leaked: bool,
     /// Who has got up lives on with its watcher; it ends at once otherwise.
@@ -43,6 +45,10 @@ pub(super) enum Action {
     FailWatch(Pid),
     /// It is killed.
     Crash(Pid),
+    /// A thread of it takes a signal.
+    Signal(Pid),
+    /// That makes its next call.
+    FollowSignal(Pid),
     /// It has said all that it wanted to, or gives up. The machine's guest starts again.
     Finish(Pid),
     /// Its time is over, for a peer to come or at the door.
@@ -59,6 +65,8 @@ impl Action {
             | Self::Watch(pid)
             | Self::FailWatch(pid)
             | Self::Crash(pid)
+            | Self::Signal(pid)
+            | Self::FollowSignal(pid)
             | Self::Finish(pid)
             | Self::Expire(pid) => pid,
             Self::Remove => Pid::MAX,
@@ -97,6 +105,7 @@ impl World {
             removals: search.removals,
             removed: false,
             failures: search.failures,
+            signals: search.signals,
             leaked: false,
             lives_on: search.lives_on,
         }
@@ -153,6 +162,11 @@ impl World {
             }
             if failures {
                 actions.extend([Action::Fail(pid), Action::FailWatch(pid)]);
+            }
+            if process.signalled.is_some() {
+                actions.push(Action::FollowSignal(pid));
+            } else if crashes && self.signals > 0 && process.talks_at().is_some() {
+                actions.push(Action::Signal(pid));
             }
             if crashes {
                 actions.push(Action::Crash(pid));
@@ -221,7 +235,12 @@ impl World {
         };
         match action {
             Action::Watch(_) | Action::FailWatch(_) => process.watch(&mut view),
-            Action::Crash(_) => (process.phase, process.watch) = (Phase::Off, None),
+            Action::Crash(_) => process.die(),
+            Action::Signal(_) => {
+                next.signals -= 1;
+                process.signalled = Some(GetUp::Tell);
+            }
+            Action::FollowSignal(_) => process.follow_signal(&mut view),
             Action::Finish(_) => process.finish(),
             Action::Expire(_) => process.expire(&mut view),
             _ => process.advance(&mut view),
