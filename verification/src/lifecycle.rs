@@ -26,7 +26,7 @@
 //! 9. A first that gives up waiting leaves nobody behind who has joined, unless they have
 //!    been kept at the door for too long.
 //! 10. Who has got up keeps no lock, and neither does a watcher that has seen its peer go;
-//!     a guest that was first has been told. Whoever says that an object stays, since its
+//!     a guest that was first has been told, if it has not started again. Whoever says that an object stays, since its
 //!     owner is gone, is right.
 //! 11. A tenant makes, names and removes nothing.
 //!
@@ -57,10 +57,10 @@
 //!
 //! - *The way from one machine to the next* (here `process.rs`, there `seated.rs`, `talk.rs`,
 //!   `channel.rs`): `waits.rs`, `crash.rs`.
-//! - *Threads.* A process has one, and its watcher, which rests while the other gets up. A
-//!   signal's thread may remove the name while another waits or sits down: `stops.rs`,
-//!   `death.rs`. Who gives up while its ends are in use gets up, and then looks once more
-//!   at the name: `waits.rs`.
+//! - *Threads.* A process has one, its watcher, which rests while the other gets up, and in
+//!   some searches one that takes a signal while the first waits or talks; not while it
+//!   sits down again: `stops.rs`, `death.rs`. Who gives up while its ends are in use gets
+//!   up, and then looks once more at the name: `waits.rs`.
 //! - *A process that has got up* ends at once, unless `lives_on`: then it stays until its
 //!   watcher has seen the peer go, and does not start before.
 //! - *Sleeping.* Who waits for a peer looks when there is something to be seen, and who
@@ -146,6 +146,8 @@ pub enum Bug {
     RestartUnseen,
     /// Who leaves says so on whatever page the guest has made meanwhile.
     LeftOverwrites,
+    /// The door does not keep two threads of one process from each other.
+    DoorOpenToOwn,
     /// A tenant does as others do.
     TenantRetires,
 }
@@ -180,6 +182,7 @@ pub const BUGS: &[Bug] = &[
     Bug::UnlocksOnce,
     Bug::RestartUnseen,
     Bug::LeftOverwrites,
+    Bug::DoorOpenToOwn,
     Bug::TenantRetires,
 ];
 

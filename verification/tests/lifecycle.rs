@@ -1,4 +1,5 @@
-//! Sitting down and getting up: every interleaving, every crash, and calls that fail.
+//! Sitting down, waiting and getting up: every interleaving, every crash, and calls that
+//! fail.
 
 use std::time::Instant;
 
@@ -54,6 +55,12 @@ const WITH_FAILURES: Search = Search {
     ..SEARCH
 };
 
+/// Two processes that start twice each, two signals, and a stranger who removes the name.
+const WITH_SIGNALS: Search = Search {
+    signals: 2,
+    ..WITH_REMOVALS
+};
+
 /// Searches all of it, and prints how much that was. Fewer states than `least`, about
 /// a third of what it takes, are another search.
 #[track_caller]
@@ -97,7 +104,7 @@ fn a_stranger_removes_the_name_from_three() {
         lives_on: false,
         ..WITH_REMOVALS
     };
-    find_nothing(&search, 1_000_000);
+    find_nothing(&search, 3_900_000);
 }
 
 #[test]
@@ -113,7 +120,7 @@ fn three_processes_and_a_machine() {
         machine_starts: 2,
         ..SEARCH
     };
-    find_nothing(&search, 1_000_000);
+    find_nothing(&search, 540_000);
 }
 
 #[test]
@@ -132,11 +139,7 @@ fn an_object_of_somebody_else_stays_as_it_is() {
 
 #[test]
 fn signals_come() {
-    let search = Search {
-        signals: 2,
-        ..WITH_REMOVALS
-    };
-    find_nothing(&search, 10);
+    find_nothing(&WITH_SIGNALS, 170_000);
 }
 
 #[test]
@@ -146,7 +149,7 @@ fn signals_come_beside_a_machine() {
         signals: 1,
         ..WITH_MACHINE
     };
-    find_nothing(&search, 10);
+    find_nothing(&search, 50_000);
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn calls_of_three_processes_that_start_twice_fail() {
         failures: 1,
         ..SEARCH
     };
-    find_nothing(&search, 2_000_000);
+    find_nothing(&search, 1_500_000);
 }
 
 #[test]
@@ -237,6 +240,7 @@ fn every_seeded_bug_is_found() {
         users,
         machine,
         WITH_TENANT,
+        WITH_SIGNALS,
     ];
     for &bug in BUGS {
         let trace = searches.into_iter().find_map(|search| {

@@ -282,8 +282,9 @@ impl Os for View<'_> {
     fn try_door(&mut self, object: &ObjectId) -> Result<bool, Failed> {
         self.call()?;
         let (pid, open) = (self.pid, self.has(Bug::NoDoor));
+        let own = self.has(Bug::DoorOpenToOwn).then_some(pid);
         let door = &mut self.object(*object).door;
-        if !open && door.is_some() {
+        if !open && door.is_some() && *door != own {
             return Ok(false);
         }
         *door = Some(pid);
@@ -441,7 +442,7 @@ impl Os for View<'_> {
         let [unsaid, overwrites, stands] =
             [Bug::LeftUnsaid, Bug::LeftOverwrites, Bug::StandsFirst].map(|bug| self.has(bug));
         let object = self.object(*object);
-        let peer = [object.second, object.first][seat.index()];
+        let (peer, before) = ([object.second, object.first][seat.index()], *object);
         if !unsaid && peer.is_none_or(|peer| peer.outside) {
             object.leave(seat);
             if overwrites && seat == Seat::Second {
@@ -450,6 +451,9 @@ impl Os for View<'_> {
         }
         if stands {
             object.seats[seat.index()] = None;
+        }
+        if object.left && !before.left && before.second.is_none() {
+            self.violated("a guest is told that one has left who never came");
         }
     }
 }
