@@ -9,8 +9,8 @@ use memtalk_ring::Seat;
 use crate::futex::Sleep;
 use crate::place::{Deadline, Place, Tenancy};
 use crate::receiver::Receiver;
-use crate::seat::Awaited;
-use crate::seated::{Arrival, Seated};
+use crate::seat::{Arrival, Awaited};
+use crate::seated::Seated;
 use crate::sender::Sender;
 use crate::sys::futex::Linux;
 use crate::sys::{self, map};
@@ -166,24 +166,20 @@ impl Waiting {
     /// The same, with what to do while it sits down again, as in
     /// [`sit_down_idling`](Options::sit_down_idling), and afterwards.
     pub(crate) fn wait_for_peer_idling(
-        mut self,
+        self,
         mut idle: impl FnMut(Duration, Option<Awaited>),
         moved: impl Fn(),
     ) -> Result<Channel, Error> {
-        while self.talk.seated.seat == Seat::First {
-            match self.talk.seated.wait_for_peer(self.deadline)? {
-                Arrival::Peer => break,
-                Arrival::NameLost => {
-                    // Or it might meet itself, where the name leads here again.
-                    self.talk.seated.stand()?;
-                    let (place, deadline) = (self.place.clone(), self.deadline);
-                    let seated = || Seated::sit_down(place, deadline, &mut idle);
-                    self.talk = self.current.sit_down(seated)?;
-                    moved();
-                }
-            }
+        let (mut talk, deadline) = (self.talk, self.deadline);
+        while talk.seated.seat == Seat::First
+            && talk.seated.wait_for_peer(deadline)? == Arrival::NameLost
+        {
+            // Gets up first, or it might meet itself, where the name leads here again.
+            drop(talk);
+            let seated = || Seated::sit_down(self.place.clone(), deadline, &mut idle);
+            talk = self.current.sit_down(seated)?;
+            moved();
         }
-        let talk = self.talk;
         watch(&talk)?;
         let Seated { page, seat, .. } = &talk.seated;
         let wait = Sleep::new(page.clone(), seat.peer(), Linux::default());

@@ -5,11 +5,12 @@ use std::io;
 use std::mem::offset_of;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use memtalk_ring::identity::Snapshot;
 use memtalk_ring::layout::{Header, LEFT, capacity_of};
-use memtalk_ring::{Native, Page, PageError, Presence, Seat};
+use memtalk_ring::{Native, Page, PageError, Presence, Region, Seat};
 
 use crate::Error;
 use crate::futex::Sleep;
@@ -24,7 +25,7 @@ use crate::sys::{self, lease, shm};
 /// bytes to exist, and say nothing about what is in them.
 const DOOR: u64 = 0;
 
-pub(crate) const fn seat_byte(seat: Seat) -> u64 {
+const fn seat_byte(seat: Seat) -> u64 {
     match seat {
         Seat::First => 1,
         Seat::Second => 2,
@@ -43,8 +44,56 @@ const SEATS_AT: usize = offset_of!(Header<Native>, seats);
 pub(crate) struct Object {
     pub(crate) file: Arc<File>,
     /// Offset of the page in bytes: 0, but for a tenant.
-    pub(crate) at: u64,
+    at: u64,
     pub(crate) page: Option<Page<Mapping>>,
+    /// Whether a thread of ours is at the door: its lock belongs to the open file, and so
+    /// keeps out everybody but ourselves.
+    at_door: AtomicBool,
+}
+
+impl Object {
+    fn new(file: File, at: u64) -> Self {
+        Self {
+            file: Arc::new(file),
+            at,
+            page: None,
+            at_door: AtomicBool::new(false),
+        }
+    }
+
+    /// The same object for another thread, with this much of it mapped.
+    pub(crate) fn with_page(&self, page: Option<Page<Mapping>>) -> Self {
+        Self {
+            file: Arc::clone(&self.file),
+            at: self.at,
+            page,
+            at_door: AtomicBool::new(false),
+        }
+    }
+
+    /// Another mapping of `page`, if there is room for it.
+    pub(crate) fn map_again(&self, page: &Page<Mapping>) -> Option<Page<Mapping>> {
+        let shared = Mapping::new(&self.file, self.at, page.region().size());
+        Page::over(shared.ok()?).ok()
+    }
+
+    /// Puts a private copy in place of `page`, for all its clones; `false` if there is no
+    /// room for it.
+    pub(crate) fn detach(&self, page: &Page<Mapping>) -> bool {
+        page.region().detach(&self.file).is_ok()
+    }
+
+    /// Gives up what is not closed, in the name of our own threads, which may still use
+    /// the ends: they go on with a copy, and so write nothing over what is said here. If
+    /// there is no room for a copy, and another mapping to say it in, they perhaps do.
+    /// Returns the page where it was said, and whether they cannot.
+    pub(crate) fn fail_ends(&self, page: &Page<Mapping>, seat: Seat) -> (Page<Mapping>, bool) {
+        let shared = self.map_again(page);
+        let detached = shared.is_some() && self.detach(page);
+        let page = shared.unwrap_or_else(|| page.clone());
+        map::mourn(&page, seat, &Sleep::for_waking());
+        (page, detached)
+    }
 }
 
 impl Place {
@@ -136,6 +185,12 @@ impl Os for Place {
         self.tenancy.is_some()
     }
 
+    fn owns_name(&self, object: &Object) -> bool {
+        let first = |page: &Page<Mapping>| page.presence(Seat::First);
+        let first = object.page.as_ref().and_then(first);
+        !self.is_tenant() && first.is_none_or(|first| !first.outside)
+    }
+
     fn open(&mut self) -> Result<Found<Object>, Error> {
         let file = match self.open_file()? {
             Found::Object(file) => file,
@@ -150,8 +205,7 @@ impl Os for Place {
                 None => return Ok(Found::Nothing),
             },
         };
-        let (file, page) = (Arc::new(file), None);
-        Ok(Found::Object(Object { file, at, page }))
+        Ok(Found::Object(Object::new(file, at)))
     }
 
     fn create(&mut self) -> Result<Object, Error> {
@@ -161,8 +215,7 @@ impl Os for Place {
         shm::allocate(&file, size).map_err(Error::system(
             "get memory for the object (fewer --pages need less)",
         ))?;
-        let (file, at, page) = (Arc::new(file), 0, None);
-        let mut object = Object { file, at, page };
+        let mut object = Object::new(file, 0);
         if !lock::try_lock(&object.file, seat_byte(Seat::First), Kind::Write)
             .map_err(Error::system("lock the object"))?
         {
@@ -200,12 +253,20 @@ impl Os for Place {
     }
 
     fn try_door(&mut self, object: &Object) -> Result<bool, Error> {
-        lock::try_lock(&object.file, object.at + DOOR, Kind::Write)
-            .map_err(Error::system("lock the object"))
+        if object.at_door.swap(true, Ordering::Acquire) {
+            return Ok(false);
+        }
+        let locked = lock::try_lock(&object.file, object.at + DOOR, Kind::Write);
+        if !matches!(locked, Ok(true)) {
+            object.at_door.store(false, Ordering::Release);
+        }
+        locked.map_err(Error::system("lock the object"))
     }
 
     fn leave_door(&mut self, object: &Object) -> Result<(), Error> {
-        lock::unlock(&object.file, object.at + DOOR).map_err(Error::system("unlock the object"))
+        unlock(object, DOOR)?;
+        object.at_door.store(false, Ordering::Release);
+        Ok(())
     }
 
     fn is_seated(&mut self, object: &Object, seat: Seat) -> Result<bool, Error> {
@@ -223,8 +284,7 @@ impl Os for Place {
     }
 
     fn stand(&mut self, object: &Object, seat: Seat) -> Result<(), Error> {
-        lock::unlock(&object.file, object.at + seat_byte(seat))
-            .map_err(Error::system("unlock the object"))
+        unlock(object, seat_byte(seat))
     }
 
     fn inspect(&mut self, object: &Object) -> Result<Content, Error> {
@@ -316,14 +376,47 @@ impl Os for Place {
         let second = |page: &Page<Mapping>| page.presence(Seat::Second);
         Ok(object.page.as_ref().and_then(second).is_some())
     }
+
+    fn is_restarted(&mut self, object: &Object) -> bool {
+        object.page.as_ref().is_some_and(Page::was_restarted)
+    }
+
+    fn is_alone(&mut self, object: &Object) -> bool {
+        !lease::is_open_elsewhere(&object.file)
+    }
+
+    fn watch(&mut self, object: &Object, seat: Seat) -> Result<bool, Error> {
+        // Asleep for as long as that takes.
+        lock::lock(&object.file, object.at + seat_byte(seat), Kind::Read)
+            .map_err(Error::system("lock the object"))?;
+        Ok(true)
+    }
+
+    fn unwatch(&mut self, object: &Object, seat: Seat) -> Result<(), Error> {
+        unlock(object, seat_byte(seat))
+    }
+
+    fn tell_outside(&mut self, object: &Object, seat: Seat) {
+        // If nobody has come, somebody outside may have the object open already.
+        if let Some(page) = &object.page
+            && page.presence(seat.peer()).is_none_or(|peer| peer.outside)
+        {
+            let (page, _) = object.fail_ends(page, seat);
+            leave(&page, seat);
+        }
+    }
 }
 
 /// Marks the second seat, where a process sat, as left: unless whoever is first has
 /// initialised the page again meanwhile, where somebody else may be about to sit down.
-pub(crate) fn leave(page: &Page<Mapping>, seat: Seat) {
+fn leave(page: &Page<Mapping>, seat: Seat) {
     if seat == Seat::Second {
         page.leave();
     }
+}
+
+fn unlock(object: &Object, byte: u64) -> Result<(), Error> {
+    lock::unlock(&object.file, object.at + byte).map_err(Error::system("unlock the object"))
 }
 
 fn map(object: &Object, size: usize) -> Result<Mapping, Error> {

@@ -101,10 +101,15 @@ impl Deadline {
         match self.timeout {
             None => Ok(pause),
             Some(timeout) => match timeout.saturating_sub(self.began.elapsed()) {
-                Duration::ZERO => Err(Error::Timeout(timeout)),
+                Duration::ZERO => Err(self.over()),
                 left => Ok(left.min(pause)),
             },
         }
+    }
+
+    /// The error once it is over.
+    pub(crate) fn over(self) -> Error {
+        Error::Timeout(self.timeout.unwrap_or_default())
     }
 
     /// What to have at a door: as much as others may need there, or as much as is left

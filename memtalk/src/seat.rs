@@ -39,7 +39,7 @@
 //!
 //! | first seat | second seat | page | the newcomer |
 //! | --- | --- | --- | --- |
-//! | | | empty, or neither magic number nor claim | waits: a machine may be about to start |
+//! | free | | empty, or neither magic number nor claim | waits: a machine may be about to start |
 //! | outside | free | nobody joined | takes the second seat |
 //! | outside | free | a process had joined, and is gone | tells the party outside, and waits until it initialises the page again |
 //! | outside | taken or outside | | leaves: busy; but waits for a process that has said that it leaves, or whose word the first has cleared |
@@ -75,9 +75,10 @@
 //! not need its name. A stranger who can do so can remove any name at any time.
 //!
 //! # Form
-//! Both ways are machines that make one call to the operating system at each
-//! step, over the trait [`Os`]. So the same code runs on the real system and
-//! under a checker that interleaves and crashes processes between any two steps.
+//! Sitting down, waiting for a peer, watching it and getting up are machines that make
+//! one call to the operating system at each step, over the trait [`Os`]. So the same code
+//! runs on the real system and under a checker that interleaves and crashes processes
+//! between any two steps, and lets calls fail. A call that fails has done nothing.
 
 use memtalk_ring::{PageError, Presence, Seat};
 
@@ -126,6 +127,10 @@ pub trait Os {
     /// Whether we only ever take the second seat, in memory that is somebody else's.
     fn is_tenant(&self) -> bool;
 
+    /// Whether the name is ours to remove from an object that we sit at: not a tenant's,
+    /// nor that of one whose first sits outside.
+    fn owns_name(&self, object: &Self::Object) -> bool;
+
     /// Opens the object that the name leads to, if it leads to any.
     fn open(&mut self) -> Result<Found<Self::Object>, Self::Error>;
 
@@ -160,8 +165,13 @@ pub trait Os {
     /// Looks at what the object holds.
     fn inspect(&mut self, object: &Self::Object) -> Result<Content, Self::Error>;
 
-    /// Whether anybody else has the object open. True if that cannot be found out.
+    /// Whether anybody else has the object open, but for those who only come to the door.
+    /// True if that cannot be found out.
     fn is_open_elsewhere(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
+
+    /// Whether nobody else has the object open, for whatever reason. False if that cannot
+    /// be found out.
+    fn is_alone(&mut self, object: &Self::Object) -> bool;
 
     /// Marks what a dead process at `seat` left open as failed, so that a party
     /// outside, who sees no locks, learns of it.
@@ -178,6 +188,20 @@ pub trait Os {
 
     /// Whether anybody has joined the page that we initialised.
     fn is_joined(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
+
+    /// Whether the page was initialised since we joined it.
+    fn is_restarted(&mut self, object: &Self::Object) -> bool;
+
+    /// Waits until nobody sits at `seat`, by a lock for reading; `false` if somebody
+    /// still does.
+    fn watch(&mut self, object: &Self::Object, seat: Seat) -> Result<bool, Self::Error>;
+
+    /// Gives that lock back.
+    fn unwatch(&mut self, object: &Self::Object, seat: Seat) -> Result<(), Self::Error>;
+
+    /// Tells a peer that sees no locks, present or future, that we leave `seat`: gives up
+    /// what is not closed, and marks the second seat as left.
+    fn tell_outside(&mut self, object: &Self::Object, seat: Seat);
 }
 
 /// Why nobody sat down.
@@ -197,9 +221,11 @@ impl<E> From<E> for Refusal<E> {
     }
 }
 
-/// Who is waited for, before anybody can sit down.
+/// Who is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaited {
+    /// The peer, who is to come, or to go.
+    Peer,
     /// A machine, which is to initialise a page.
     Machine,
     /// The other user whose object an earlier talk has left under the name.
@@ -410,10 +436,14 @@ impl Outcome {
         use Outcome::{Busy, Foreign, Join, Retire, SpeakFor, Wait};
         let (first, second, left) = match (content, locked) {
             (Content::Foreign(reason), _) => return [Foreign(reason); 2],
-            (Content::Unclaimed(reason), None) => return [Wait, Foreign(reason)],
+            // The second may still be about to give up its seat, where the first, outside, has
+            // begun to initialise the page for the next talk.
+            (Content::Unclaimed(reason), None | Some(Seat::Second)) => {
+                return [Wait, Foreign(reason)];
+            }
             (Content::Unfinished, None) => return [Retire; 2],
             // A seat is locked, yet no page is there: not our doing.
-            (Content::Unclaimed(reason), Some(_)) => return [Foreign(reason); 2],
+            (Content::Unclaimed(reason), Some(Seat::First)) => return [Foreign(reason); 2],
             (Content::Unfinished, Some(_)) => return [Foreign(PageError::Unfinished); 2],
             (
                 Content::Page {
@@ -456,12 +486,11 @@ impl Outcome {
     }
 }
 
-/// On the way out: removing the name. Each variant is named after its next step.
-///
-/// After it the seat is given up ([`Os::stand`]), or the process just ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RemoveName {
-    /// If the name leads elsewhere already, nobody need wait for a turn.
+/// Removing the name. Each variant is named after its next step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RemoveName<E> {
+    /// If the name is not ours to remove, or leads elsewhere already, nobody need wait for
+    /// a turn.
     Look,
     /// Wait for our turn.
     Door(Reason),
@@ -473,8 +502,8 @@ pub enum RemoveName {
     Unlink,
     /// That is for another user to do: does our peer still sit there, who may?
     LookAtPeer,
-    /// Let others in.
-    LeaveDoor(Removed),
+    /// Let others in, whatever became of the name.
+    LeaveDoor(Result<Removed, E>),
 }
 
 /// Why the name is to be removed.
@@ -499,7 +528,7 @@ pub enum Removed {
     Refused,
 }
 
-impl RemoveName {
+impl<E> RemoveName<E> {
     /// The first step.
     #[must_use]
     pub fn begin(reason: Reason) -> Self {
@@ -510,19 +539,31 @@ impl RemoveName {
     }
 
     /// Makes one step for whoever sits at `seat`: one call to the operating system.
-    ///
-    /// # Errors
-    /// What the operating system said; the machine is not to be used after it.
-    pub fn step<S: Os>(
+    pub fn step<S: Os<Error = E>>(
         self,
         os: &mut S,
         object: &S::Object,
         seat: Seat,
-    ) -> Result<Step<Self, Removed>, S::Error> {
+    ) -> Step<Self, Result<Removed, E>> {
+        let outside_door = matches!(self, Self::Look | Self::Door(_));
+        match self.go_on(os, object, seat) {
+            Ok(step) => step,
+            Err(error) if outside_door => Step::Done(Err(error)),
+            // Nobody could come in for as long as we have the object open.
+            Err(error) => Step::Next(Self::LeaveDoor(Err(error))),
+        }
+    }
+
+    fn go_on<S: Os<Error = E>>(
+        self,
+        os: &mut S,
+        object: &S::Object,
+        seat: Seat,
+    ) -> Result<Step<Self, Result<Removed, E>>, E> {
         let next = match self {
-            Self::Look => match os.is_named(object)? {
+            Self::Look => match os.owns_name(object) && os.is_named(object)? {
                 true => Self::Door(Reason::Over),
-                false => return Ok(Step::Done(Removed::Gone)),
+                false => return Ok(Step::Done(Ok(Removed::Gone))),
             },
             Self::Door(reason) => match (os.try_door(object)?, reason) {
                 (true, Reason::Over) => Self::CheckName,
@@ -530,26 +571,212 @@ impl RemoveName {
                 (false, _) => return Ok(Step::Blocked(self)),
             },
             Self::LookAtSecond => match os.is_joined(object)? {
-                true => Self::LeaveDoor(Removed::Joined),
+                true => Self::LeaveDoor(Ok(Removed::Joined)),
                 false => Self::CheckName,
             },
             Self::CheckName => match os.is_named(object)? {
                 true => Self::Unlink,
-                false => Self::LeaveDoor(Removed::Gone),
+                false => Self::LeaveDoor(Ok(Removed::Gone)),
             },
             Self::Unlink => match os.unlink()? {
-                true => Self::LeaveDoor(Removed::Gone),
+                true => Self::LeaveDoor(Ok(Removed::Gone)),
                 false => Self::LookAtPeer,
             },
             Self::LookAtPeer => match os.is_seated(object, seat.peer())? {
-                true => Self::LeaveDoor(Removed::ByPeer),
-                false => Self::LeaveDoor(Removed::Refused),
+                true => Self::LeaveDoor(Ok(Removed::ByPeer)),
+                false => Self::LeaveDoor(Ok(Removed::Refused)),
             },
             Self::LeaveDoor(removed) => {
-                os.leave_door(object)?;
-                return Ok(Step::Done(removed));
+                return Ok(match os.leave_door(object) {
+                    Ok(()) => Step::Done(removed),
+                    Err(_) => Step::Blocked(Self::LeaveDoor(removed)),
+                });
             }
         };
         Ok(Step::Next(next))
+    }
+}
+
+/// Getting up. Each variant is named after its next step.
+///
+/// Whatever fails, the steps after it are made all the same. Who is about to end does
+/// without the last: that gives up the seat as well.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum GetUp<E> {
+    /// Tell whoever sees no locks.
+    Tell,
+    /// The talk is over: remove the name.
+    Remove(RemoveName<E>),
+    /// Give up the seat, whatever became of the name.
+    Stand(Result<Removed, E>),
+}
+
+impl<E> GetUp<E> {
+    /// Makes one step for whoever sits at `seat`: one call to the operating system.
+    pub fn step<S: Os<Error = E>>(
+        self,
+        os: &mut S,
+        object: &S::Object,
+        seat: Seat,
+    ) -> Step<Self, Result<Removed, E>> {
+        match self {
+            Self::Tell => {
+                os.tell_outside(object, seat);
+                Step::Next(Self::Remove(RemoveName::begin(Reason::Over)))
+            }
+            Self::Remove(machine) => match machine.step(os, object, seat) {
+                Step::Next(machine) => Step::Next(Self::Remove(machine)),
+                Step::Blocked(machine) | Step::Early(machine, _) => {
+                    Step::Blocked(Self::Remove(machine))
+                }
+                Step::Done(removed) => Step::Next(Self::Stand(removed)),
+            },
+            Self::Stand(removed) => match os.stand(object, seat) {
+                Ok(()) => Step::Done(removed),
+                Err(_) => Step::Blocked(Self::Stand(removed)),
+            },
+        }
+    }
+
+    /// Goes on without what has been refused for too long.
+    ///
+    /// # Errors
+    /// `error`, or what has failed before, if that was the last step.
+    pub fn skip(self, error: E) -> Result<Self, E> {
+        match self {
+            Self::Tell | Self::Remove(_) => Ok(Self::Stand(Err(error))),
+            Self::Stand(removed) => Err(removed.err().unwrap_or(error)),
+        }
+    }
+}
+
+/// A first that waits for its peer. Each variant is named after its next step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AwaitPeer<E> {
+    /// Has anybody joined?
+    LookAtSecond,
+    /// Nobody has. Does the name still lead here?
+    CheckName,
+    /// We wait no longer, for this reason: remove the name, unless somebody has joined.
+    Remove(RemoveName<E>, Arrival),
+}
+
+/// How the wait for a peer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arrival {
+    /// A peer is there.
+    Peer,
+    /// The name does not lead to our object any more, so that nobody can come.
+    NameLost,
+    /// Nobody came in time.
+    Nobody,
+}
+
+impl<E> AwaitPeer<E> {
+    /// The time is over.
+    #[must_use]
+    pub fn expire() -> Self {
+        Self::Remove(RemoveName::begin(Reason::Alone), Arrival::Nobody)
+    }
+
+    /// Makes one step: one call to the operating system. What is told as lost, or as too
+    /// late, is so for good: nobody has joined, nor will.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    pub fn step<S: Os<Error = E>>(
+        self,
+        os: &mut S,
+        object: &S::Object,
+    ) -> Result<Step<Self, Arrival>, E> {
+        Ok(match self {
+            Self::LookAtSecond => match os.is_joined(object)? {
+                true => Step::Done(Arrival::Peer),
+                false => Step::Next(Self::CheckName),
+            },
+            Self::CheckName => match os.is_named(object)? {
+                true => Step::Early(Self::LookAtSecond, Awaited::Peer),
+                false => Step::Next(Self::Remove(
+                    RemoveName::begin(Reason::Alone),
+                    Arrival::NameLost,
+                )),
+            },
+            Self::Remove(machine, why) => match machine.step(os, object, Seat::First) {
+                Step::Next(machine) => Step::Next(Self::Remove(machine, why)),
+                Step::Blocked(machine) | Step::Early(machine, _) => {
+                    Step::Blocked(Self::Remove(machine, why))
+                }
+                Step::Done(removed) => match removed? {
+                    Removed::Joined => Step::Next(Self::LookAtSecond),
+                    _ => Step::Done(why),
+                },
+            },
+        })
+    }
+
+    /// Goes on without the door, which others have kept for too long, so that somebody may
+    /// have joined, or may yet. `None` if there is no time left to look again.
+    #[must_use]
+    pub fn skip(self) -> Option<Self> {
+        match self {
+            Self::Remove(_, Arrival::Nobody) => None,
+            _ => Some(Self::LookAtSecond),
+        }
+    }
+}
+
+/// Watching a peer until it is gone. Each variant is named after its next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Watch {
+    /// The peer is a process: wait for a lock for reading on its seat, which does not make
+    /// that look taken.
+    Await,
+    /// Nobody sits there: give the lock back.
+    GiveBack,
+    /// The kernel has no locks to give: does anybody sit there?
+    LookAtSeat,
+    /// The peer is outside: has it started again?
+    LookForRestart,
+    /// Has anybody else the object open?
+    LookForOthers,
+}
+
+impl Watch {
+    /// The first step, for a peer that is outside or is not.
+    #[must_use]
+    pub fn begin(outside: bool) -> Self {
+        match outside {
+            true => Self::LookForRestart,
+            false => Self::Await,
+        }
+    }
+
+    /// Makes one step for whoever sits at `seat`: one call to the operating system.
+    pub fn step<S: Os>(self, os: &mut S, object: &S::Object, seat: Seat) -> Step<Self, ()> {
+        let later = |machine| Step::Early(machine, Awaited::Peer);
+        match self {
+            Self::Await => match os.watch(object, seat.peer()) {
+                Ok(true) => Step::Next(Self::GiveBack),
+                Ok(false) => later(Self::Await),
+                Err(_) => Step::Next(Self::LookAtSeat),
+            },
+            Self::GiveBack => {
+                // If this fails, whoever wants the seat finds that nobody sits there.
+                let _ = os.unwatch(object, seat.peer());
+                Step::Done(())
+            }
+            Self::LookAtSeat => match os.is_seated(object, seat.peer()) {
+                Ok(false) => Step::Done(()),
+                Ok(true) | Err(_) => later(Self::LookAtSeat),
+            },
+            Self::LookForRestart => match seat == Seat::Second && os.is_restarted(object) {
+                true => Step::Done(()),
+                false => Step::Next(Self::LookForOthers),
+            },
+            Self::LookForOthers => match os.is_alone(object) {
+                true => Step::Done(()),
+                false => later(Self::LookForRestart),
+            },
+        }
     }
 }

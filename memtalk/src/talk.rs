@@ -9,12 +9,12 @@ use memtalk_ring::Page;
 use crate::Error;
 use crate::futex::Sleep;
 use crate::place::{Patience, SHORT_PATIENCE};
-use crate::seat::{Reason, Removed};
-use crate::seated::{Seated, ViewOfPeer};
+use crate::seat::{Removed, Step, Watch};
+use crate::seated::Seated;
 use crate::sys;
 use crate::sys::map::{self, Mapping};
 
-/// How often to look whether a peer outside is still there.
+/// How often to look whether a peer is still there, where nothing wakes us when it goes.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How a peer went.
@@ -118,8 +118,7 @@ impl NameRemover {
         let Some(talk) = self.0.last(&mut patience)? else {
             return Ok(());
         };
-        talk.seated.tell_outside();
-        match talk.seated.remove_name(Reason::Over, patience)? {
+        match talk.seated.get_up(true, patience)? {
             Removed::Refused => Err(Error::LeftBehind),
             Removed::Gone | Removed::ByPeer | Removed::Joined => Ok(()),
         }
@@ -168,6 +167,13 @@ impl Fate {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Waits for so long, or until we have got up; whether we have not.
+    fn goes_on_for(&self, time: Duration) -> bool {
+        let ongoing = |state: &mut State| !state.over;
+        let waited = self.ended.wait_timeout_while(self.lock(), time, ongoing);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.over
+    }
 }
 
 impl Talk {
@@ -206,18 +212,16 @@ impl Talk {
     /// They are left with a copy of the page, where nobody can write over that. And if the
     /// peer was outside, the page is not ours to write its part in: another may begin
     /// there, that does not know of us.
-    fn part(&self, view: &ViewOfPeer, outside: bool) {
+    fn part(&self, outside: bool) {
         self.end_with(|page| {
             let peer = self.seated.seat.peer();
             let restarted = outside && self.seated.was_restarted();
             // For those who have fallen asleep on what is shared. Without it there is no
             // copy either, unless the page is not ours.
-            let shared = view
-                .map(page.region())
-                .and_then(|shared| Page::over(shared).ok());
+            let shared = self.seated.map_again();
             if outside || shared.is_some() {
                 // If this fails, what is said is said where others can write.
-                let _ = view.detach(page.region());
+                let _ = self.seated.detach();
             }
             let departure = map::mourn(page, peer, &Sleep::for_waking()).into();
             if let Some(shared) = shared {
@@ -244,12 +248,9 @@ impl Drop for Talk {
     fn drop(&mut self) {
         self.fate.lock().over = true;
         self.fate.ended.notify_all();
-        self.seated.tell_outside();
         // Nothing is lost if this fails: the next to use the name finds an
         // object that nobody sits at.
-        let patience = Patience::new(SHORT_PATIENCE);
-        let _ = self.seated.remove_name(Reason::Over, patience);
-        let _ = self.seated.stand();
+        let _ = self.seated.get_up(false, Patience::new(SHORT_PATIENCE));
     }
 }
 
@@ -276,19 +277,26 @@ impl Peer {
 /// The kernel frees the seat of a process whichever way it ends, so that needs no
 /// polling. If we get up first, the thread stays until the peer does, and keeps
 /// nothing but the open object. A peer outside has no lock: the thread looks ten times
-/// a second whether it still has the object open, and whether it has started again.
+/// a second whether it still has the object open, and whether it has started again; and
+/// as often at the seat, where the kernel has no lock to give.
 pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
-    let view = talk.seated.view_of_peer();
-    let outside = talk.seated.peer_is_outside();
-    let fate = Arc::clone(&talk.fate);
-    let talk = Arc::downgrade(talk);
-    let watcher = move || match outside {
-        true => watch_outside(&fate, &talk, &view),
-        false => {
-            view.wait_until_left();
-            if let Some(talk) = talk.upgrade() {
-                talk.part(&view, false);
-            }
+    let (seat, outside) = (talk.seated.seat, talk.seated.peer_is_outside());
+    let (mut place, object) = talk.seated.view_of_peer();
+    let (fate, talk) = (Arc::clone(&talk.fate), Arc::downgrade(talk));
+    let watcher = move || {
+        let mut machine = Watch::begin(outside);
+        loop {
+            machine = match machine.step(&mut place, &object, seat) {
+                Step::Next(next) => next,
+                Step::Blocked(next) | Step::Early(next, _) => match fate.goes_on_for(LOOK) {
+                    true => next,
+                    false => return,
+                },
+                Step::Done(()) => break,
+            };
+        }
+        if let Some(talk) = talk.upgrade() {
+            talk.part(outside);
         }
     };
     let thread = std::thread::Builder::new()
@@ -296,18 +304,4 @@ pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
         .stack_size(64 * 1024);
     sys::start(thread, watcher).map_err(Error::system("start a thread"))?;
     Ok(())
-}
-
-fn watch_outside(fate: &Fate, talk: &Weak<Talk>, view: &ViewOfPeer) {
-    loop {
-        let waited = fate
-            .ended
-            .wait_timeout_while(fate.lock(), LOOK, |state| !state.over);
-        drop(waited);
-        // None once both our ends are gone.
-        let Some(talk) = talk.upgrade() else { return };
-        if talk.seated.was_restarted() || view.is_alone() {
-            return talk.part(view, true);
-        }
-    }
 }

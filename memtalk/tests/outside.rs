@@ -14,7 +14,7 @@ use memtalk_ring::layout::{self, receiver_offset, sender_offset};
 use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Spin, Wait, Watched};
 use support::party::{self, Memory, Party};
 use support::words::{self, BYTES_EACH_WAY};
-use support::{BOUND, Object, Side, TempFile, eventually, is_in, noise, threads_of};
+use support::{BOUND, Object, Side, TempFile, eventually, is_in, noise, threads_of, try_lock};
 
 const PAGE: usize = 4096;
 
@@ -139,6 +139,19 @@ fn memory_of_zeros_is_waited_for_while_somebody_has_it_open() {
     // Then it is no machine's, and was not touched.
     waiting.finish().assert_failed(6, "left untouched");
     assert_eq!(fs::read(object.path()).unwrap(), [0; PAGE]);
+}
+
+#[test]
+fn a_page_that_is_begun_again_is_waited_for_although_the_last_has_still_to_get_up() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    // It has said that it leaves, so the machine has begun: with zeros.
+    let last = object.open();
+    assert!(try_lock(&last, 2, libc::F_WRLCK));
+    let side = object.open_side();
+    wait_until_napping(&side);
+    drop(last);
+    finish(side, party::first(memory.whole()));
 }
 
 #[test]

@@ -232,6 +232,38 @@ fn a_death_is_noticed_where_the_kernel_has_no_locks_to_wait_for() {
 }
 
 #[test]
+fn who_cannot_remove_the_name_keeps_nobody_from_it() {
+    let object = Object::new();
+    let (one, other) = pair(&object);
+    bounded("it gets up", move || {
+        seccomp::fail_here(Call(UNLINK, None), libc::EIO);
+        drop(one);
+    });
+    assert!(object.exists());
+    // The process lives on, with a thread that watches the other, and the object open.
+    let (next, last) = (object.side(b"next"), object.side(b"last"));
+    next.finish().assert_complete(b"last");
+    last.finish().assert_complete(b"next");
+    drop(other);
+}
+
+#[test]
+fn who_sees_one_give_up_finds_the_name_free() {
+    let object = Object::new();
+    let name = Name::new(object.name()).unwrap();
+    let waiting = options().sit_down(&name).unwrap();
+    let remover = waiting.name_remover();
+    let other = thread::spawn(move || options().open(&name).unwrap());
+    let one = waiting.wait_for_peer().unwrap();
+    let other = bounded("the other side", move || other.join().unwrap());
+    remover.give_up();
+    let gone = bounded("it is seen", move || other.peer.wait_until_gone());
+    assert!(gone.is_some());
+    assert!(!object.exists());
+    drop(one);
+}
+
+#[test]
 fn no_more_descriptors_than_a_talk_needs() {
     // Those of the shell's that it inherits, and one.
     let object = Object::new();

@@ -6,8 +6,8 @@
 //! - [`weaken`]: runs a model with one memory ordering made weaker, which a model
 //!   must then refute.
 //! - [`models`]: what the two ends do under a checker, written once for all.
-//! - [`lifecycle`]: sitting down and getting up, searched over every interleaving
-//!   and crash of three processes.
+//! - [`lifecycle`]: sitting down, waiting and getting up, searched over every
+//!   interleaving, crash and failing call of three processes.
 //! - [`rc11`]: the memory model by plain enumeration, to check loom against.
 //! - [`hostile`]: a peer that writes whatever a fuzzer likes, and what is promised
 //!   all the same.

@@ -1,16 +1,10 @@
-//! Sitting down and getting up: every interleaving and every crash.
+//! Sitting down, waiting and getting up: every interleaving, every crash, and calls that
+//! fail.
 
 use std::time::Instant;
 
 use verification::lifecycle::{BUGS, Search};
 use verification::uncounted;
-
-/// Two processes and a machine that start twice each.
-const WITH_MACHINE: Search = Search {
-    processes: 2,
-    machine_starts: 2,
-    ..SEARCH
-};
 
 /// Three processes that start twice each.
 const SEARCH: Search = Search {
@@ -20,7 +14,24 @@ const SEARCH: Search = Search {
     foreign: false,
     users: false,
     removals: 0,
+    tenant: false,
+    lives_on: false,
+    signals: 0,
+    failures: 0,
     bug: None,
+};
+
+/// Two processes and a machine that start twice each.
+const WITH_MACHINE: Search = Search {
+    processes: 2,
+    machine_starts: 2,
+    ..SEARCH
+};
+
+/// The same, and one of the processes is a tenant.
+const WITH_TENANT: Search = Search {
+    tenant: true,
+    ..WITH_MACHINE
 };
 
 /// Three processes with different wishes, of two users.
@@ -33,7 +44,22 @@ const WITH_USERS: Search = Search {
 const WITH_REMOVALS: Search = Search {
     processes: 2,
     removals: 2,
+    lives_on: true,
     ..SEARCH
+};
+
+/// Two processes that start twice each, and two calls that fail.
+const WITH_FAILURES: Search = Search {
+    processes: 2,
+    lives_on: true,
+    failures: 2,
+    ..SEARCH
+};
+
+/// Two processes that start twice each, two signals, and a stranger who removes the name.
+const WITH_SIGNALS: Search = Search {
+    signals: 2,
+    ..WITH_REMOVALS
 };
 
 /// Searches all of it, and prints how much that was. Fewer states than `least`, about
@@ -51,11 +77,11 @@ fn find_nothing(search: &Search, least: usize) {
 
 #[test]
 fn three_processes_that_start_twice() {
-    find_nothing(&SEARCH, 250_000);
+    find_nothing(&SEARCH, 450_000);
 }
 
 #[test]
-#[ignore = "takes a minute: `make verify` runs it"]
+#[ignore = "takes minutes: `make verify` runs it"]
 fn three_processes_that_start_three_times() {
     let search = Search {
         starts: 3,
@@ -66,7 +92,7 @@ fn three_processes_that_start_three_times() {
 
 #[test]
 fn three_processes_of_two_users() {
-    find_nothing(&WITH_USERS, 250_000);
+    find_nothing(&WITH_USERS, 900_000);
 }
 
 #[test]
@@ -75,29 +101,35 @@ fn a_stranger_removes_the_name() {
 }
 
 #[test]
-#[ignore = "takes a minute: `make verify` runs it"]
+#[ignore = "takes minutes: `make verify` runs it"]
 fn a_stranger_removes_the_name_from_three() {
     let search = Search {
         processes: 3,
+        lives_on: false,
         ..WITH_REMOVALS
     };
-    find_nothing(&search, 1_000_000);
+    find_nothing(&search, 3_900_000);
 }
 
 #[test]
 fn two_processes_and_a_machine_that_start_twice() {
-    find_nothing(&WITH_MACHINE, 50_000);
+    find_nothing(&WITH_MACHINE, 190_000);
 }
 
 #[test]
-#[ignore = "takes a minute: `make verify` runs it"]
+#[ignore = "takes minutes: `make verify` runs it"]
 fn three_processes_and_a_machine() {
     let search = Search {
         starts: 1,
         machine_starts: 2,
         ..SEARCH
     };
-    find_nothing(&search, 1_000_000);
+    find_nothing(&search, 540_000);
+}
+
+#[test]
+fn a_tenant_another_process_and_a_machine() {
+    find_nothing(&WITH_TENANT, 55_000);
 }
 
 #[test]
@@ -106,17 +138,115 @@ fn an_object_of_somebody_else_stays_as_it_is() {
         foreign: true,
         ..SEARCH
     };
-    find_nothing(&foreign, 500);
+    find_nothing(&foreign, 100);
+}
+
+#[test]
+fn signals_come() {
+    find_nothing(&WITH_SIGNALS, 170_000);
+}
+
+#[test]
+fn signals_come_beside_a_machine() {
+    let search = Search {
+        starts: 1,
+        signals: 1,
+        ..WITH_MACHINE
+    };
+    find_nothing(&search, 50_000);
+}
+
+#[test]
+fn calls_fail() {
+    find_nothing(&WITH_FAILURES, 15_000);
+}
+
+#[test]
+fn calls_of_three_processes_fail() {
+    let search = Search {
+        processes: 3,
+        starts: 1,
+        ..WITH_FAILURES
+    };
+    find_nothing(&search, 60_000);
+}
+
+#[test]
+#[ignore = "takes minutes: `make verify` runs it"]
+fn calls_of_three_processes_that_start_twice_fail() {
+    let search = Search {
+        failures: 1,
+        ..SEARCH
+    };
+    find_nothing(&search, 1_500_000);
+}
+
+#[test]
+fn calls_fail_where_a_stranger_removes_the_name() {
+    let search = Search {
+        failures: 1,
+        ..WITH_REMOVALS
+    };
+    find_nothing(&search, 25_000);
+}
+
+#[test]
+fn calls_fail_beside_a_machine() {
+    let search = Search {
+        lives_on: true,
+        failures: 1,
+        ..WITH_MACHINE
+    };
+    find_nothing(&search, 550_000);
+}
+
+#[test]
+fn calls_fail_beside_a_tenant() {
+    let search = Search {
+        lives_on: true,
+        failures: 1,
+        ..WITH_TENANT
+    };
+    find_nothing(&search, 140_000);
+}
+
+#[test]
+fn calls_of_two_users_fail() {
+    let search = Search {
+        starts: 1,
+        lives_on: true,
+        failures: 1,
+        ..WITH_USERS
+    };
+    find_nothing(&search, 100_000);
 }
 
 #[test]
 fn every_seeded_bug_is_found() {
+    let foreign = Search {
+        foreign: true,
+        ..SEARCH
+    };
+    let users = Search {
+        starts: 1,
+        ..WITH_USERS
+    };
+    let machine = Search {
+        starts: 1,
+        failures: 1,
+        ..WITH_MACHINE
+    };
+    // The small ones first.
+    let searches = [
+        foreign,
+        WITH_REMOVALS,
+        WITH_FAILURES,
+        users,
+        machine,
+        WITH_TENANT,
+        WITH_SIGNALS,
+    ];
     for &bug in BUGS {
-        let foreign = Search {
-            foreign: true,
-            ..SEARCH
-        };
-        let searches = [WITH_REMOVALS, WITH_MACHINE, foreign, WITH_USERS, SEARCH];
         let trace = searches.into_iter().find_map(|search| {
             let bug = Some(bug);
             Search { bug, ..search }.run().err()

@@ -18,6 +18,11 @@ pub fn fail(command: &mut Command, call: Call, error: i32) {
     unsafe { command.pre_exec(move || install(&filter)) };
 }
 
+/// Makes a system call of this thread, and of those that it starts, fail with `error`.
+pub fn fail_here(call: Call, error: i32) {
+    install(&call.filter(libc::SECCOMP_RET_ERRNO | error.unsigned_abs())).expect("a filter");
+}
+
 thread_local! {
     static INSTEAD: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
 }

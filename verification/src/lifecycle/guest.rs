@@ -3,7 +3,7 @@
 use memtalk_ring::{Presence, Seat};
 
 use super::kernel::{Object, Page};
-use super::world::{Action, Phase, World};
+use super::world::{Action, World};
 use super::{Bug, ObjectId, Pid};
 
 /// What the machine is doing, and with which object.
@@ -73,16 +73,10 @@ impl World {
                 Guest::Booted(id)
             }
             (_, Guest::Booted(id)) => {
-                let seats = self
+                let first_sits = self
                     .processes
                     .iter()
-                    .filter_map(|process| match process.phase {
-                        Phase::Seated(object, seat) | Phase::Mourning(object, seat) => {
-                            (object == id).then_some(seat)
-                        }
-                        _ => None,
-                    });
-                let first_sits = seats.into_iter().any(|seat| seat == Seat::First);
+                    .any(|process| process.sits_at() == Some((id, Seat::First)));
                 let object = self.kernel.objects[usize::from(id)].as_mut().unwrap();
                 let first_outside = object.first.is_some_and(|first| first.outside);
                 match (object.page, object.magic) {

@@ -1,10 +1,11 @@
 //! The fake kernel: names, objects, locks, and what a process can ask of it.
 
-use memtalk::seat::{Content, Found, Os};
+use memtalk::seat::{AwaitPeer, Content, Found, Os};
 use memtalk_ring::{PageError, Presence, Seat};
 
 use super::guest::{Guest, Machine};
-use super::world::{Phase, Process, User, Wish, World};
+use super::process::{Phase, Process, User, Wish};
+use super::world::World;
 use super::{Bug, Failed, ObjectId, Pid};
 
 /// What an object holds.
@@ -31,7 +32,7 @@ pub(super) struct Object {
     pub(super) door: Option<Pid>,
     pub(super) seats: [Option<Pid>; 2],
     /// Watchers' read locks.
-    pub(super) watched: [bool; 2],
+    pub(super) watched: [Option<Pid>; 2],
     /// Whose it is.
     pub(super) owner: User,
     /// Other users may open it. So one of them has, from the moment on in which it has
@@ -99,11 +100,15 @@ impl Object {
         }
     }
 
+    /// All locks: door, seats and watchers'.
+    pub(super) fn locks(&mut self) -> impl Iterator<Item = &mut Option<Pid>> {
+        let door = std::iter::once(&mut self.door);
+        door.chain(&mut self.seats).chain(&mut self.watched)
+    }
+
     pub(super) fn unlock_all(&mut self, pid: Pid) {
-        for lock in [&mut self.door].into_iter().chain(&mut self.seats) {
-            if *lock == Some(pid) {
-                *lock = None;
-            }
+        for lock in self.locks().filter(|lock| **lock == Some(pid)) {
+            *lock = None;
         }
     }
 }
@@ -115,10 +120,20 @@ pub(super) struct View<'k> {
     pub(super) world: &'k World,
     pub(super) pid: Pid,
     pub(super) bug: Option<Bug>,
+    /// The next call that can fail does.
+    pub(super) fails: bool,
     pub(super) violation: Option<String>,
 }
 
 impl View<'_> {
+    /// A call that can fail.
+    fn call(&mut self) -> Result<(), Failed> {
+        match std::mem::take(&mut self.fails) {
+            true => Err(Failed),
+            false => Ok(()),
+        }
+    }
+
     pub(super) fn has(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
     }
@@ -135,7 +150,9 @@ impl View<'_> {
     pub(super) fn others_at(&self, id: ObjectId) -> usize {
         let others = self.world.processes.iter().enumerate();
         others
-            .filter(|&(pid, process)| pid != usize::from(self.pid) && process.sits_at() == Some(id))
+            .filter(|&(pid, process)| {
+                pid != usize::from(self.pid) && process.talks_at().is_some_and(|(at, _)| at == id)
+            })
             .count()
     }
 
@@ -160,6 +177,17 @@ impl View<'_> {
     fn wish(&self) -> Wish {
         self.world.processes[usize::from(self.pid)].wish
     }
+
+    fn phase(&self) -> &Phase {
+        &self.world.processes[usize::from(self.pid)].phase
+    }
+
+    /// Only others make, name and remove objects.
+    fn is_no_tenants(&mut self) {
+        if self.wish().tenant {
+            self.violated("a tenant makes, names or removes an object");
+        }
+    }
 }
 
 impl Os for View<'_> {
@@ -167,10 +195,16 @@ impl Os for View<'_> {
     type Error = Failed;
 
     fn is_tenant(&self) -> bool {
-        false
+        self.wish().tenant && !self.has(Bug::TenantRetires)
+    }
+
+    fn owns_name(&self, object: &ObjectId) -> bool {
+        let guests = self.world.object(*object).has_outside(Seat::Second);
+        !self.is_tenant() && (!guests || self.has(Bug::GuestsNameRemoved))
     }
 
     fn open(&mut self) -> Result<Found<ObjectId>, Failed> {
+        self.call()?;
         let Some(id) = self.kernel.name else {
             return Ok(Found::Nothing);
         };
@@ -182,6 +216,8 @@ impl Os for View<'_> {
     }
 
     fn create(&mut self) -> Result<ObjectId, Failed> {
+        self.call()?;
+        self.is_no_tenants();
         let (wish, pid) = (self.wish(), self.pid);
         let fresh = Object {
             page: Page::Initialised,
@@ -208,6 +244,8 @@ impl Os for View<'_> {
     }
 
     fn publish(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        self.call()?;
+        self.is_no_tenants();
         if let Some(id) = self.kernel.name {
             if !self.has(Bug::PublishUnchecked) {
                 return Ok(false);
@@ -219,6 +257,8 @@ impl Os for View<'_> {
     }
 
     fn unlink(&mut self) -> Result<bool, Failed> {
+        self.call()?;
+        self.is_no_tenants();
         if let Some(id) = self.kernel.name {
             if self.object(id).owner != self.wish().user {
                 return Ok(false);
@@ -230,21 +270,21 @@ impl Os for View<'_> {
     }
 
     fn is_named(&mut self, object: &ObjectId) -> Result<bool, Failed> {
-        let leaving = matches!(
-            self.world.processes[usize::from(self.pid)].phase,
-            Phase::Leaving(..) | Phase::Alone(..)
-        );
-        let unchecked = match leaving {
-            true => self.has(Bug::RemoveUnchecked),
-            false => self.has(Bug::JoinUnchecked),
+        self.call()?;
+        let unchecked = match self.phase() {
+            Phase::Waiting(_, AwaitPeer::CheckName) => Bug::NameLossUnnoticed,
+            Phase::Waiting(..) | Phase::GettingUp(..) => Bug::RemoveUnchecked,
+            _ => Bug::JoinUnchecked,
         };
-        Ok(unchecked || self.kernel.name == Some(*object))
+        Ok(self.has(unchecked) || self.kernel.name == Some(*object))
     }
 
     fn try_door(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        self.call()?;
         let (pid, open) = (self.pid, self.has(Bug::NoDoor));
+        let own = self.has(Bug::DoorOpenToOwn).then_some(pid);
         let door = &mut self.object(*object).door;
-        if !open && door.is_some_and(|owner| owner != pid) {
+        if !open && door.is_some() && *door != own {
             return Ok(false);
         }
         *door = Some(pid);
@@ -252,22 +292,31 @@ impl Os for View<'_> {
     }
 
     fn leave_door(&mut self, object: &ObjectId) -> Result<(), Failed> {
+        match self.call() {
+            Err(Failed) if self.has(Bug::UnlocksOnce) => return Ok(()),
+            result => result?,
+        }
         self.object(*object).door = None;
         Ok(())
     }
 
     fn is_seated(&mut self, object: &ObjectId, seat: Seat) -> Result<bool, Failed> {
+        match self.call() {
+            Err(Failed) if self.has(Bug::FailedLookIsFree) => return Ok(false),
+            result => result?,
+        }
         let (pid, watchers_count) = (self.pid, self.has(Bug::WatcherSits));
         let object = self.object(*object);
         let sits = object.seats[seat.index()].is_some_and(|owner| owner != pid);
-        Ok(sits || watchers_count && object.watched[seat.index()])
+        Ok(sits || watchers_count && object.watched[seat.index()].is_some())
     }
 
     fn try_sit(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        self.call()?;
         let (pid, open) = (self.pid, self.has(Bug::NoSeatLock));
         let object = self.object(*object);
         let [_, second] = &mut object.seats;
-        if !open && (second.is_some_and(|owner| owner != pid) || object.watched[1]) {
+        if !open && (second.is_some_and(|owner| owner != pid) || object.watched[1].is_some()) {
             return Ok(false);
         }
         if !open {
@@ -277,11 +326,16 @@ impl Os for View<'_> {
     }
 
     fn stand(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
+        match self.call() {
+            Err(Failed) if self.has(Bug::UnlocksOnce) => return Ok(()),
+            result => result?,
+        }
         self.object(*object).seats[seat.index()] = None;
         Ok(())
     }
 
     fn inspect(&mut self, object: &ObjectId) -> Result<Content, Failed> {
+        self.call()?;
         let foreign_is_blank = self.has(Bug::ForeignIsBlank);
         let object = self.object(*object);
         Ok(match (object.page, object.magic) {
@@ -298,11 +352,22 @@ impl Os for View<'_> {
     }
 
     fn is_open_elsewhere(&mut self, object: &ObjectId) -> Result<bool, Failed> {
-        Ok(!self.has(Bug::OpenUnchecked) && self.world.others_have_open(*object, self.pid))
+        // That it fails tells nothing.
+        let failed = self.call().is_err();
+        let open = self.world.others_have_open(*object, self.pid, false);
+        Ok(!self.has(Bug::OpenUnchecked) && (failed || open))
+    }
+
+    fn is_alone(&mut self, object: &ObjectId) -> bool {
+        match self.call() {
+            Ok(()) => !self.world.others_have_open(*object, self.pid, true),
+            Err(Failed) => self.has(Bug::FailedLeaseIsAlone),
+        }
     }
 
     fn speak_for(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
-        let unsaid = self.has(Bug::LeftUnsaid);
+        self.call()?;
+        let unsaid = self.has(Bug::DeathUnsaid);
         let object = self.object(*object);
         if !unsaid {
             object.leave(seat);
@@ -314,6 +379,7 @@ impl Os for View<'_> {
     }
 
     fn attach(&mut self, object: &mut ObjectId) -> Result<bool, Failed> {
+        self.call()?;
         let unchecked = self.has(Bug::ModeUnchecked);
         let (wish, found) = (self.wish(), *self.object(*object));
         if found.page != Page::Initialised {
@@ -326,6 +392,7 @@ impl Os for View<'_> {
     }
 
     fn join(&mut self, object: &ObjectId) -> Result<(), Failed> {
+        self.call()?;
         let unmarked = self.has(Bug::JoinUnmarked);
         let object = self.object(*object);
         let again = object.second.is_some() || object.left;
@@ -337,7 +404,56 @@ impl Os for View<'_> {
     }
 
     fn is_joined(&mut self, object: &ObjectId) -> Result<bool, Failed> {
-        let unchecked = self.has(Bug::GiveUpUnchecked);
+        self.call()?;
+        let gives_up = matches!(self.phase(), Phase::Waiting(_, AwaitPeer::Remove(..)));
+        let unchecked = gives_up && self.has(Bug::GiveUpUnchecked);
         Ok(!unchecked && self.object(*object).second.is_some())
+    }
+
+    fn is_restarted(&mut self, object: &ObjectId) -> bool {
+        let unseen = self.has(Bug::RestartUnseen);
+        let object = self.object(*object);
+        !unseen && object.second.is_none() && !object.left
+    }
+
+    fn watch(&mut self, object: &ObjectId, seat: Seat) -> Result<bool, Failed> {
+        match self.call() {
+            Err(Failed) if self.has(Bug::FailedWatchIsDeath) => return Ok(true),
+            result => result?,
+        }
+        let pid = self.pid;
+        let object = self.object(*object);
+        if object.seats[seat.index()].is_some() {
+            return Ok(false);
+        }
+        object.watched[seat.index()] = Some(pid);
+        Ok(true)
+    }
+
+    fn unwatch(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
+        self.call()?;
+        if !self.has(Bug::WatcherKeepsLock) {
+            self.object(*object).watched[seat.index()] = None;
+        }
+        Ok(())
+    }
+
+    fn tell_outside(&mut self, object: &ObjectId, seat: Seat) {
+        let [unsaid, overwrites, stands] =
+            [Bug::LeftUnsaid, Bug::LeftOverwrites, Bug::StandsFirst].map(|bug| self.has(bug));
+        let object = self.object(*object);
+        let (peer, before) = ([object.second, object.first][seat.index()], *object);
+        if !unsaid && peer.is_none_or(|peer| peer.outside) {
+            object.leave(seat);
+            if overwrites && seat == Seat::Second {
+                (object.second, object.left) = (None, true);
+            }
+        }
+        if stands {
+            object.seats[seat.index()] = None;
+        }
+        if object.left && !before.left && before.second.is_none() {
+            self.violated("a guest is told that one has left who never came");
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! Whether newcomers come to talk, from any situation.
 
-use memtalk::seat::SitDown;
+use memtalk::seat::{Arrival, AwaitPeer, RemoveName, SitDown};
 use memtalk_ring::Seat;
 use rustc_hash::FxHashMap as HashMap;
 
 use super::guest::{Guest, MACHINE};
 use super::kernel::Page;
-use super::world::{Action, Phase, Process, Then, User, Wish, World};
-use super::{Bug, Pid};
+use super::process::{Phase, Process, Then, User, Wish};
+use super::world::{Action, World};
+use super::{Bug, Failed, Pid};
 
 impl World {
     /// Whether two sit together.
@@ -17,13 +18,9 @@ impl World {
                 Guest::Seated(object, seat) if seat == which => Some(object),
                 _ => None,
             };
-            let processes = self
-                .processes
-                .iter()
-                .filter_map(move |process| match process.phase {
-                    Phase::Seated(object, seat) if seat == which => Some(object),
-                    _ => None,
-                });
+            let processes = self.processes.iter().filter_map(Process::talks_at);
+            let processes =
+                processes.filter_map(move |(object, seat)| (seat == which).then_some(object));
             processes.chain(guest)
         };
         seated(Seat::First).any(|object| {
@@ -55,8 +52,14 @@ impl World {
     /// with what it was started.
     pub(super) fn with_first_alone(&self) -> Option<(Self, Wish)> {
         let waits = |process: &Process| match process.phase {
-            Phase::Seated(object, seat) => self.waits(object, seat),
-            Phase::Alone(object, _, Then::StartOver) => self.waits(object, Seat::First),
+            _ if process.signalled.is_some() => false,
+            Phase::Waiting(
+                _,
+                AwaitPeer::Remove(_, Arrival::Nobody)
+                | AwaitPeer::Remove(RemoveName::LeaveDoor(Err(Failed)), _),
+            ) => false,
+            Phase::Waiting(object, _) => self.waits(object),
+            Phase::GettingUp(.., Then::StartOver) => true,
             _ => false,
         };
         let first = self.processes.iter().position(waits)?;
@@ -67,11 +70,10 @@ impl World {
                 world = world.after(Action::Crash(pid), None).ok()?;
             }
         }
-        world.machine.starts = 0;
+        world.end_budgets();
         if world.machine.guest != Guest::Off {
             world = world.after(Action::Crash(MACHINE), None).ok()?;
         }
-        world.removals = 0;
         world.processes[first].starts = 0;
         let wish = world.processes[first].wish;
         // Somebody else's object may be in the way.
@@ -81,25 +83,28 @@ impl World {
                 || world.object(id).page == Page::Initialised && !world.names_anothers(wish.user)
         });
         world.processes = vec![world.processes.swap_remove(first)];
-        world.give_seats_to(0);
+        world.give_locks_to(0);
         free.then_some((world, wish))
     }
 
     /// This world with every process dead, if there is a machine that offers a page or
-    /// is about to.
+    /// is about to; but with one that is still to give up the second seat, since the
+    /// machine has started again, or as it has said.
     pub(super) fn with_machine_alone(&self) -> Option<Self> {
         let mut world = self.clone();
-        for (pid, process) in (0..).zip(&self.processes) {
-            if !matches!(process.phase, Phase::Off) {
-                world = world.after(Action::Crash(pid), None).ok()?;
-            }
-        }
-        world.processes.clear();
-        (world.machine.starts, world.removals) = (0, 0);
         let id = match self.machine.guest {
             Guest::Booted(id) | Guest::Initialising(id) | Guest::Seated(id, Seat::First) => id,
             _ => return None,
         };
+        for (pid, process) in (0..).zip(&self.processes) {
+            let parted =
+                process.sits_at() == Some((id, Seat::Second)) && self.object(id).second.is_none();
+            world.processes[usize::from(pid)].starts = 0;
+            if !parted {
+                world = world.after(Action::Crash(pid), None).ok()?;
+            }
+        }
+        world.end_budgets();
         // A guest that has started again, and not yet looked at the page that it once
         // offered, will end any talk there.
         let restarts = matches!(self.machine.guest, Guest::Booted(_));
@@ -114,7 +119,9 @@ impl World {
         let mut world = self.clone();
         for (pid, process) in (0..).zip(&self.processes) {
             let alone = match process.phase {
-                Phase::Seated(object, seat) | Phase::Mourning(object, seat) => {
+                _ if process.signalled.is_some() => false,
+                Phase::Up(..) => true,
+                Phase::Talking(object, seat) => {
                     let object = self.object(object);
                     (seat == Seat::Second || object.second.is_some())
                         && object.seats[seat.peer().index()].is_none()
@@ -127,7 +134,7 @@ impl World {
                 world = world.after(Action::Crash(pid), None).unwrap();
             }
         }
-        (world.machine.starts, world.removals) = (0, 0);
+        world.end_budgets();
         if world.machine.guest != Guest::Off {
             world = world.after(Action::Crash(MACHINE), None).unwrap();
         }
@@ -136,14 +143,22 @@ impl World {
             .processes
             .retain(|process| !matches!(process.phase, Phase::Off));
         // Locks know their owners by number, and the newcomers get new numbers.
-        world.give_seats_to(Pid::MAX);
+        world.give_locks_to(Pid::MAX);
         world
     }
 
-    /// Whoever holds the lock of a seat is `pid` now.
-    fn give_seats_to(&mut self, pid: Pid) {
+    /// Nothing happens any more but what those who run do by themselves.
+    fn end_budgets(&mut self) {
+        (self.machine.starts, self.removals) = (0, 0);
+        (self.failures, self.signals) = (0, 0);
+    }
+
+    /// Whoever holds a lock is `pid` now.
+    fn give_locks_to(&mut self, pid: Pid) {
         for object in self.kernel.objects.iter_mut().flatten() {
-            object.seats = object.seats.map(|lock| lock.map(|_| pid));
+            for lock in object.locks() {
+                *lock = lock.map(|_| pid);
+            }
         }
     }
 
@@ -161,8 +176,7 @@ impl World {
             .processes
             .extend(newcomers.iter().map(|&wish| Process {
                 phase: Phase::SittingDown(SitDown::Open),
-                starts: 0,
-                wish,
+                ..Process::new(0, wish)
             }));
         // Every situation, from which it was reached first, and from which it can be.
         let mut numbers = HashMap::from_iter([(world.clone(), 0_usize)]);
@@ -178,7 +192,7 @@ impl World {
             }
             path.reverse();
             let mut text = format!("{what}: with {stopped} survivors stopped,\n");
-            world.clone().tell(&path, bug, &mut text);
+            world.clone().tell(&path, bug, false, &mut text);
             Err(text)
         };
         let mut talks = Vec::new();

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::Bug;
-use super::world::{Action, Wish, World};
+use super::process::Wish;
+use super::world::{Action, World};
 
 /// The result of a search that found nothing wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,14 @@ pub struct Search {
     pub users: bool,
     /// How often a stranger may remove the name.
     pub removals: u8,
+    /// Whether one of the processes is a tenant.
+    pub tenant: bool,
+    /// Whether who has got up lives on with its watcher; it ends at once otherwise.
+    pub lives_on: bool,
+    /// How many signals may come, to whomever.
+    pub signals: u8,
+    /// How many calls may fail, of whomever.
+    pub failures: u8,
     /// A mistake to be made.
     pub bug: Option<Bug>,
 }
@@ -65,7 +74,7 @@ impl Search {
                 }
             }
             for action in world.actions(true, self.bug) {
-                match world.after(action, self.bug) {
+                match world.after(action, self.bug).map(World::sorted) {
                     Err(what) => return Err(self.trace(&origins, number, Some(action), &what)),
                     Ok(next) if seen.contains(&next) => {}
                     Ok(next) => {
@@ -95,12 +104,20 @@ impl Search {
                 hopes.push((left.clone(), vec![alone; 2], stopped));
             }
             if self.users && left.names_nothing_private() {
-                let pair = [false, true].map(|user| Wish { user, shared: true });
+                let pair = [false, true].map(|user| Wish {
+                    user,
+                    shared: true,
+                    tenant: false,
+                });
                 hopes.push((left, pair.to_vec(), stopped));
             }
         }
         if let Some(machine) = world.with_machine_alone() {
-            hopes.push((machine, vec![alone], 0));
+            let tenant = Wish {
+                tenant: self.tenant,
+                ..alone
+            };
+            hopes.push((machine, vec![tenant], 0));
         }
         if let Some((first, wish)) = world.with_first_alone() {
             hopes.push((first, vec![wish], 0));
@@ -109,7 +126,7 @@ impl Search {
     }
 
     fn first(self) -> World {
-        World::new(self)
+        World::new(self).sorted()
     }
 
     /// Tells how state `number` was reached, and what happened last.
@@ -122,7 +139,7 @@ impl Search {
         }
         actions.reverse();
         let mut text = format!("{what}\nafter:\n");
-        self.first().tell(&actions, self.bug, &mut text);
+        self.first().tell(&actions, self.bug, true, &mut text);
         text
     }
 }

@@ -1,81 +1,17 @@
 //! The processes, the machine and the kernel: what can happen next, and what comes of it.
 
 use std::fmt::Write as _;
+use std::hash::BuildHasher as _;
 
-use memtalk::seat::{Os, Reason, Refusal, RemoveName, Removed, SitDown, Step};
-use memtalk_ring::{Presence, Seat};
-use rustc_hash::FxHashSet as HashSet;
+use memtalk::seat::{GetUp, SitDown, Watch};
+use memtalk_ring::Seat;
+use rustc_hash::{FxBuildHasher, FxHashSet as HashSet};
 
 use super::guest::{Guest, MACHINE, Machine};
 use super::kernel::{Kernel, Object, Page, View};
+use super::process::{Phase, Process, Wish};
 use super::search::Search;
-use super::{Bug, Failed, ObjectId, Pid};
-
-/// What a process is doing.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Phase {
-    /// Not running.
-    Off,
-    SittingDown(SitDown<ObjectId>),
-    Seated(ObjectId, Seat),
-    /// It sits first, nobody has come, and it gives up waiting; or the name is lost, and
-    /// it starts over.
-    Alone(ObjectId, RemoveName, Then),
-    /// Its watcher has got the dead peer's lock.
-    Mourning(ObjectId, Seat),
-    Leaving(ObjectId, Seat, RemoveName),
-    Standing(ObjectId, Seat, Then),
-}
-
-/// What a process does once it has got up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Then {
-    End,
-    StartOver,
-}
-
-/// The user of a process.
-pub(super) type User = bool;
-
-/// What a process is started with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Wish {
-    pub(super) user: User,
-    /// It talks with other users.
-    pub(super) shared: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Process {
-    pub(super) phase: Phase,
-    /// How often it may still start.
-    pub(super) starts: u8,
-    pub(super) wish: Wish,
-}
-
-impl Process {
-    pub(super) fn sits_at(&self) -> Option<ObjectId> {
-        match self.phase {
-            Phase::Seated(object, _) | Phase::Mourning(object, _) | Phase::Alone(object, ..) => {
-                Some(object)
-            }
-            _ => None,
-        }
-    }
-
-    /// The object that it has open.
-    pub(super) fn has_open(&self) -> Option<ObjectId> {
-        match &self.phase {
-            Phase::Off => None,
-            Phase::SittingDown(machine) => machine.object().copied(),
-            Phase::Seated(object, _)
-            | Phase::Mourning(object, _)
-            | Phase::Alone(object, ..)
-            | Phase::Leaving(object, ..)
-            | Phase::Standing(object, ..) => Some(*object),
-        }
-    }
-}
+use super::{Bug, ObjectId, Pid};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
@@ -86,6 +22,14 @@ pub(super) struct World {
     pub(super) removals: u8,
     /// Somebody has.
     pub(super) removed: bool,
+    /// How many calls may still fail.
+    pub(super) failures: u8,
+    /// How many signals may still come.
+    pub(super) signals: u8,
+    /// A watcher could not give its lock back.
+    pub(super) leaked: bool,
+    /// Who has got up lives on with its watcher; it ends at once otherwise.
+    pub(super) lives_on: bool,
 }
 
 /// What can happen next.
@@ -93,12 +37,21 @@ pub(super) struct World {
 pub(super) enum Action {
     /// The process makes its next call, or starts.
     Step(Pid),
+    /// The same call, which fails.
+    Fail(Pid),
+    /// Its watcher makes its next call.
+    Watch(Pid),
+    /// The same call, which fails.
+    FailWatch(Pid),
     /// It is killed.
     Crash(Pid),
-    /// It has said all that it wanted to, or gives up waiting. The machine's guest
-    /// starts again.
+    /// A thread of it takes a signal.
+    Signal(Pid),
+    /// That makes its next call.
+    FollowSignal(Pid),
+    /// It has said all that it wanted to, or gives up. The machine's guest starts again.
     Finish(Pid),
-    /// Its timeout is over.
+    /// Its time is over, for a peer to come or at the door.
     Expire(Pid),
     /// Somebody who has nothing to do with it removes the name.
     Remove,
@@ -107,7 +60,15 @@ pub(super) enum Action {
 impl Action {
     pub(super) fn pid(self) -> Pid {
         match self {
-            Self::Step(pid) | Self::Crash(pid) | Self::Finish(pid) | Self::Expire(pid) => pid,
+            Self::Step(pid)
+            | Self::Fail(pid)
+            | Self::Watch(pid)
+            | Self::FailWatch(pid)
+            | Self::Crash(pid)
+            | Self::Signal(pid)
+            | Self::FollowSignal(pid)
+            | Self::Finish(pid)
+            | Self::Expire(pid) => pid,
             Self::Remove => Pid::MAX,
         }
     }
@@ -119,29 +80,34 @@ impl World {
             page: Page::Foreign,
             ..Object::default()
         });
-        let process = |wish| Process {
-            phase: Phase::Off,
-            starts: search.starts,
-            wish,
-        };
         // One who wants to be private, one who does not, and one of another user.
         let wishes = [(false, false), (false, true), (true, true)];
-        let wishes = wishes.map(|(user, shared)| match search.users {
-            true => Wish { user, shared },
+        let mut wishes = wishes.map(|(user, shared)| match search.users {
+            true => Wish {
+                user,
+                shared,
+                tenant: false,
+            },
             false => Wish::default(),
         });
+        wishes[0].tenant = search.tenant;
         Self {
             kernel: Kernel {
                 name: foreign.map(|_| 0),
                 objects: [foreign, None, None, None, None],
             },
-            processes: wishes.map(process)[..search.processes].to_vec(),
+            processes: wishes.map(|wish| Process::new(search.starts, wish))[..search.processes]
+                .to_vec(),
             machine: Machine {
                 guest: Guest::Off,
                 starts: search.machine_starts,
             },
             removals: search.removals,
             removed: false,
+            failures: search.failures,
+            signals: search.signals,
+            leaked: false,
+            lives_on: search.lives_on,
         }
     }
 
@@ -149,11 +115,11 @@ impl World {
         self.kernel.objects[usize::from(id)].unwrap()
     }
 
-    /// Whether anybody has the object open but this process, and those who are about
-    /// to find its door locked.
-    pub(super) fn others_have_open(&self, id: ObjectId, pid: Pid) -> bool {
+    /// Whether anybody has the object open but this process, and perhaps those who are
+    /// about to find its door locked.
+    pub(super) fn others_have_open(&self, id: ObjectId, pid: Pid, at_door: bool) -> bool {
         let has_open = |process: &Process| match process.phase {
-            Phase::SittingDown(SitDown::Door(_)) => false,
+            Phase::SittingDown(SitDown::Door(_)) if !at_door => false,
             _ => process.has_open() == Some(id),
         };
         let mut others = (0..).zip(&self.processes);
@@ -161,27 +127,9 @@ impl World {
             || self.machine.has_open() == Some(id)
     }
 
-    /// Whether the process that sits at `seat` learns now that its peer is gone.
-    pub(super) fn is_widowed(&self, pid: Pid, id: ObjectId, seat: Seat) -> bool {
-        let object = self.object(id);
-        if object.has_outside(seat) {
-            let restarted = seat == Seat::Second && object.second.is_none() && !object.left;
-            return restarted || !self.others_have_open(id, pid);
-        }
-        let knows_a_peer = seat == Seat::Second || object.second.is_some();
-        knows_a_peer && object.seats[seat.peer().index()].is_none()
-    }
-
-    /// Whether a process that sits here waits for a peer.
-    pub(super) fn waits(&self, id: ObjectId, seat: Seat) -> bool {
-        seat == Seat::First && self.object(id).second.is_none()
-    }
-
-    /// Whether it does so in vain, since the name does not lead here any more; and
-    /// notices that.
-    fn is_lost(&self, id: ObjectId, seat: Seat, bug: Option<Bug>) -> bool {
-        let unnoticed = bug == Some(Bug::NameLossUnnoticed);
-        !unnoticed && self.waits(id, seat) && self.kernel.name != Some(id)
+    /// Whether who sits first here waits for a peer.
+    pub(super) fn waits(&self, id: ObjectId) -> bool {
+        self.object(id).second.is_none()
     }
 
     /// Whether a guest may come to the second seat: no process is on its way there.
@@ -195,32 +143,39 @@ impl World {
         })
     }
 
-    /// What can happen next.
+    /// What can happen next, to the very end or only what leads on.
     pub(super) fn actions(&self, crashes: bool, bug: Option<Bug>) -> Vec<Action> {
         let mut actions = Vec::new();
+        let failures = crashes && self.failures > 0;
         for (pid, process) in (0..).zip(&self.processes) {
-            match process.phase {
-                Phase::Off if process.starts == 0 => continue,
-                Phase::Off => {
+            if matches!(process.phase, Phase::Off) {
+                if process.starts > 0 {
                     actions.push(Action::Step(pid));
-                    continue;
                 }
-                // A watcher wakes once the peer's seat is free.
-                Phase::Seated(object, seat) => {
-                    if self.is_widowed(pid, object, seat) || self.is_lost(object, seat, bug) {
-                        actions.push(Action::Step(pid));
-                    }
-                    if crashes {
-                        actions.push(Action::Finish(pid));
-                        if self.waits(object, seat) {
-                            actions.push(Action::Expire(pid));
-                        }
-                    }
-                }
-                _ => actions.push(Action::Step(pid)),
+                continue;
+            }
+            if process.runs(self, bug) {
+                actions.push(Action::Step(pid));
+            }
+            if process.wakes(self) {
+                actions.push(Action::Watch(pid));
+            }
+            if failures {
+                actions.extend([Action::Fail(pid), Action::FailWatch(pid)]);
+            }
+            if process.signalled.is_some() {
+                actions.push(Action::FollowSignal(pid));
+            } else if crashes && self.signals > 0 && process.talks_at().is_some() {
+                actions.push(Action::Signal(pid));
             }
             if crashes {
                 actions.push(Action::Crash(pid));
+                if process.may_finish() {
+                    actions.push(Action::Finish(pid));
+                }
+                if process.may_expire(self) {
+                    actions.push(Action::Expire(pid));
+                }
             }
         }
         if crashes && self.removals > 0 && self.kernel.name.is_some() {
@@ -268,102 +223,42 @@ impl World {
             return Ok(next);
         }
         let at = usize::from(pid);
-        let before = self.processes[at].phase.clone();
+        let mut process = self.processes[at].clone();
+        let fails = matches!(action, Action::Fail(_) | Action::FailWatch(_));
         let mut view = View {
             kernel: &mut next.kernel,
             world: self,
             pid,
             bug,
+            fails,
             violation: None,
         };
-        let phase = match (action, before) {
-            (Action::Crash(_), before) => {
-                if let Phase::Mourning(object, seat) = before {
-                    view.object(object).watched[seat.peer().index()] = false;
-                }
-                Phase::Off
+        match action {
+            Action::Watch(_) | Action::FailWatch(_) => process.watch(&mut view),
+            Action::Crash(_) => process.die(),
+            Action::Signal(_) => {
+                next.signals -= 1;
+                process.signalled = Some(GetUp::Tell);
             }
-            (Action::Finish(_), Phase::Seated(object, seat)) => self.leaving(object, seat, bug),
-            (Action::Expire(_), Phase::Seated(object, _)) => {
-                Phase::Alone(object, RemoveName::begin(Reason::Alone), Then::End)
+            Action::FollowSignal(_) => process.follow_signal(&mut view),
+            Action::Finish(_) => process.finish(),
+            Action::Expire(_) => process.expire(&mut view),
+            _ => process.advance(&mut view),
+        }
+        let (consumed, violation) = (!view.fails, view.violation);
+        if fails {
+            if !consumed {
+                // No call that can fail.
+                return Ok(self.clone());
             }
-            (_, Phase::Off) => {
-                next.processes[at].starts -= 1;
-                Phase::SittingDown(SitDown::Open)
-            }
-            (_, Phase::SittingDown(machine)) => match machine.step(&mut view) {
-                Ok(Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _)) => {
-                    Phase::SittingDown(machine)
-                }
-                Ok(Step::Done((object, seat))) => Phase::Seated(object, seat),
-                Err(Refusal::Busy | Refusal::Foreign(_) | Refusal::Os(Failed)) => Phase::Off,
-            },
-            (_, Phase::Seated(object, seat)) if self.is_lost(object, seat, bug) => {
-                Phase::Alone(object, RemoveName::begin(Reason::Alone), Then::StartOver)
-            }
-            (_, Phase::Seated(object, seat)) if self.object(object).has_outside(seat) => {
-                self.leaving(object, seat, bug)
-            }
-            (_, Phase::Seated(object, seat)) => {
-                view.object(object).watched[seat.peer().index()] = true;
-                Phase::Mourning(object, seat)
-            }
-            (_, Phase::Mourning(object, seat)) => {
-                view.object(object).watched[seat.peer().index()] = false;
-                Phase::Leaving(object, seat, RemoveName::begin(Reason::Over))
-            }
-            (_, Phase::Leaving(object, seat, machine)) => {
-                match machine
-                    .step(&mut view, &object, seat)
-                    .expect("no call fails")
-                {
-                    Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _) => {
-                        Phase::Leaving(object, seat, machine)
-                    }
-                    Step::Done(_) => Phase::Standing(object, seat, Then::End),
-                }
-            }
-            (_, Phase::Alone(object, machine, then)) => {
-                let seat = Seat::First;
-                match machine
-                    .step(&mut view, &object, seat)
-                    .expect("no call fails")
-                {
-                    Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _) => {
-                        Phase::Alone(object, machine, then)
-                    }
-                    Step::Done(Removed::Joined) => Phase::Seated(object, seat),
-                    Step::Done(_) => {
-                        // A guest does not ask for the door.
-                        if view.object(object).second == Some(Presence::PROCESS) {
-                            view.violated("a first gives up waiting for one who is there");
-                        }
-                        Phase::Standing(object, seat, then)
-                    }
-                }
-            }
-            (_, Phase::Standing(object, seat, then)) => {
-                view.stand(&object, seat).expect("no call fails");
-                match then {
-                    Then::End => Phase::Off,
-                    Then::StartOver => Phase::SittingDown(SitDown::Open),
-                }
-            }
-        };
-        let violation = view.violation;
-        next.processes[at].phase = phase;
-        let kept = next.processes[at].has_open();
+            next.failures -= 1;
+            next.leaked |= self.processes[at].watch == Some(Watch::GiveBack)
+                && matches!(action, Action::FailWatch(_));
+        }
+        let kept = process.has_open();
+        next.processes[at] = process;
         next.kernel.close(pid, kept, &next.processes, next.machine);
         violation.map_or_else(|| next.check().map(|()| next), Err)
-    }
-
-    /// How a process that sits begins to leave.
-    pub(super) fn leaving(&self, object: ObjectId, seat: Seat, bug: Option<Bug>) -> Phase {
-        let guests = seat == Seat::Second && self.object(object).has_outside(seat);
-        match guests && bug != Some(Bug::GuestsNameRemoved) {
-            true => Phase::Standing(object, seat, Then::End),
-            false => Phase::Leaving(object, seat, RemoveName::begin(Reason::Over)),
-        }
     }
 
     /// What can be seen in the state itself.
@@ -375,7 +270,7 @@ impl World {
             }
         }
         for process in &self.processes {
-            if let Phase::Seated(object, _) = process.phase
+            if let Some((object, _)) = process.talks_at()
                 && self.object(object).shared
                 && !process.wish.shared
             {
@@ -384,8 +279,8 @@ impl World {
         }
         let mut seats = HashSet::default();
         for process in &self.processes {
-            if let Phase::Seated(object, seat) | Phase::Mourning(object, seat) = process.phase
-                && !seats.insert((object, seat))
+            if let Some(seat) = process.sits_at()
+                && !seats.insert(seat)
             {
                 return Err("two sit at one seat".into());
             }
@@ -397,23 +292,59 @@ impl World {
             return Err("a process and a guest sit at one seat".into());
         }
         for process in &self.processes {
-            if let Phase::Mourning(object, seat) = process.phase
-                && seats.contains(&(object, seat.peer()))
+            if process.watch == Some(Watch::GiveBack)
+                && let Phase::Talking(object, seat) = process.phase
+                && let dead = Some((object, seat.peer()))
+                && self.processes.iter().any(|other| other.talks_at() == dead)
             {
                 return Err("a stranger sits at a dead peer's seat".into());
+            }
+        }
+        for object in self.kernel.objects.iter().flatten() {
+            for pid in object.watched.into_iter().flatten() {
+                let watches = |process: &Process| process.watch == Some(Watch::GiveBack);
+                if !self.leaked && !self.processes.get(usize::from(pid)).is_none_or(watches) {
+                    return Err("who watches no more keeps a lock".into());
+                }
             }
         }
         Ok(())
     }
 
-    /// Goes along a path, and tells each action.
-    pub(super) fn tell(mut self, path: &[Action], bug: Option<Bug>, text: &mut String) {
+    /// The same with the processes in some order of their own: those that are alike stand
+    /// for each other.
+    pub(super) fn sorted(mut self) -> Self {
+        let state = |process: &Process| FxBuildHasher.hash_one(process);
+        let mut order: Vec<_> = (0..self.processes.len()).collect();
+        order.sort_by_cached_key(|&at| state(&self.processes[at]));
+        if order.is_sorted() {
+            return self;
+        }
+        self.processes = order.iter().map(|&at| self.processes[at].clone()).collect();
+        let now = |pid: Pid| (0..).zip(&order).find(|&(_, &at)| at == usize::from(pid));
+        let objects = self.kernel.objects.iter_mut().flatten();
+        for lock in objects.flat_map(Object::locks) {
+            *lock = lock.and_then(now).map(|(pid, _)| pid);
+        }
+        self
+    }
+
+    /// Goes along a path, and tells each action. A process may have another number after
+    /// each, if they are `sorted`.
+    pub(super) fn tell(
+        mut self,
+        path: &[Action],
+        bug: Option<Bug>,
+        sorted: bool,
+        text: &mut String,
+    ) {
         for &action in path {
             let _ = match self.processes.get(usize::from(action.pid())) {
                 Some(process) => writeln!(text, "  {action:?} of {:?}", process.phase),
                 None => writeln!(text, "  {action:?} of {:?}", self.machine.guest),
             };
             match self.after(action, bug) {
+                Ok(next) if sorted => self = next.sorted(),
                 Ok(next) => self = next,
                 Err(_) => break,
             }
