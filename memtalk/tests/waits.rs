@@ -316,7 +316,10 @@ fn an_object_that_somebody_examines_is_waited_for() {
     let examined = object.open();
     // `F_SETSIG`, to a signal that is ignored: somebody will open the object.
     fcntl(&examined, 10, libc::SIGURG).unwrap();
-    fcntl(&examined, libc::F_SETLEASE, libc::F_WRLCK).unwrap();
+    // A process that another test starts may have the memory open for a moment.
+    eventually("nobody else has it open", || {
+        fcntl(&examined, libc::F_SETLEASE, libc::F_WRLCK).is_ok()
+    });
     let impatient = ["--timeout", "0.1"];
     Side::start(object.memtalk().args(impatient).stdin(Stdio::null()))
         .finish()
