@@ -26,8 +26,8 @@
 //! 9. A first that gives up waiting leaves nobody behind who has joined, unless they have
 //!    been kept at the door for too long.
 //! 10. Who has got up keeps no lock, and neither does a watcher that has seen its peer go;
-//!     a guest that was first has been told, if it has not started again. Whoever says that an object stays, since its
-//!     owner is gone, is right.
+//!     a guest that was first has been told, if it has not started again. Whoever says
+//!     that an object stays, since its owner is gone, is right.
 //! 11. A tenant makes, names and removes nothing.
 //!
 //! # Others
