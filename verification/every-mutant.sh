@@ -9,7 +9,8 @@
 # unchanged sources before it is used, and again at the end.
 #
 # Each result is kept in target/every-mutant. If it was stopped, the next run goes on
-# from there, as long as sources and tests are the same.
+# from there, as long as the sources are the same. What was refuted stays so, what was not
+# is tried again once the tests are others. (Delete the results if a test was loosened.)
 #
 # ONLY=pattern: those alone whose name, as `cargo mutants --list` has it, contains this
 # regular expression. SAMPLE=n: one of n, and others when the sources change.
@@ -154,6 +155,9 @@ lasting() {
     }'
 }
 
+# The results that still hold.
+valid() { awk -F "$tab" -v tests="$tests" '$3 ~ /caught|unviable/ || $4 == tests' "$1"; }
+
 mkdir -p "$work"
 exec 9>"$work/lock"
 flock -n 9 || fail "another run is at it"
@@ -163,9 +167,10 @@ mkdir "$copy"
 trap sweep EXIT
 trap 'exit 130' INT TERM HUP
 cd "$copy"
-results=$work/results-$(find . -type f ! -name '*.md' ! -path './verification/same-program.txt' \
-    ! -path './verification/*mutant*' -print0 | sort -z | xargs -0 cat |
-    cat - "$config" | cksum | tr ' ' -)
+checksum() { sort -z | xargs -0 cat | cat - "$config" | cksum | tr ' ' -; }
+results=$work/results-$(find memtalk-ring/src memtalk/src -type f -print0 | checksum)
+tests=$(find . -type f ! -path './memtalk*/src/*' ! -name '*.md' \
+    ! -path './verification/same-program.txt' ! -path './verification/*mutant*' -print0 | checksum)
 touch "$results"
 
 cargo mutants --config "$config" --list >"$work/list"
@@ -181,8 +186,8 @@ echo "$(wc -l <"$work/chosen") of $(wc -l <"$work/list") changes; results: $resu
 used=
 while IFS=$tab read -r name engines <&3; do
     for engine in $engines; do
-        known=$(awk -F "$tab" -v name="$name" -v engine="$engine" \
-            '$1 == name && $2 == engine { print $3 }' "$results")
+        known=$(valid "$results" | awk -F "$tab" -v name="$name" -v engine="$engine" \
+            '$1 == name && $2 == engine { print $3 }')
         if [ -z "$known" ]; then
             case " $used " in
             *" $engine "*) ;;
@@ -193,7 +198,7 @@ while IFS=$tab read -r name engines <&3; do
             known=$(try "$engine" "$name")
             by=
             [ "$known" != caught ] || by=$(found_by)
-            printf '%s\t%s\t%s\t%s\n' "$name" "$engine" "$known" "$by" >>"$results"
+            printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$engine" "$known" "$tests" "$by" >>"$results"
             echo "$name: $known by $engine${by:+ ($by)}"
         fi
         case $known in caught | unviable) break ;; esac
@@ -206,12 +211,13 @@ for engine in $used; do control "$engine"; done
 awk '/^[^ #]/ { print; entry = 1 } /^ / { entry = 0 } /^$/ && entry { exit }
     END { exit entry }' "$same" >"$work/same" || fail "an entry of $same has no reason"
 lasting <"$work/list" >"$work/named"
+valid "$results" >"$work/valid"
 awk -F '\t' -v problems="$work/problems" '
     function problem(what) { print what > problems; bad = 1 }
     BEGIN { printf "" > problems }
     FILENAME ~ /same$/ { same[$1] = 1; next }
     FILENAME ~ /named$/ { lasting[$2] = $1; there[$1] = 1; next }
-    FILENAME ~ /results-/ {
+    FILENAME == "-" {
         if ($3 == "caught") killer[$1] = $2
         else if ($3 == "unviable" || $3 == "timeout" && fate[$1] != "unviable") fate[$1] = $3
         next
@@ -239,7 +245,7 @@ awk -F '\t' -v problems="$work/problems" '
             for (c = 1; c <= columns; c++) printf " %9d", number[files[f], column[c]]
             print ""
         }
-    }' "$work/same" "$work/named" "$results" "$work/chosen"
+    }' "$work/same" "$work/named" - "$work/chosen" <"$work/valid"
 if [ -s "$work/problems" ]; then
     sort "$work/problems" >&2
     exit 1
