@@ -1,0 +1,59 @@
+//! That production's fences are fences, on this machine.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use memtalk_ring::order::site::{Announce, AnnounceFence, Compare};
+use memtalk_ring::{Atomics, Native};
+
+mod common;
+
+const ROUNDS: u32 = 100_000;
+
+/// A word on a cache line of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Line(AtomicU32);
+
+/// What one thread writes.
+#[derive(Default)]
+struct Written {
+    round: Line,
+    announced: Line,
+}
+
+/// In each round announces it, and looks what the other has announced.
+fn announce_and_look(mine: &Written, theirs: &Written) -> Vec<u32> {
+    (1..=ROUNDS)
+        .map(|round| {
+            mine.round.0.store(round, Ordering::Release);
+            // Both at once, if they can: on one processor they take turns.
+            for looks in 1_u32.. {
+                if theirs.round.0.load(Ordering::Acquire) >= round {
+                    break;
+                }
+                if looks.is_multiple_of(1000) {
+                    thread::yield_now();
+                }
+            }
+            Native::store::<Announce>(&mine.announced.0, round);
+            Native::fence::<AnnounceFence>();
+            Native::load::<Compare>(&theirs.announced.0)
+        })
+        .collect()
+}
+
+#[test]
+fn of_two_that_announce_and_then_look_one_sees_the_other() {
+    common::bounded(|| {
+        let [one, other] = [Written::default(), Written::default()];
+        let seen = thread::scope(|scope| {
+            let one_saw = scope.spawn(|| announce_and_look(&one, &other));
+            let other_saw = announce_and_look(&other, &one);
+            [one_saw.join().unwrap(), other_saw]
+        });
+        for (round, (one_saw, other_saw)) in (1..).zip(seen[0].iter().zip(&seen[1])) {
+            assert!(*one_saw.max(other_saw) >= round, "in round {round}");
+        }
+    });
+}
