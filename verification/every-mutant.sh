@@ -45,8 +45,8 @@ engine() {
     filter=
     case $1 in
     queue) packages="memtalk-ring verification" bound=300
-        suites="--lib --test=initialise --test=messages --test=native --test=fifo --test=wakes --test=naps --test=hostile
-            --test=corpus --test=threads"
+        suites="--lib --test=initialise --test=messages --test=native --test=fifo
+            --test=wakes --test=naps --test=hostile --test=corpus --test=threads"
         filter="--skip lifecycle --skip rc11" ;;
     ends) packages=memtalk-ring bound=600
         suites="--features=memtalk-ring/embedded-io --test=outside --test=waits
