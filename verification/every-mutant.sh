@@ -45,7 +45,7 @@ engine() {
     filter=
     case $1 in
     queue) packages="memtalk-ring verification" bound=300
-        suites="--lib --test=initialise --test=messages --test=native --test=fifo
+        suites="--lib --test=initialise --test=messages --test=native --test=looks --test=fifo
             --test=wakes --test=naps --test=hostile --test=corpus --test=threads"
         filter="--skip lifecycle --skip rc11" ;;
     ends) packages=memtalk-ring bound=600
