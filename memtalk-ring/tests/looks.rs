@@ -148,3 +148,13 @@ fn whoever_knows_of_enough_does_not_look() {
         assert_eq!(looks(receive, || ()), 0, "for {len} bytes to receive");
     }
 }
+
+#[test]
+fn whoever_finds_nothing_looks_once() {
+    let (mut sender, mut receiver) = ends();
+    let receive = || assert_eq!(receiver.receive(&mut [0; 2 * PIECE]), Ok(0));
+    assert_eq!(looks(receive, || ()), 1);
+    assert_eq!(sender.send(&[0; CAPACITY]), Ok(CAPACITY));
+    let send = || assert_eq!(sender.send(&[0; 2 * PIECE]), Ok(0));
+    assert_eq!(looks(send, || ()), 1);
+}
