@@ -182,7 +182,8 @@ const _: () = {
     assert!(receiver_offset(Seat::Second, 1856) == 64 + 64);
     assert!(sender_offset(Seat::Second, 1856) == 256 + 1856);
     assert!(receiver_offset(Seat::First, 1856) == 256 + 1856 + 64);
-    assert!(MAGIC != MAGIC.swap_bytes() && CLAIM != 0);
+    assert!(MAGIC != MAGIC.swap_bytes());
+    assert!(MAGIC == 0x7461_6C6B && CLAIM == 0x8B9E_9394);
     // Everything fits, and stays aligned, at both ends of the range.
     let mut sizes = [
         MIN_SIZE,
