@@ -158,3 +158,18 @@ fn whoever_finds_nothing_looks_once() {
     let send = || assert_eq!(sender.send(&[0; 2 * PIECE]), Ok(0));
     assert_eq!(looks(send, || ()), 1);
 }
+
+#[test]
+fn whoever_knows_of_a_piece_copies_it_before_it_looks_for_more() {
+    let (mut sender, mut receiver) = ends();
+    assert_eq!(sender.send(&[0; PIECE]), Ok(PIECE));
+    assert_eq!(receiver.wait(), Ok(PIECE));
+    let receive = || assert_eq!(receiver.receive(&mut [0; 2 * PIECE]), Ok(PIECE));
+    assert_eq!(looks(receive, || ()), 1);
+
+    let (mut sender, _receiver) = ends();
+    let rest = CAPACITY - PIECE;
+    assert_eq!(sender.send(&[0; CAPACITY][..rest]), Ok(rest));
+    let send = || assert_eq!(sender.send(&[0; 2 * PIECE]), Ok(PIECE));
+    assert_eq!(looks(send, || ()), 1);
+}
