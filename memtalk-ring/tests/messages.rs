@@ -1,8 +1,10 @@
-//! Every error says something of its own.
+//! Every error says something of its own, and an end how far it is.
 
 use std::collections::BTreeSet;
 
-use memtalk_ring::{Error, PageError};
+use memtalk_ring::{Error, PageError, Seat, Spin};
+
+mod common;
 
 #[test]
 fn every_error_has_a_text_of_its_own() {
@@ -27,4 +29,22 @@ fn every_error_has_a_text_of_its_own() {
     let texts = BTreeSet::from_iter(texts);
     assert_eq!(texts.len(), errors.len() + page_errors.len());
     assert!(texts.iter().all(|text| !text.is_empty()));
+}
+
+#[test]
+fn an_end_shows_how_far_it_is() {
+    let page = common::fresh_page();
+    // SAFETY: the page is fresh.
+    let (mut sender, _receiver) = unsafe { page.ends(Seat::First, Spin) };
+    // SAFETY: as above.
+    let (_sender, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
+    assert_eq!(sender.send(b"hello"), Ok(5));
+    assert_eq!(receiver.receive(&mut [0; 3]), Ok(3));
+    let states = [format!("{sender:?}"), format!("{receiver:?}")];
+    for (shown, parts) in states.iter().zip([
+        ["Sender {", "capacity: 1856", "index: 5", "available: 1851"],
+        ["Receiver {", "capacity: 1856", "index: 3", "available: 2"],
+    ]) {
+        assert!(parts.iter().all(|part| shown.contains(part)), "{shown}");
+    }
 }
