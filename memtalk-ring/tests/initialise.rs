@@ -1,12 +1,14 @@
 //! A party that dies while it initialises memory in which there was a page.
 
-use core::cell::{Cell, UnsafeCell};
-use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
+use core::cell::Cell;
 
 use memtalk_ring::layout::OVERHEAD;
-use memtalk_ring::order::Site;
-use memtalk_ring::{Atomics, Native, Page, PageError, Presence, Region, Seat, Spin, layout};
+use memtalk_ring::{Page, PageError, Presence, Region, Seat, Spin, layout};
+
+#[path = "common/hooked.rs"]
+mod hooked;
+
+use hooked::{Hook, Leaked};
 
 const SIZE: usize = 512;
 
@@ -18,59 +20,15 @@ thread_local! {
     static STORES: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-// SAFETY: as `Native`, or nothing at all.
-unsafe impl Atomics for Mortal {
-    type Word = AtomicU32;
-    type Byte = UnsafeCell<u8>;
-
-    fn load<S: Site>(word: &AtomicU32) -> u32 {
-        Native::load::<S>(word)
-    }
-
-    fn store<S: Site>(word: &AtomicU32, value: u32) {
-        if let Some(left) = STORES.get().checked_sub(1) {
-            STORES.set(left);
-            Native::store::<S>(word, value);
-        }
-    }
-
-    fn fence<S: Site>() {}
-
-    unsafe fn write(to: *const UnsafeCell<u8>, bytes: &[u8]) {
-        // SAFETY: the same contract.
-        unsafe { Native::write(to, bytes) };
-    }
-
-    unsafe fn read(from: *const UnsafeCell<u8>, bytes: &mut [u8]) {
-        // SAFETY: the same contract.
-        unsafe { Native::read(from, bytes) };
+impl Hook for Mortal {
+    fn store() -> bool {
+        let left = STORES.get().checked_sub(1);
+        STORES.set(left.unwrap_or_default());
+        left.is_some()
     }
 }
 
-#[repr(C, align(64))]
-struct Memory(UnsafeCell<[u8; SIZE]>);
-
-#[derive(Clone, Copy)]
-struct OfMortals(NonNull<u8>);
-
-// SAFETY: memory that lives for ever, and that one thread uses.
-unsafe impl Region for OfMortals {
-    type Atomics = Mortal;
-
-    fn base(&self) -> NonNull<u8> {
-        self.0
-    }
-
-    fn size(&self) -> usize {
-        SIZE
-    }
-}
-
-/// Memory full of `byte`.
-fn memory(byte: u8) -> OfMortals {
-    let memory = Box::leak(Box::new(Memory(UnsafeCell::new([byte; SIZE]))));
-    OfMortals(NonNull::from(memory).cast())
-}
+type OfMortals = Leaked<Mortal, SIZE>;
 
 /// Makes a page as whoever dies after so many stores. Returns whether it lived.
 fn initialise(region: OfMortals, first: Presence, stores: usize) -> bool {
@@ -83,7 +41,7 @@ fn initialise(region: OfMortals, first: Presence, stores: usize) -> bool {
 /// All words of a page in which no byte was sent.
 fn words(region: OfMortals) -> Vec<u32> {
     // SAFETY: nobody writes to it meanwhile.
-    let bytes = unsafe { core::slice::from_raw_parts(region.0.as_ptr(), SIZE) };
+    let bytes = unsafe { core::slice::from_raw_parts(region.base().as_ptr(), SIZE) };
     let used = |at: &usize| [0..20, 32..40].iter().any(|range| range.contains(at));
     let rings = [Seat::First, Seat::Second].map(|seat| {
         let capacity = u32::try_from((SIZE - OVERHEAD) / 2).unwrap();
@@ -118,14 +76,14 @@ fn used_page(region: OfMortals, first: Presence) {
 #[test]
 fn whatever_was_there_a_page_is_whole_or_none() {
     for first in [Presence::PROCESS, Presence::DEVICE] {
-        let fresh = memory(0);
+        let fresh = OfMortals::new(0);
         assert!(initialise(fresh, first, usize::MAX));
         let fresh = words(fresh);
         for prepare in [
-            (|_| memory(0)) as fn(Presence) -> OfMortals,
-            |_| memory(0xFF),
+            (|_| OfMortals::new(0)) as fn(Presence) -> OfMortals,
+            |_| OfMortals::new(0xFF),
             |first| {
-                let region = memory(0);
+                let region = OfMortals::new(0);
                 used_page(region, first);
                 region
             },

@@ -1,14 +1,14 @@
 //! A long copy looks at its peer's index when it knows of too little, and only then; and
 //! goes on with what the peer has done meanwhile.
 
-use core::cell::{Cell, RefCell, UnsafeCell};
-use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
+use core::cell::{Cell, RefCell};
 
-use memtalk_ring::order::Site;
-use memtalk_ring::{
-    Atomics, Native, Page, PageRing, Presence, Receiver, Region, Seat, Sender, Spin,
-};
+use memtalk_ring::{Page, PageRing, Presence, Receiver, Seat, Sender, Spin};
+
+#[path = "common/hooked.rs"]
+mod hooked;
+
+use hooked::{Hook, Leaked};
 
 /// Rings of this page hold 1,856 bytes, and copies are published by 256.
 const SIZE: usize = 4096;
@@ -23,61 +23,21 @@ thread_local! {
     static PEER: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
 }
 
-// SAFETY: as `Native`, after something else.
-unsafe impl Atomics for Watched {
-    type Word = AtomicU32;
-    type Byte = UnsafeCell<u8>;
-
-    fn load<S: Site>(word: &AtomicU32) -> u32 {
-        if matches!(S::ROW.name, "LoadHead" | "LoadTail") {
-            // The peer's own looks are not counted.
-            if let Some(mut peer) = PEER.take() {
-                LOOKS.set(LOOKS.get() + 1);
-                peer();
-                PEER.set(Some(peer));
-            }
+impl Hook for Watched {
+    fn load(site: &str) {
+        if !matches!(site, "LoadHead" | "LoadTail") {
+            return;
         }
-        Native::load::<S>(word)
-    }
-
-    fn store<S: Site>(word: &AtomicU32, value: u32) {
-        Native::store::<S>(word, value);
-    }
-
-    fn fence<S: Site>() {
-        Native::fence::<S>();
-    }
-
-    unsafe fn write(to: *const UnsafeCell<u8>, bytes: &[u8]) {
-        // SAFETY: the same contract.
-        unsafe { Native::write(to, bytes) };
-    }
-
-    unsafe fn read(from: *const UnsafeCell<u8>, bytes: &mut [u8]) {
-        // SAFETY: the same contract.
-        unsafe { Native::read(from, bytes) };
+        // The peer's own looks are not counted.
+        if let Some(mut peer) = PEER.take() {
+            LOOKS.set(LOOKS.get() + 1);
+            peer();
+            PEER.set(Some(peer));
+        }
     }
 }
 
-#[repr(C, align(64))]
-struct Memory(UnsafeCell<[u8; SIZE]>);
-
-#[derive(Clone, Copy)]
-struct Fresh(NonNull<u8>);
-
-// SAFETY: memory that lives for ever, and that one thread uses.
-unsafe impl Region for Fresh {
-    type Atomics = Watched;
-
-    fn base(&self) -> NonNull<u8> {
-        self.0
-    }
-
-    fn size(&self) -> usize {
-        SIZE
-    }
-}
-
+type Fresh = Leaked<Watched, SIZE>;
 type Ends = (
     Sender<PageRing<Fresh>, Spin>,
     Receiver<PageRing<Fresh>, Spin>,
@@ -85,10 +45,8 @@ type Ends = (
 
 /// The two ends of a new ring.
 fn ends() -> Ends {
-    let memory = Box::leak(Box::new(Memory(UnsafeCell::new([0; SIZE]))));
-    let region = Fresh(NonNull::from(memory).cast());
     // SAFETY: nobody has taken ends in it.
-    let page = unsafe { Page::initialise(region, Presence::DEVICE) }.unwrap();
+    let page = unsafe { Page::initialise(Fresh::new(0), Presence::DEVICE) }.unwrap();
     // SAFETY: the page is fresh.
     let (sender, _) = unsafe { page.ends(Seat::First, Spin) };
     // SAFETY: as above.

@@ -103,6 +103,19 @@ fn join<B: Backend>(page: &Page<SharedPage<B>>) {
     }
 }
 
+/// A device that is first sends the byte of this number as the first of a talk.
+fn send_from_first<B: Backend>(page: &Page<SharedPage<B>>, number: usize) {
+    let (mut sender, _) = ends(page, Seat::First, idle::<B>());
+    assert_eq!(sender.send(&[byte(number)]), Ok(1));
+}
+
+/// A device that is first begins another talk in memory in which it offered one before.
+fn begin_again<B: Backend>(memory: SharedPage<B>) {
+    // SAFETY: the device has no other ends any more.
+    let page = unsafe { Page::initialise(memory, Presence::DEVICE) }.unwrap();
+    send_from_first(&page, 1);
+}
+
 /// Whoever sees that memory is a page finds nothing in it of what was there before.
 pub fn hand_over<B: Backend>() {
     let memory = page::<B>(BYTES, B::word);
@@ -184,17 +197,11 @@ pub fn restart_is_noticed<B: Backend>(received: bool) {
     let page = initialised::<B>(Presence::DEVICE);
     let (theirs, memory) = (page.clone(), page.region().clone());
     if received {
-        let (mut sender, _) = ends(&page, Seat::First, idle::<B>());
-        assert_eq!(sender.send(&[byte(0)]), Ok(1));
+        send_from_first(&page, 0);
     }
     join(&page);
     B::both(
-        move || {
-            // SAFETY: the device has no other ends any more.
-            let page = unsafe { Page::initialise(memory, Presence::DEVICE) }.unwrap();
-            let (mut sender, _) = ends(&page, Seat::First, idle::<B>());
-            assert_eq!(sender.send(&[byte(1)]), Ok(1));
-        },
+        move || begin_again(memory),
         move || {
             let (_, mut receiver) = ends(&theirs, Seat::Second, idle::<B>());
             // Their number only: they are read, on the real machine, from memory that
@@ -213,16 +220,10 @@ pub fn restart_is_noticed<B: Backend>(received: bool) {
 pub fn restart_is_noticed_by_bytes<B: Backend>() {
     let page = initialised::<B>(Presence::DEVICE);
     let (theirs, memory) = (page.clone(), page.region().clone());
-    let (mut sender, _) = ends(&page, Seat::First, idle::<B>());
-    assert_eq!(sender.send(&[byte(0)]), Ok(1));
+    send_from_first(&page, 0);
     join(&page);
     B::both(
-        move || {
-            // SAFETY: the device has no other ends any more.
-            let page = unsafe { Page::initialise(memory, Presence::DEVICE) }.unwrap();
-            let (mut sender, _) = ends(&page, Seat::First, idle::<B>());
-            assert_eq!(sender.send(&[byte(1)]), Ok(1));
-        },
+        move || begin_again(memory),
         move || {
             let (_, mut receiver) = ends(&theirs, Seat::Second, idle::<B>());
             let mut received = [0];
@@ -241,18 +242,14 @@ pub fn restart_is_noticed_by_bytes<B: Backend>() {
 pub fn who_leaves_has_read<B: Backend>() {
     let page = initialised::<B>(Presence::DEVICE);
     let (theirs, memory) = (page.clone(), page.region().clone());
-    let (mut sender, _) = ends(&page, Seat::First, idle::<B>());
-    assert_eq!(sender.send(&[byte(0)]), Ok(1));
+    send_from_first(&page, 0);
     join(&page);
     B::both(
         move || {
             while page.seat_value(Seat::Second) != LEFT {
                 B::give_way();
             }
-            // SAFETY: the device has no other ends any more.
-            let page = unsafe { Page::initialise(memory, Presence::DEVICE) }.unwrap();
-            let (mut sender, _) = ends(&page, Seat::First, idle::<B>());
-            assert_eq!(sender.send(&[byte(1)]), Ok(1));
+            begin_again(memory);
         },
         move || {
             let (_, mut receiver) = ends(&theirs, Seat::Second, idle::<B>());

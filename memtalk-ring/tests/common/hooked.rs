@@ -1,0 +1,89 @@
+//! Memory whose accesses a test can see.
+
+use core::cell::UnsafeCell;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use core::sync::atomic::AtomicU32;
+
+use memtalk_ring::order::Site;
+use memtalk_ring::{Atomics, Native, Region};
+
+/// What a test does at accesses to words.
+pub(crate) trait Hook: 'static {
+    /// Before the load at the site of this name.
+    fn load(_site: &str) {}
+
+    /// Before a store; `false`: it is not made.
+    fn store() -> bool {
+        true
+    }
+}
+
+/// As `Native`, with a hook.
+pub(crate) struct Hooked<H>(PhantomData<H>);
+
+// SAFETY: as `Native`, or nothing at all.
+unsafe impl<H: Hook> Atomics for Hooked<H> {
+    type Word = AtomicU32;
+    type Byte = UnsafeCell<u8>;
+
+    fn load<S: Site>(word: &AtomicU32) -> u32 {
+        H::load(S::ROW.name);
+        Native::load::<S>(word)
+    }
+
+    fn store<S: Site>(word: &AtomicU32, value: u32) {
+        if H::store() {
+            Native::store::<S>(word, value);
+        }
+    }
+
+    fn fence<S: Site>() {
+        Native::fence::<S>();
+    }
+
+    unsafe fn write(to: *const UnsafeCell<u8>, bytes: &[u8]) {
+        // SAFETY: the same contract.
+        unsafe { Native::write(to, bytes) };
+    }
+
+    unsafe fn read(from: *const UnsafeCell<u8>, bytes: &mut [u8]) {
+        // SAFETY: the same contract.
+        unsafe { Native::read(from, bytes) };
+    }
+}
+
+#[repr(C, align(64))]
+struct Memory<const SIZE: usize>(UnsafeCell<[u8; SIZE]>);
+
+/// Memory of `SIZE` bytes that lives for ever.
+pub(crate) struct Leaked<H, const SIZE: usize>(NonNull<u8>, PhantomData<H>);
+
+impl<H, const SIZE: usize> Leaked<H, SIZE> {
+    /// Full of `byte`.
+    pub(crate) fn new(byte: u8) -> Self {
+        let memory = Box::leak(Box::new(Memory(UnsafeCell::new([byte; SIZE]))));
+        Self(NonNull::from(memory).cast(), PhantomData)
+    }
+}
+
+impl<H, const SIZE: usize> Clone for Leaked<H, SIZE> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<H, const SIZE: usize> Copy for Leaked<H, SIZE> {}
+
+// SAFETY: memory that lives for ever, and that one thread uses.
+unsafe impl<H: Hook, const SIZE: usize> Region for Leaked<H, SIZE> {
+    type Atomics = Hooked<H>;
+
+    fn base(&self) -> NonNull<u8> {
+        self.0
+    }
+
+    fn size(&self) -> usize {
+        SIZE
+    }
+}
