@@ -11,6 +11,7 @@
 //! - [`rc11`]: the memory model by plain enumeration, to check loom against.
 //! - [`hostile`]: a peer that writes whatever a fuzzer likes, and what is promised
 //!   all the same.
+//! - [`bound`]: no test program hangs.
 //! - [`oracle`]: what a ring should do, as a queue that nobody could get wrong.
 //!
 //! The tests in `tests/` put them together: `cargo test` runs the property
@@ -18,6 +19,8 @@
 //! model checkers.
 
 pub mod backend;
+#[path = "../../memtalk-ring/tests/common/bound.rs"]
+pub mod bound;
 pub mod hostile;
 pub mod lifecycle;
 pub mod models;

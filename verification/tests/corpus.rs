@@ -5,10 +5,12 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::Path;
 
+use verification::bound::bound_the_whole;
 use verification::hostile;
 
 /// Runs `target` on every file of its corpus.
 fn replay(corpus: &str, target: fn(&[u8])) {
+    bound_the_whole();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fuzz/corpus")
         .join(corpus);

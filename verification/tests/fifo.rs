@@ -5,6 +5,7 @@ use memtalk_ring::{Error, Native, Receiver, Sender, Spin};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use verification::backend::{Shared, ring};
+use verification::bound::bound_the_whole;
 use verification::oracle::Oracle;
 
 /// What either end may do next.
@@ -58,6 +59,7 @@ struct Pair {
 impl Pair {
     /// Two ends whose indices both stand at `start`.
     fn at(capacity: u32, start: usize) -> Self {
+        bound_the_whole();
         let memory = ring::<Native>(capacity);
         let mut pair = Self {
             // SAFETY: a new ring, and its only sender.

@@ -14,6 +14,7 @@ use memtalk_ring::{
 };
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
+use verification::bound::bound_the_whole;
 
 const SIZE: usize = 4096;
 const FENCE: u8 = 0xA5;
@@ -34,6 +35,7 @@ struct Fenced(NonNull<Memory>);
 
 impl Fenced {
     fn new() -> Self {
+        bound_the_whole();
         let memory = Box::new(Memory {
             before: [FENCE; 256],
             page: [0; SIZE],

@@ -7,6 +7,7 @@ use memtalk::futex::{Futex, Kernel};
 use memtalk_ring::layout::LEFT;
 use memtalk_ring::{Native, Page, Presence, Seat, Wait, Watched};
 use verification::backend::{Backend, SharedPage, page};
+use verification::bound::bound_the_whole;
 
 /// Notes how long it is asked to sleep.
 #[derive(Default)]
@@ -25,6 +26,7 @@ impl Kernel<Native> for &Noted {
 }
 
 fn page_of_a_process() -> Page<SharedPage<Native>> {
+    bound_the_whole();
     let memory = page::<Native>(512, Native::word);
     // SAFETY: nobody has taken ends in it.
     unsafe { Page::initialise(memory, Presence::PROCESS) }.unwrap()

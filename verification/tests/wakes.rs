@@ -11,6 +11,7 @@ use memtalk_ring::{Error, Native, Receiver, Sender, Wait, Watched};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use verification::backend::{Shared, ring};
+use verification::bound::bound_the_whole;
 
 /// Sleeps by letting the peer act, and counts the wake-ups.
 struct Asleep<'w, F> {
@@ -46,6 +47,7 @@ fn sender<'w, F: FnMut()>(
     wakes: &'w Cell<u32>,
     meanwhile: F,
 ) -> Sender<Ring, Asleep<'w, F>> {
+    bound_the_whole();
     // SAFETY: the only one; nobody else but its receiver writes to the ring.
     unsafe { Sender::new(memory.clone(), Asleep { meanwhile, wakes }) }
 }
@@ -56,6 +58,7 @@ fn receiver<'w, F: FnMut()>(
     wakes: &'w Cell<u32>,
     meanwhile: F,
 ) -> Receiver<Ring, Asleep<'w, F>> {
+    bound_the_whole();
     // SAFETY: the only one; nobody else but its sender writes to the ring.
     unsafe { Receiver::new(memory.clone(), Asleep { meanwhile, wakes }) }
 }

@@ -1,5 +1,8 @@
 //! Memory whose accesses a test can see.
 
+#[path = "bound.rs"]
+mod bound;
+
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -62,6 +65,7 @@ pub(crate) struct Leaked<H, const SIZE: usize>(NonNull<u8>, PhantomData<H>);
 impl<H, const SIZE: usize> Leaked<H, SIZE> {
     /// Full of `byte`.
     pub(crate) fn new(byte: u8) -> Self {
+        bound::bound_the_whole();
         let memory = Box::leak(Box::new(Memory(UnsafeCell::new([byte; SIZE]))));
         Self(NonNull::from(memory).cast(), PhantomData)
     }

@@ -3,12 +3,14 @@
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
-use std::process;
+mod bound;
+
 use std::ptr::NonNull;
-use std::sync::{Once, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use bound::bound_the_whole;
 use memtalk_ring::{Native, Page, Presence, RawRegion, Receiver, Seat, Sender, Wait};
 
 #[repr(align(64))]
@@ -16,21 +18,10 @@ struct Memory([u8; 4096]);
 
 /// Memory that lives for ever.
 pub(crate) fn fresh_memory() -> RawRegion {
-    static BOUND: Once = Once::new();
-    BOUND.call_once(bound_the_whole);
+    bound_the_whole();
     let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096]))));
     // SAFETY: it lives for ever, and nobody else knows of it.
     unsafe { RawRegion::new(memory.cast(), 4096) }
-}
-
-/// Ends the test program as a failure if its tests take two minutes together, in
-/// whatever call one of them hangs.
-fn bound_the_whole() {
-    thread::spawn(|| {
-        thread::sleep(Duration::from_secs(120));
-        eprintln!("a test hangs");
-        process::abort();
-    });
 }
 
 /// A page that lives for ever.
