@@ -49,7 +49,7 @@ engine() {
             --test=wakes --test=naps --test=hostile --test=corpus --test=threads"
         filter="--skip lifecycle --skip rc11" ;;
     ends) packages=memtalk-ring bound=600
-        suites="--features=memtalk-ring/embedded-io --test=outside --test=waits
+        suites="--features=memtalk-ring/embedded-io --test=sit_down --test=waits
             --test=embedded_io" ;;
     loom) packages=verification bound=1800
         suites="--features=loom --test=loom"

@@ -18,9 +18,11 @@ pub use buffered::Buffered;
 
 use embedded_io::{ErrorKind, ErrorType, Read, ReadExactError, ReadReady, Write, WriteReady};
 
-use crate::memory::Memory;
+use crate::error::Error;
+use crate::ring::memory::Memory;
+use crate::ring::receiver::Receiver;
+use crate::ring::sender::Sender;
 use crate::wait::Wait;
-use crate::{Error, Receiver, Sender};
 
 impl embedded_io::Error for Error {
     fn kind(&self) -> ErrorKind {

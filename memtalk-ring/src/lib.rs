@@ -18,7 +18,7 @@
 //!   feature asks for it; loads, stores and fences of 32-bit words only, no
 //!   read-modify-write. Sleeping and waking are a trait, [`Wait`]; ready-made are
 //!   [`Spin`], [`Idle`], [`Event`] and [`Doorbell`].
-//! - **Checked.** The protocol and its proof stand in one module, `side`; every
+//! - **Checked.** The protocol and its proof stand in one module, `ring::protocol`; every
 //!   memory access and its reason in one table, [`order`]. The code is generic
 //!   over [`Atomics`], so that model checkers run exactly this code.
 //!
@@ -166,40 +166,30 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod atomics;
-mod cursor;
 mod error;
-pub mod identity;
 #[cfg(feature = "embedded-io")]
 mod io;
-pub mod layout;
-mod memory;
 #[cfg(doctest)]
 mod misuse;
 pub mod order;
-pub mod outside;
 mod page;
-mod receiver;
-mod region;
-mod seat;
-mod sender;
-mod side;
+mod ring;
 mod wait;
-mod word;
 
 pub use atomics::{Atomics, CompareExchange, InPlace, Native};
-pub use cursor::Capacity;
 pub use error::Error;
-pub use identity::PageError;
 #[cfg(feature = "embedded-io")]
 pub use io::Buffered;
-pub use memory::Memory;
-pub use page::{Page, PageRing};
-pub use receiver::{Filled, Receiver};
-pub use region::{PageMemory, RawRegion, Region};
-pub use seat::{Presence, Seat};
-pub use sender::{Sender, Space};
-pub use side::Departure;
+pub use page::header::PageError;
+pub use page::region::{PageMemory, RawRegion, Region};
+pub use page::seat::{Presence, Seat};
+pub use page::{Page, PageRing, header, layout, sit_down};
+pub use ring::capacity::Capacity;
+pub use ring::departure::Departure;
+pub use ring::memory::Memory;
+pub use ring::receiver::{Filled, Receiver};
+pub use ring::sender::{Sender, Space};
+pub use ring::word::{CLOSED, FAILED};
 #[cfg(any(target_arch = "arm", target_arch = "aarch64", doc))]
 pub use wait::Event;
 pub use wait::{Doorbell, Idle, Spin, Wait, Watched};
-pub use word::{CLOSED, FAILED};

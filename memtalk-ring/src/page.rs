@@ -3,17 +3,25 @@
 //! Size and capacity are read once, checked against the memory that is really
 //! there, and kept privately. A peer that changes them later changes nothing.
 
+pub mod header;
+pub mod layout;
+pub(crate) mod region;
+pub(crate) mod seat;
+pub mod sit_down;
+
+use self::header::{PageError, Snapshot, clear_words, write_words};
+use self::layout::{Header, LEFT, capacity_of};
+use self::region::PageMemory;
+use self::seat::{Presence, Seat};
 use crate::atomics::{Atomics, CompareExchange};
-use crate::cursor::Capacity;
-use crate::identity::{PageError, Snapshot, clear_words, write_words};
-use crate::layout::{Header, LEFT, RingHeader, capacity_of};
-use crate::memory::{Byte, Memory};
 use crate::order::site;
-use crate::region::PageMemory;
-use crate::seat::{Presence, Seat};
-use crate::side::Departure;
+use crate::ring::capacity::Capacity;
+use crate::ring::departure::Departure;
+use crate::ring::header::RingHeader;
+use crate::ring::memory::{Byte, Memory};
+use crate::ring::receiver::Receiver;
+use crate::ring::sender::Sender;
 use crate::wait::{Wait, Watched};
-use crate::{Receiver, Sender};
 
 /// A page, initialised, of a size that is known to be right.
 ///
@@ -113,7 +121,7 @@ impl<R: PageMemory> Page<R> {
     }
 
     /// Leaves the second seat, where a process sat that touches the page no more:
-    /// whoever is first, and [outside](crate::outside), may initialise it again then. Does
+    /// whoever is first, and [outside](crate::page::sit_down), may initialise it again then. Does
     /// nothing if that has been done meanwhile: somebody else may be about to sit down.
     pub fn leave(&self)
     where
@@ -140,7 +148,7 @@ impl<R: PageMemory> Page<R> {
 
     /// Whether nobody has sat at this seat since the page was initialised. Who sits
     /// first waits for the second until this is false: a process may have come, and
-    /// have [left](crate::layout::LEFT) already.
+    /// have [left](crate::page::layout::LEFT) already.
     #[must_use]
     pub fn is_free(&self, seat: Seat) -> bool {
         self.seat_value(seat) == 0
@@ -153,7 +161,7 @@ impl<R: PageMemory> Page<R> {
     }
 
     /// Who sits at a seat, or did: the word may outlive whoever sat there. `None` while
-    /// nobody has, and when a process has [left](crate::layout::LEFT) it.
+    /// nobody has, and when a process has [left](crate::page::layout::LEFT) it.
     #[must_use]
     pub fn presence(&self, seat: Seat) -> Option<Presence> {
         Presence::from_word(self.seat_value(seat))

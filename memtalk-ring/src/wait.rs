@@ -1,6 +1,6 @@
 //! How an end waits for its peer, and how the peer ends that wait.
 //!
-//! The protocol is [`side`](crate::side)'s; this is the part that depends on
+//! The protocol is [`protocol`](crate::ring::protocol)'s; this is the part that depends on
 //! where the ring runs: a futex in a process, a spin loop or an event
 //! instruction on bare metal, a modelled futex in a checker.
 //!

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use memtalk_ring::identity::Snapshot;
+use memtalk_ring::header::Snapshot;
 use memtalk_ring::layout::{Header, LEFT, capacity_of};
 use memtalk_ring::{Native, Page, PageError, Presence, Region, Seat};
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use memtalk_ring::identity::Snapshot;
+use memtalk_ring::header::Snapshot;
 use memtalk_ring::layout::LINE;
 
 use crate::Error;

@@ -32,7 +32,7 @@
 //! # Parties outside
 //! A guest of a virtual machine, or a program that has nothing but the memory, holds
 //! no locks: its seat word says [`OUTSIDE`](memtalk_ring::layout::OUTSIDE), and what
-//! it does is in [`memtalk_ring::outside`]. Whether it is still there, the kernel
+//! it does is in [`memtalk_ring::sit_down`]. Whether it is still there, the kernel
 //! knows: whoever can write to the object *has it open*, a mapping included. If
 //! nobody else has, all seats outside are free, and the object is retired. If somebody
 //! has:

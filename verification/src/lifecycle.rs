@@ -39,7 +39,7 @@
 //! # The machine
 //! Beside the processes there may be one virtual machine, that is, a process that
 //! opens the object (and creates it, full of zeros, if there is none) and a guest in
-//! it that sits down by the rules of `memtalk_ring::outside`. It holds no locks, it
+//! it that sits down by the rules of `memtalk_ring::sit_down`. It holds no locks, it
 //! may be killed at any moment, which closes the object, and its guest may start
 //! again at any moment, which does not.
 //!
@@ -67,7 +67,7 @@
 //!   watches one wakes when the lock is free: `waits.rs`, `death.rs`, `outside.rs`.
 //! - *Index words.* There are none: that a peer outside is told, or a dead one spoken for,
 //!   is the mark at its seat alone: `outside.rs`, `waits.rs`.
-//! - *The guest* follows the table of `memtalk_ring::outside`. It looks at a page and joins
+//! - *The guest* follows the table of `memtalk_ring::sit_down`. It looks at a page and joins
 //!   it in one step, and not while a process is on its way to the second seat: see there
 //!   for that assumption. `outside.rs`, `guests.rs`.
 //! - *Closing a descriptor* drops its locks in the same step as the call before. Until then

@@ -2,9 +2,10 @@
 
 use embedded_io::{BufRead, ErrorType, Read, ReadExactError, ReadReady};
 
-use crate::memory::Memory;
+use crate::error::Error;
+use crate::ring::memory::Memory;
+use crate::ring::receiver::Receiver;
 use crate::wait::{Spin, Wait};
-use crate::{Error, Receiver};
 
 /// A [`Receiver`] with a private buffer, which it can lend as a slice.
 ///

@@ -1,6 +1,6 @@
 //! The page that the peer prepared.
 
-use memtalk_ring::identity::Snapshot;
+use memtalk_ring::header::Snapshot;
 use memtalk_ring::layout::{CLAIM, LINE, MAGIC, MAX_SIZE, MIN_SIZE, OVERHEAD, VERSION};
 use memtalk_ring::{Error, Page, PageError, Presence, RawRegion, Seat, Spin};
 

@@ -4,7 +4,7 @@ use std::mem::size_of;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use memtalk_ring::identity::Snapshot;
+use memtalk_ring::header::Snapshot;
 use memtalk_ring::layout::{LEFT, MAGIC, RingHeader, VERSION, seat_offset};
 use memtalk_ring::{
     CLOSED, Error, FAILED, Native, Page, PageError, PageRing, Presence, RawRegion, Receiver, Seat,

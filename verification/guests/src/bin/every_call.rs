@@ -16,7 +16,7 @@ use core::ptr::{NonNull, with_exposed_provenance_mut};
 
 #[cfg(any(target_arch = "arm", target_arch = "aarch64"))]
 use memtalk_ring::Event;
-use memtalk_ring::identity::Snapshot;
+use memtalk_ring::header::Snapshot;
 use memtalk_ring::layout::capacity_of;
 use memtalk_ring::{
     Capacity, Doorbell, Error, Idle, Native, Page, PageError, PageRing, Presence, RawRegion,

@@ -1,6 +1,21 @@
 //! The two seats of a page, and who sits there.
 
-use crate::layout::{OUTSIDE, SEATED, SILENT};
+/// Bit 0 of a seat word: somebody sits here.
+pub const SEATED: u32 = 1;
+
+/// Bit 1 of a seat word: who sits here is outside the operating system that the
+/// other side runs on, a guest or a device. It holds none of that system's locks.
+pub const OUTSIDE: u32 = 2;
+
+/// Bit 2 of a seat word: who sits here wakes nobody. Whoever waits for it looks
+/// again after a while. It may clear this bit during the talk, before the first
+/// wake-up that it makes; it must not set it, since the other may sleep already.
+pub const SILENT: u32 = 4;
+
+/// Bit 3 of the second's seat word, alone: a process that sat here has left, and
+/// touches the page no more. Written where the first is [outside](OUTSIDE), which may
+/// then initialise the page again.
+pub const LEFT: u32 = 8;
 
 /// One of the two places in a talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,8 +1,8 @@
 //! What a ring needs from memory: its words and its slab.
 
+use super::capacity::Capacity;
+use super::header::RingHeader;
 use crate::atomics::Atomics;
-use crate::cursor::Capacity;
-use crate::layout::RingHeader;
 
 /// Memory that holds one ring, for as long as the value lives.
 ///

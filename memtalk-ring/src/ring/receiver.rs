@@ -1,11 +1,11 @@
 //! The receiving end of a ring.
 
-use crate::Error;
+use super::memory::Memory;
+use super::protocol::{Parts, Receiving, Side};
+use super::word::State;
 use crate::atomics::{Atomics, InPlace};
-use crate::memory::Memory;
-use crate::side::{Parts, Receiving, Side};
+use crate::error::Error;
 use crate::wait::{Spin, Wait};
-use crate::word::State;
 
 /// The receiving end of a ring: takes bytes out, and confirms the stream.
 ///

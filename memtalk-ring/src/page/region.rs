@@ -3,9 +3,10 @@
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
+use super::layout::{Header, ring_offset, slab_offset};
 use crate::atomics::{Atomics, InPlace, Native};
-use crate::cursor::Capacity;
-use crate::layout::{Header, LINE, RingHeader, ring_offset, slab_offset};
+use crate::ring::capacity::Capacity;
+use crate::ring::header::{LINE, RingHeader};
 
 /// Memory that holds a page, for as long as the value lives: any [`Region`], or the
 /// cells of a model checker.
@@ -28,7 +29,7 @@ pub unsafe trait PageMemory: Clone {
     /// The head of the page.
     ///
     /// # Safety
-    /// The memory is aligned, and has a size that [a page can have](crate::layout).
+    /// The memory is aligned, and has a size that [a page can have](crate::page::layout).
     unsafe fn header(&self) -> &Header<Self::Atomics>;
 
     /// A ring struct: of the first ring, 0, or the second, 1.

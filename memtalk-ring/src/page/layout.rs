@@ -1,6 +1,6 @@
 //! The page: which byte means what.
 //!
-#![doc = include_str!("../LAYOUT.md")]
+#![doc = include_str!("../../LAYOUT.md")]
 //!
 //! # Why the gap before the second ring struct
 //! Many processors fetch cache lines in pairs, 128 bytes at a multiple of 128. If
@@ -11,8 +11,11 @@
 
 use core::mem::{align_of, offset_of, size_of};
 
+use super::seat::Seat;
 use crate::atomics::{Atomics, Native};
-use crate::seat::Seat;
+
+pub use super::seat::{LEFT, OUTSIDE, SEATED, SILENT};
+pub use crate::ring::header::{LINE, Line, RingHeader};
 
 /// The magic number, `talk` in ASCII when read from the most significant byte.
 /// Its bytes differ, so that a page from a machine of the other byte order is
@@ -25,45 +28,6 @@ pub const CLAIM: u32 = !MAGIC;
 
 /// The version of the layout and of the protocol.
 pub const VERSION: u32 = 2;
-
-/// Bit 0 of a seat word: somebody sits here.
-pub const SEATED: u32 = 1;
-
-/// Bit 1 of a seat word: who sits here is outside the operating system that the
-/// other side runs on, a guest or a device. It holds none of that system's locks.
-pub const OUTSIDE: u32 = 2;
-
-/// Bit 2 of a seat word: who sits here wakes nobody. Whoever waits for it looks
-/// again after a while. It may clear this bit during the talk, before the first
-/// wake-up that it makes; it must not set it, since the other may sleep already.
-pub const SILENT: u32 = 4;
-
-/// Bit 3 of the second's seat word, alone: a process that sat here has left, and
-/// touches the page no more. Written where the first is [outside](OUTSIDE), which may
-/// then initialise the page again.
-pub const LEFT: u32 = 8;
-
-/// The alignment that a page needs, and the size of the cache lines that the
-/// two ends are kept apart by, in bytes.
-pub const LINE: usize = 64;
-
-/// What one end of a ring writes, on a cache line of its own.
-#[repr(C, align(64))]
-pub struct Line<A: Atomics> {
-    /// The index word: a sender's tail, a receiver's head.
-    pub index: A::Word,
-    /// How many bytes this end sleeps for, or 0.
-    pub want: A::Word,
-}
-
-/// The ring struct: the words of one ring.
-#[repr(C)]
-pub struct RingHeader<A: Atomics> {
-    /// Written by the sender.
-    pub sender: Line<A>,
-    /// Written by the receiver.
-    pub receiver: Line<A>,
-}
 
 /// What never changes once the page is initialised.
 #[repr(C, align(32))]
@@ -106,7 +70,7 @@ pub const OVERHEAD: usize = size_of::<Header<Native>>() + 2 * size_of::<RingHead
 pub const MIN_SIZE: usize = OVERHEAD + 2 * LINE;
 
 /// The largest page: 1 GiB, which keeps both slabs within
-/// [`Capacity::MAX`](crate::Capacity::MAX).
+/// [`Capacity::MAX`](crate::ring::capacity::Capacity::MAX).
 pub const MAX_SIZE: usize = 1 << 30;
 
 /// The capacity in bytes of each ring in a page of `size` bytes, or `None`
@@ -197,7 +161,7 @@ const _: () = {
     while let [size, rest @ ..] = sizes {
         match capacity_of(*size) {
             Some(capacity) => {
-                assert!(capacity <= crate::Capacity::MAX);
+                assert!(capacity <= crate::ring::capacity::Capacity::MAX);
                 assert!(ring_offset(1, capacity).is_multiple_of(LINE));
                 assert!(
                     !size.is_multiple_of(4096)

@@ -27,7 +27,7 @@
 //!
 //! # What it relies on
 //! At most one party outside uses a page at a time: a seat that says
-//! [`OUTSIDE`](crate::layout::OUTSIDE) is its own, from an earlier life. And a
+//! [`OUTSIDE`](crate::page::layout::OUTSIDE) is its own, from an earlier life. And a
 //! process and a party outside do not come to the second seat at the same moment.
 //! Without locks and without compare-and-swap nobody could tell.
 //!
@@ -50,15 +50,15 @@
 //! no process leaves: so no process takes it for a dead process's and initialises
 //! it as well.
 
-use crate::identity::{PageError, Snapshot};
-use crate::page::Page;
-use crate::region::PageMemory;
-use crate::seat::{Presence, Seat};
+use super::Page;
+use super::header::{PageError, Snapshot};
+use super::region::PageMemory;
+use super::seat::{Presence, Seat};
 use crate::wait::Spin;
 
 impl<R: PageMemory> Page<R> {
     /// Sits down in memory that a process shares with us, who are outside its
-    /// operating system: see [`outside`](crate::outside) for what is done when.
+    /// operating system: see [`sit_down`](crate::page::sit_down) for what is done when.
     ///
     /// Who sits first waits until the second seat is not [free](Self::is_free) any more
     /// before it takes its ends.

@@ -53,7 +53,7 @@ pub(crate) const fn decode(word: u32) -> Option<(u32, State)> {
 #[cfg(test)]
 mod tests {
     use super::{CLOSED, FAILED, State, decode, encode};
-    use crate::Capacity;
+    use crate::ring::capacity::Capacity;
 
     #[test]
     fn words_survive_the_round_trip() {

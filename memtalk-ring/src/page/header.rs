@@ -1,19 +1,20 @@
 //! What a page says of itself, and whether that can be believed.
 //!
 //! The creator writes everything else, then the [magic
-//! number](crate::layout::MAGIC) with release ordering. Whoever attaches reads the
+//! number](crate::page::layout::MAGIC) with release ordering. Whoever attaches reads the
 //! magic number with acquire ordering before anything else. So nobody sees a
 //! half-initialised page.
 //!
-//! A process writes the [claim](crate::layout::CLAIM) before anything else, so that
+//! A process writes the [claim](crate::page::layout::CLAIM) before anything else, so that
 //! memory whose creator died half-way can be told from memory that is somebody
-//! else's. A party outside leaves the claim 0: see [`outside`](crate::outside).
+//! else's. A party outside leaves the claim 0: see [`sit_down`](crate::page::sit_down).
 
+use super::layout::{CLAIM, Header, MAGIC, VERSION, capacity_of};
+use super::seat::Presence;
 use crate::atomics::Atomics;
-use crate::cursor::Capacity;
-use crate::layout::{CLAIM, Header, Line, MAGIC, RingHeader, VERSION, capacity_of};
 use crate::order::site;
-use crate::seat::Presence;
+use crate::ring::capacity::Capacity;
+use crate::ring::header::{Line, RingHeader};
 
 /// Why memory is not a page that we can talk through. Nothing was written to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

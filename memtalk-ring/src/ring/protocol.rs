@@ -62,7 +62,7 @@
 //! reaches it.
 //!
 //! # Ends
-//! An end state shares the word with the index ([`word`](crate::word)), so
+//! An end state shares the word with the index ([`word`](crate::ring::word)), so
 //! whoever sees the end of a stream has also seen its last byte, and a process
 //! that sleeps on the word cannot sleep through the end. Ends always wake.
 //! A receiver closes only after everything was received up to and including
@@ -75,14 +75,14 @@
 //! else is [`Error::Corrupt`], for good. Whatever the peer writes, an end
 //! accesses only its slab.
 
-use crate::Error;
+use super::capacity::Capacity;
+use super::header::{Line, RingHeader};
+use super::memory::{Byte, Memory};
+use super::word::{State, decode, encode};
 use crate::atomics::Atomics;
-use crate::cursor::Capacity;
-use crate::layout::{Line, RingHeader};
-use crate::memory::{Byte, Memory};
+use crate::error::Error;
 use crate::order::{Site, site};
 use crate::wait::{Wait, Watched};
-use crate::word::{FAILED, State, decode, encode};
 
 /// Which of the two ends.
 pub(crate) trait Role {
@@ -171,7 +171,7 @@ pub(crate) type Parts<M> = [(*const Byte<M>, usize); 2];
 
 /// The cache line that the end with role `R` writes.
 #[inline(always)]
-fn mine<R: Role, M: Memory>(memory: &M) -> &Line<M::Atomics> {
+pub(super) fn mine<R: Role, M: Memory>(memory: &M) -> &Line<M::Atomics> {
     // SAFETY: only that end writes there, or `mourn` in its name.
     R::mine(unsafe { memory.header() })
 }
@@ -430,62 +430,5 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         M::Atomics::fence::<site::AnnounceFence>();
         self.wait.sleep(Watched::new(&theirs.index), self.seen);
         M::Atomics::store::<site::Retract>(&mine.want, 0);
-    }
-}
-
-/// Marks the end with role `R` as failed if it is still open, in the name of a
-/// peer that is gone, and wakes who waits for it. Returns the state it was left
-/// in; `None` if its word makes no sense.
-///
-/// With the word changed before the wake-up, nobody can fall asleep on the old
-/// value afterwards.
-///
-/// # Safety
-/// As for [`Departure::mourn`].
-unsafe fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -> Option<State> {
-    let left = &mine::<R, _>(memory).index;
-    let last = M::Atomics::load::<site::MournLoad>(left);
-    let state = decode(last).map(|(_, state)| state);
-    if state == Some(State::Open) {
-        M::Atomics::store::<site::MournStore>(left, last | FAILED);
-    }
-    wait.wake(Watched::new(left));
-    state
-}
-
-/// How a peer went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Departure {
-    /// It closed both its ends: both streams are complete.
-    Complete,
-    /// It ended both, but said that it gave up on one.
-    GaveUp,
-    /// It left an end open.
-    Died,
-}
-
-impl Departure {
-    /// Speaks for a peer that is gone: marks what it left open as failed, wakes
-    /// who waits for it, and tells how it went. `sent` is the memory of the ring
-    /// that the peer sent on, `received` of the one that it received from.
-    ///
-    /// Call it when the peer cannot write any more, and only then: an index word
-    /// has one writer at a time. Whatever told you so must have told it after
-    /// the peer's last write, as a lock does that the peer held.
-    ///
-    /// # Safety
-    /// If this program uses both ends of one of the rings, now or later, it uses the peer's
-    /// no more, and what it did with that happened before.
-    pub unsafe fn mourn<M: Memory, W: Wait<M::Atomics>>(sent: &M, received: &M, wait: &W) -> Self {
-        // SAFETY: by contract.
-        let sending = unsafe { mourn::<Sending, _, _>(sent, wait) };
-        // SAFETY: by contract.
-        let receiving = unsafe { mourn::<Receiving, _, _>(received, wait) };
-        match (sending, receiving) {
-            (Some(State::Closed), Some(State::Closed)) => Self::Complete,
-            (Some(State::Open), _) | (_, Some(State::Open)) => Self::Died,
-            _ => Self::GaveUp,
-        }
     }
 }

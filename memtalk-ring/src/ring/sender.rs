@@ -1,11 +1,11 @@
 //! The sending end of a ring.
 
-use crate::Error;
+use super::memory::Memory;
+use super::protocol::{Parts, Sending, Side, THE_END};
+use super::word::State;
 use crate::atomics::{Atomics, InPlace};
-use crate::memory::Memory;
-use crate::side::{Parts, Sending, Side, THE_END};
+use crate::error::Error;
 use crate::wait::{Spin, Wait};
-use crate::word::State;
 
 /// The sending end of a ring: puts bytes in, and says when the stream ends.
 ///
