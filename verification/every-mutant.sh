@@ -30,6 +30,8 @@ export RUST_BACKTRACE=0
 export PROPTEST_RNG_SEED=1
 export SCHEDULES=4000
 export UNCOUNTED=1
+# One test that fails is enough.
+export FAIL_FAST=1
 
 fail() {
     echo "$0: $1" >&2

@@ -6,16 +6,21 @@ use std::time::Duration;
 
 use memtalk_ring::Seat;
 
-use crate::futex::Sleep;
-use crate::place::{Deadline, Place, Tenancy};
-use crate::receiver::Receiver;
-use crate::seat::{Arrival, Awaited};
-use crate::seated::Seated;
-use crate::sender::Sender;
-use crate::sys::futex::Linux;
+use crate::ends::receiver::Receiver;
+use crate::ends::sender::Sender;
+use crate::error::Error;
+use crate::lifecycle::await_peer::Arrival;
+use crate::lifecycle::request::{Request, Tenancy};
+use crate::lifecycle::retry::Deadline;
+use crate::lifecycle::step::Awaited;
+use crate::name::Name;
 use crate::sys::{self, map};
-use crate::talk::{Current, NameRemover, Peer, Talk, watch};
-use crate::{Error, Name};
+use crate::talk::Talk;
+use crate::talk::fate::Peer;
+use crate::talk::handle::{Current, TalkHandle};
+use crate::talk::seated::Seated;
+use crate::talk::watch::watch;
+use crate::wait::linux::{Linux, Sleep};
 
 /// How to open a channel.
 ///
@@ -114,23 +119,27 @@ impl Options {
     /// [`Error::Stuck`] if another process keeps the object locked,
     /// [`Error::System`] if a system call fails.
     pub fn sit_down(&self, name: &Name) -> Result<Waiting, Error> {
-        self.sit_down_idling(name, |time, _| sys::nap(time))
+        self.sit_down_with(name, |time, _| sys::nap(time))
     }
 
-    /// The same, with what to do meanwhile: `idle` lets some time pass, and is told whom
-    /// this waits for, if it is not just a process on its way in or out. There is nothing
-    /// to be cleaned up then.
-    pub(crate) fn sit_down_idling(
+    /// The same, for a program that has something to do meanwhile: `idle` is called to let
+    /// some time pass, and is told whom this waits for, `None` if just for a process
+    /// on its way in or out. Nothing is held then that others would miss: the program may
+    /// end in it.
+    ///
+    /// # Errors
+    /// Those of [`sit_down`](Self::sit_down).
+    pub fn sit_down_with(
         &self,
         name: &Name,
         idle: impl FnMut(Duration, Option<Awaited>),
     ) -> Result<Waiting, Error> {
-        let place = Place::new(name.clone(), self.pages, self.mode, self.tenancy)?;
+        let request = Request::new(name.clone(), self.pages, self.mode, self.tenancy)?;
         let deadline = Deadline::new(self.timeout);
         let current = Arc::new(Current::default());
-        let talk = current.sit_down(|| Seated::sit_down(place.clone(), deadline, idle))?;
+        let talk = current.sit_down(|| Seated::sit_down(request.clone(), deadline, idle))?;
         Ok(Waiting {
-            place,
+            request,
             talk,
             current,
             deadline,
@@ -143,7 +152,7 @@ impl Options {
 /// Dropping it gets up again.
 #[derive(Debug)]
 pub struct Waiting {
-    place: Place,
+    request: Request,
     talk: Arc<Talk>,
     /// For those who may have to end it.
     current: Arc<Current>,
@@ -158,14 +167,18 @@ impl Waiting {
     /// [`Error::Timeout`] if no peer came in time (the object is removed again, and
     /// nobody has joined it), [`Error::System`] if a system call fails; if it was removed,
     /// those of [`sit_down`](Options::sit_down), or [`Error::Ended`] after
-    /// [`NameRemover::remove`].
+    /// [`TalkHandle::remove_name`].
     pub fn wait_for_peer(self) -> Result<Channel, Error> {
-        self.wait_for_peer_idling(|time, _| sys::nap(time), || ())
+        self.wait_for_peer_with(|time, _| sys::nap(time), || ())
     }
 
     /// The same, with what to do while it sits down again, as in
-    /// [`sit_down_idling`](Options::sit_down_idling), and afterwards.
-    pub(crate) fn wait_for_peer_idling(
+    /// [`sit_down_with`](Options::sit_down_with), and afterwards: then another object is the
+    /// handle's ([`TalkHandle::named_object`]).
+    ///
+    /// # Errors
+    /// Those of [`wait_for_peer`](Self::wait_for_peer).
+    pub fn wait_for_peer_with(
         self,
         mut idle: impl FnMut(Duration, Option<Awaited>),
         moved: impl Fn(),
@@ -176,7 +189,7 @@ impl Waiting {
         {
             // Gets up first, or it might meet itself, where the name leads here again.
             drop(talk);
-            let seated = || Seated::sit_down(self.place.clone(), deadline, &mut idle);
+            let seated = || Seated::sit_down(self.request.clone(), deadline, &mut idle);
             talk = self.current.sit_down(seated)?;
             moved();
         }
@@ -192,10 +205,10 @@ impl Waiting {
         })
     }
 
-    /// Something to remove the name with while the talk goes on.
+    /// A handle on this talk, for other threads.
     #[must_use]
-    pub fn name_remover(&self) -> NameRemover {
-        NameRemover(Arc::clone(&self.current))
+    pub fn handle(&self) -> TalkHandle {
+        TalkHandle(Arc::clone(&self.current))
     }
 }
 

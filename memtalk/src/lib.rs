@@ -73,38 +73,30 @@
 
 #![deny(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![cfg(target_os = "linux")]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("memtalk runs on Linux only: it needs futex(2) and open file description locks");
 
 mod channel;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
+mod ends;
 mod error;
-mod escape;
 #[doc(hidden)]
-pub mod futex;
+pub mod lifecycle;
 mod name;
-mod object;
-mod patience;
-mod place;
-#[cfg(feature = "cli")]
-mod pump;
-mod receiver;
-mod route;
-#[cfg(feature = "cli")]
-mod say;
-mod scan;
+mod status;
 #[doc(hidden)]
-pub mod seat;
-mod seated;
-mod sender;
-mod steps;
-mod sys;
+pub mod sys;
 mod talk;
+#[doc(hidden)]
+pub mod wait;
 
 pub use channel::{Channel, Options, Waiting};
+pub use ends::receiver::Receiver;
+pub use ends::sender::Sender;
 pub use error::Error;
+pub use lifecycle::step::Awaited;
 pub use name::{Name, NameError};
-pub use receiver::Receiver;
-pub use sender::Sender;
-pub use talk::{Departure, NameRemover, Peer};
+pub use status::Status;
+pub use sys::named::NamedObject;
+pub use talk::fate::{Departure, Peer};
+pub use talk::handle::TalkHandle;

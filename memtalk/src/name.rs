@@ -1,10 +1,8 @@
 //! Names of POSIX shared memory objects.
 
 use std::ffi::{CStr, CString, OsStr};
-use std::fmt;
+use std::fmt::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-
-use crate::escape::Escaped;
 
 /// A portable name of a POSIX shared memory object: a `/`, then 1 to 254 bytes
 /// that are neither `/` nor NUL, and not `.` or `..`.
@@ -76,9 +74,14 @@ impl Name {
     }
 }
 
+/// With control characters escaped: they would tear a line, or command a terminal.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Escaped(&self.0.to_string_lossy()).fmt(f)
+        let text = self.0.to_string_lossy();
+        text.chars().try_for_each(|c| match c.is_control() {
+            true => write!(f, "{}", c.escape_default()),
+            false => f.write_char(c),
+        })
     }
 }
 

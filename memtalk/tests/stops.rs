@@ -2,7 +2,7 @@
 //! kernel: others are delayed, told so, or not concerned; nobody is left waiting, and
 //! nobody decides behind its back.
 //!
-//! `make crash` runs these. See `memtalk/src/steps.rs` for what a step is.
+//! `make crash` runs these. See `memtalk/src/sys/crash_points.rs` for what a step is.
 
 mod support;
 

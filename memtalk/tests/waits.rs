@@ -252,11 +252,11 @@ fn who_sees_one_give_up_finds_the_name_free() {
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
     let waiting = options().sit_down(&name).unwrap();
-    let remover = waiting.name_remover();
+    let handle = waiting.handle();
     let other = thread::spawn(move || options().open(&name).unwrap());
     let one = waiting.wait_for_peer().unwrap();
     let other = bounded("the other side", move || other.join().unwrap());
-    remover.give_up();
+    handle.give_up();
     let gone = bounded("it is seen", move || other.peer.wait_until_gone());
     assert!(gone.is_some());
     assert!(!object.exists());
@@ -267,10 +267,7 @@ fn who_sees_one_give_up_finds_the_name_free() {
 fn no_more_descriptors_than_a_talk_needs() {
     // The standard ones, and one more, whatever the test was started with.
     let object = Object::new();
-    let script = format!(
-        "exec 3>&-; ulimit -n 4; exec $MEMTALK -f {}",
-        object.name()
-    );
+    let script = format!("exec 3>&-; ulimit -n 4; exec $MEMTALK -f {}", object.name());
     let start = || Side::start(shell(&script).stdin(Stdio::null()));
     let (one, other) = (start(), start());
     one.finish().assert_complete(b"");
@@ -381,9 +378,9 @@ fn of_a_process_one_thread_at_a_time_is_at_the_door() {
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
     let waiting = options().sit_down(&name).unwrap();
-    let (one, other) = (waiting.name_remover(), waiting.name_remover());
-    let _first = up_to_the_removal(move || drop(one.remove(BOUND)));
-    let second = bounded("the second", move || other.remove(Duration::ZERO));
+    let (one, other) = (waiting.handle(), waiting.handle());
+    let _first = up_to_the_removal(move || drop(one.remove_name(BOUND)));
+    let second = bounded("the second", move || other.remove_name(Duration::ZERO));
     assert!(matches!(second, Err(Error::Stuck)), "{second:?}");
 }
 

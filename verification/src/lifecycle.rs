@@ -1,6 +1,6 @@
 //! The lifecycle, searched exhaustively.
 //!
-//! The machines of `memtalk::seat`, the very code of the command, run against a
+//! The machines of `memtalk::lifecycle`, the very code of the command, run against a
 //! fake kernel with names, objects and locks. The search interleaves processes
 //! at every call to the kernel, crashes any of them between any two calls,
 //! starts it again, lets calls fail, and visits every state that can be reached, breadth
@@ -34,7 +34,7 @@
 //! In some searches, processes differ in what they want and whose they are; the name of
 //! an object can be removed by its owner only. In some, a stranger removes the name, at
 //! any moment. Then a name may be taken away from another talk (property 3): see
-//! `memtalk::seat` for why, and property 7 for what comes of it.
+//! `memtalk::lifecycle` for why, and property 7 for what comes of it.
 //!
 //! # The machine
 //! Beside the processes there may be one virtual machine, that is, a process that

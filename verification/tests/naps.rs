@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use memtalk::futex::{Futex, Kernel};
+use memtalk::wait::futex::{Futex, Kernel};
 use memtalk_ring::layout::LEFT;
 use memtalk_ring::{Native, Page, Presence, Seat, Wait, Watched};
 use verification::backend::{Backend, SharedPage, page};

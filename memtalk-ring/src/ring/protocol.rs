@@ -156,9 +156,11 @@ impl Role for Receiving {
     }
 }
 
-/// What is copied is published after an eighth of the capacity, so that the peer
-/// can copy at the same time, but not before so many bytes: fewer cost more
-/// publications than they save waiting. From 128 to 512 the throughput of a ring of
+/// What is copied is published piece by piece, so many to a ring, so that the peer can
+/// copy at the same time.
+const PIECES: u32 = 8;
+
+/// No piece is smaller, in bytes: more publications cost more than they save waiting. From 128 to 512 the throughput of a ring of
 /// a page is the same; a ring of 64 KiB moves half with pieces of 256 bytes.
 const SMALLEST_PIECE: u32 = 256;
 
@@ -213,7 +215,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
             memory,
             wait,
             capacity,
-            piece: SMALLEST_PIECE.max(capacity.bytes() / 8),
+            piece: SMALLEST_PIECE.max(capacity.bytes() / PIECES),
             index: 0,
             state: State::Open,
             // No index of 0 is refused, so the default is never used.

@@ -2,61 +2,37 @@
 //! shared form: the two processes map the word at different addresses.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use memtalk_ring::{InPlace, Watched};
 
-use super::{retry, timespec};
-use crate::futex::Kernel;
-use crate::patience::{Next, Patience};
-use crate::steps;
+use super::{crash_points, retry, timespec};
 
-/// How a process sleeps, after some [`Patience`], and wakes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Linux {
-    patience: Patience,
+/// Sleeps while `word` holds `seen`, until a wake-up, a signal, or for `timeout`.
+pub(crate) fn wait<A: InPlace>(word: Watched<'_, A>, seen: u32, timeout: Option<Duration>) {
+    let timeout = timeout.map(timespec);
+    let timeout = timeout
+        .as_ref()
+        .map_or(std::ptr::null(), std::ptr::from_ref);
+    crash_points::step();
+    // SAFETY: `word` is a valid word and `timeout` null or a valid time for the time of
+    // the call. What it returns does not matter: the caller looks again.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT,
+            seen,
+            timeout,
+        )
+    };
 }
 
-impl<A: InPlace> Kernel<A> for Linux {
-    fn pause(&mut self, looks: u32) -> bool {
-        if steps::COUNTED {
-            return false;
-        }
-        match self.patience.next(looks, Instant::now) {
-            Next::Look => std::hint::spin_loop(),
-            Next::GiveWay => {
-                std::thread::yield_now();
-                self.patience.gave_way(Instant::now());
-            }
-            Next::Sleep => return false,
-        }
-        true
-    }
-
-    fn wait(&self, word: Watched<'_, A>, seen: u32, timeout: Option<Duration>) {
-        let timeout = timeout.map(timespec);
-        let timeout = timeout
-            .as_ref()
-            .map_or(std::ptr::null(), std::ptr::from_ref);
-        steps::step();
-        // SAFETY: `word` is a valid word and `timeout` null or a valid time for the
-        // time of the call. What it returns does not matter: the caller looks again.
-        unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                word.as_ptr(),
-                libc::FUTEX_WAIT,
-                seen,
-                timeout,
-            )
-        };
-    }
-
-    fn wake(&self, word: Watched<'_, A>) {
-        steps::step();
-        // SAFETY: `word` is a valid word.
-        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
-    }
+/// Wakes everybody who sleeps on `word`.
+pub(crate) fn wake<A: InPlace>(word: Watched<'_, A>) {
+    crash_points::step();
+    // SAFETY: `word` is a valid word.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
 }
 
 /// Sets `word`, a seat's, to `VALUE` and wakes everybody who sleeps on it, in one step:

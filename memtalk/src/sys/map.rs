@@ -11,8 +11,8 @@ use memtalk_ring::{
     Departure, Page, PageError, PageRing, Presence, Receiver, Region, Seat, Sender, Wait,
 };
 
+use super::crash_points::Accesses;
 use super::{call, futex, shm};
-use crate::steps::Accesses;
 
 /// A shared mapping, readable and writable; unmapped when its last clone goes.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
+use std::panic;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -34,14 +35,29 @@ pub const BOUND: Duration = Duration::from_secs(30);
 /// test, and a number.
 const PREFIX: &str = "memtalk-test-";
 
+/// With `FAIL_FAST` in the environment, the first panic ends the test program. Where a
+/// change breaks every test, they would take their bounds one after the other.
+fn fail_fast() {
+    if std::env::var_os("FAIL_FAST").is_some() {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            print(panic);
+            std::process::exit(101);
+        }));
+    }
+}
+
 /// The name of an object that only one test uses; removed when it goes.
 #[derive(Debug)]
 pub struct Object(String);
 
 impl Object {
     pub fn new() -> Self {
-        static SWEEP: Once = Once::new();
-        SWEEP.call_once(remove_those_of_dead_tests);
+        static FIRST: Once = Once::new();
+        FIRST.call_once(|| {
+            remove_those_of_dead_tests();
+            fail_fast();
+        });
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self(format!("{PREFIX}{}-{number}", std::process::id()))

@@ -1,6 +1,7 @@
 //! The fake kernel: names, objects, locks, and what a process can ask of it.
 
-use memtalk::seat::{AwaitPeer, Content, Found, Os};
+use memtalk::lifecycle::await_peer::AwaitPeer;
+use memtalk::lifecycle::os::{Content, Found, Os};
 use memtalk_ring::{PageError, Presence, Seat};
 
 use super::guest::{Guest, Machine};
@@ -158,7 +159,7 @@ impl View<'_> {
 
     /// The name is taken away from this object.
     fn loses_its_name(&mut self, id: ObjectId) {
-        // After a stranger, somebody else's name may go for one's own: see `memtalk::seat`.
+        // After a stranger, somebody else's name may go for one's own: see `memtalk::lifecycle`.
         if self.is_others_talk(id) && !self.world.removed {
             self.violated("the name is taken away from somebody else's talk");
         }

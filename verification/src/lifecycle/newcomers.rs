@@ -1,6 +1,8 @@
 //! Whether newcomers come to talk, from any situation.
 
-use memtalk::seat::{Arrival, AwaitPeer, RemoveName, SitDown};
+use memtalk::lifecycle::await_peer::{Arrival, AwaitPeer};
+use memtalk::lifecycle::get_up::RemoveName;
+use memtalk::lifecycle::sit_down::SitDown;
 use memtalk_ring::Seat;
 use rustc_hash::FxHashMap as HashMap;
 

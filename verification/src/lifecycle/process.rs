@@ -1,8 +1,10 @@
-//! A process: it drives the machines of `memtalk::seat`, as the command does.
+//! A process: it drives the machines of `memtalk::lifecycle`, as the command does.
 
-use memtalk::seat::{
-    Arrival, AwaitPeer, GetUp, Refusal, RemoveName, Removed, SitDown, Step, Watch,
-};
+use memtalk::lifecycle::await_peer::{Arrival, AwaitPeer};
+use memtalk::lifecycle::get_up::{GetUp, RemoveName, Removed};
+use memtalk::lifecycle::sit_down::{Refusal, SitDown};
+use memtalk::lifecycle::step::Step;
+use memtalk::lifecycle::watch::Watch;
 use memtalk_ring::{Presence, Seat};
 
 use super::kernel::View;

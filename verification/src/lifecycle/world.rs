@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
 
-use memtalk::seat::{GetUp, SitDown, Watch};
+use memtalk::lifecycle::get_up::GetUp;
+use memtalk::lifecycle::sit_down::SitDown;
+use memtalk::lifecycle::watch::Watch;
 use memtalk_ring::Seat;
 use rustc_hash::{FxBuildHasher, FxHashSet as HashSet};
 

@@ -4,7 +4,7 @@
 use std::mem::ManuallyDrop;
 use std::time::Duration;
 
-use memtalk::futex::{Futex, Kernel, sleep_until_taken};
+use memtalk::wait::futex::{Futex, Kernel, sleep_until_taken};
 use memtalk_ring::layout::LEFT;
 use memtalk_ring::{
     Departure, Error, Idle, Page, PageError, PageRing, Presence, Receiver, Seat, Sender, Wait,

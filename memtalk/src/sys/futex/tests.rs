@@ -11,8 +11,7 @@ use memtalk_ring::{Page, Presence, Seat};
 
 use super::super::map::{self, Mapping};
 use super::super::shm;
-use super::{Linux, set_and_wake};
-use crate::futex::Kernel;
+use super::{set_and_wake, wait, wake};
 
 const BOUND: Duration = Duration::from_secs(10);
 
@@ -45,7 +44,7 @@ impl Waiter {
         thread::spawn(move || {
             let task = fs::read_link("/proc/thread-self").unwrap();
             tell_task.send(task).unwrap();
-            Linux::default().wait(page.seat_word(SEAT), seen, timeout);
+            wait(page.seat_word(SEAT), seen, timeout);
             tell_return.send(()).unwrap();
         });
         let task = task.recv_timeout(BOUND).unwrap();
@@ -85,7 +84,7 @@ fn whoever_waits_sleeps_until_woken() {
     let [page, other] = views();
     let waiters = [None, Some(Duration::MAX)].map(|time| Waiter::start(&page, 0, time));
     waiters.iter().for_each(Waiter::assert_asleep);
-    Linux::default().wake(other.seat_word(SEAT));
+    wake(other.seat_word(SEAT));
     waiters.iter().for_each(Waiter::assert_returns);
 }
 

@@ -1,30 +1,37 @@
 //! The system calls: all `unsafe` of this crate, behind safe functions.
 //!
 //! Everything here is a thin wrapper: it retries after `EINTR`, turns `-1` into
-//! an [`io::Error`], and knows nothing of talks.
+//! an [`io::Error`], and knows nothing of talks. What is public is for the command's own
+//! system calls, which are in its `signals` and `stdio`.
 
 #![allow(unsafe_code)]
 
 use std::io;
+use std::os::fd::RawFd;
 use std::thread;
 use std::time::Duration;
 
-use crate::steps;
-
+pub(crate) mod crash_points;
 pub(crate) mod futex;
 pub(crate) mod lease;
 pub(crate) mod lock;
 pub(crate) mod map;
+pub(crate) mod named;
 pub(crate) mod shm;
-#[cfg(feature = "cli")]
-pub(crate) mod signal;
-pub(crate) mod stdio;
+pub(crate) mod transfer;
+
+/// Makes a system call.
+#[track_caller]
+pub fn once<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    crash_points::call()?;
+    call()
+}
 
 /// Makes a system call, again after `EINTR`.
 #[track_caller]
-pub(crate) fn call<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub fn call<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
-        match steps::call().and_then(|()| call()) {
+        match once(&mut call) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }
@@ -33,12 +40,12 @@ pub(crate) fn call<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> 
 
 /// The same for one that returns -1 on failure.
 #[track_caller]
-fn retry<T: PartialEq + From<i8>>(mut call: impl FnMut() -> T) -> io::Result<T> {
+pub fn retry<T: PartialEq + From<i8>>(mut call: impl FnMut() -> T) -> io::Result<T> {
     self::call(|| check(call()))
 }
 
 /// What such a call returned.
-fn check<T: PartialEq + From<i8>>(result: T) -> io::Result<T> {
+pub fn check<T: PartialEq + From<i8>>(result: T) -> io::Result<T> {
     match result == T::from(-1) {
         true => Err(io::Error::last_os_error()),
         false => Ok(result),
@@ -46,7 +53,7 @@ fn check<T: PartialEq + From<i8>>(result: T) -> io::Result<T> {
 }
 
 /// What a call returned that returns an error number on failure, and 0 otherwise.
-fn check_number(error: libc::c_int) -> io::Result<()> {
+pub fn check_number(error: libc::c_int) -> io::Result<()> {
     match error {
         0 => Ok(()),
         error => Err(io::Error::from_raw_os_error(error)),
@@ -55,7 +62,7 @@ fn check_number(error: libc::c_int) -> io::Result<()> {
 
 /// Starts a thread.
 #[track_caller]
-pub(crate) fn start<T: Send + 'static>(
+pub fn start<T: Send + 'static>(
     thread: thread::Builder,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<thread::JoinHandle<T>> {
@@ -65,7 +72,8 @@ pub(crate) fn start<T: Send + 'static>(
 }
 
 /// A time as the kernel takes it.
-fn timespec(time: Duration) -> libc::timespec {
+#[must_use]
+pub fn timespec(time: Duration) -> libc::timespec {
     libc::timespec {
         tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: time.subsec_nanos().into(),
@@ -77,19 +85,18 @@ fn timespec(time: Duration) -> libc::timespec {
 /// The standard library's sleep goes on for what the kernel says is left. That
 /// includes the slack of the timer, so signals in a quick succession make it
 /// last for ever.
-pub(crate) fn nap(time: Duration) {
+pub fn nap(time: Duration) {
     let time = timespec(time);
     // SAFETY: a valid time, and no wish to know what was left of it.
     unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
 }
 
-/// Sends this process a signal that cannot be blocked: KILL or STOP. When it returns, the
-/// process has been stopped, and continued.
-#[cfg(feature = "crash-points")]
-pub(crate) fn signal_this_process(signal: libc::c_int) {
-    let this = std::process::id().cast_signed();
-    // SAFETY: no pointers are involved.
-    unsafe { libc::kill(this, signal) };
-    // Sent to the process, it may be taken by another thread first.
-    thread::yield_now();
+/// What an open descriptor leads to.
+#[must_use]
+pub fn status(fd: RawFd) -> Option<libc::stat> {
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut status: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: `status` is valid for writes.
+    let result = retry(|| unsafe { libc::fstat(fd, &raw mut status) });
+    result.ok().map(|_| status)
 }

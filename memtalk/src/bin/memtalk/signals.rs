@@ -1,16 +1,16 @@
 //! Signals: waited for by a thread, never handled in the middle of anything,
 //! except SIGBUS.
 
-use std::ffi::{CStr, CString};
-use std::fs::File;
+#![allow(unsafe_code)]
+
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::time::Duration;
 
-use super::{call, check_number, retry, shm};
+use memtalk::NamedObject;
+use memtalk::sys::{call, check_number, retry, timespec};
 
 /// Signals that this process does not take the default way: blocked in every
 /// thread, and waited for in one.
@@ -72,7 +72,7 @@ impl Blocked {
     /// Lets `time` pass; ends the process as [`die`](Self::die) does if one of the
     /// signals comes.
     pub(crate) fn nap(&self, time: Duration) {
-        let time = super::timespec(time);
+        let time = timespec(time);
         // SAFETY: both point to valid values, and what is known of the signal beyond
         // its number is not asked for.
         let signal =
@@ -117,7 +117,7 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 
 /// How long the handler waits for room for its message, in milliseconds. The peer waits
 /// for the end of this process meanwhile.
-const PATIENCE: i32 = 1000;
+const ROOM_WAIT: i32 = 1000;
 
 /// From now on, an access to a mapped object beyond its end ends the process
 /// with `message`, at most 4,096 bytes, and status 6. To be called once.
@@ -137,45 +137,12 @@ pub(crate) fn guard_against_truncation(message: String) -> io::Result<()> {
     mask(libc::SIG_UNBLOCK, &bus_error)
 }
 
-/// An object under its name.
-pub(crate) struct Named {
-    path: CString,
-    device: u64,
-    inode: u64,
-}
-
-impl Named {
-    /// The name that `file` has.
-    pub(crate) fn new(name: &CStr, file: &File) -> io::Result<Self> {
-        let (path, data) = (shm::c_path(name)?, shm::metadata(file)?);
-        let (device, inode) = (data.dev(), data.ino());
-        Ok(Self {
-            path,
-            device,
-            inode,
-        })
-    }
-
-    /// Removes the name if it leads to the object, by two calls that are safe in a signal
-    /// handler.
-    fn remove(&self) {
-        // SAFETY: a struct of integers, for which zero is a value.
-        let mut found: libc::stat = unsafe { std::mem::zeroed() };
-        // SAFETY: a C string, and a place that is valid for writes.
-        let result = unsafe { libc::lstat(self.path.as_ptr(), &raw mut found) };
-        if result == 0 && (found.st_dev, found.st_ino) == (self.device, self.inode) {
-            // SAFETY: a C string.
-            unsafe { libc::unlink(self.path.as_ptr()) };
-        }
-    }
-}
-
 /// The object that is removed then: without its page it is nobody's, and would be in the
 /// way of the next talk.
-static NAMED: AtomicPtr<Named> = AtomicPtr::new(ptr::null_mut());
+static NAMED: AtomicPtr<NamedObject> = AtomicPtr::new(ptr::null_mut());
 
 /// Sets it, in place of what was set before.
-pub(crate) fn remove_if_truncated(object: Option<Named>) {
+pub(crate) fn remove_if_truncated(object: Option<NamedObject>) {
     let object = object.map_or(ptr::null_mut(), |object| Box::into_raw(Box::new(object)));
     // The one before stays in memory: a handler may be looking at it.
     NAMED.store(object, Ordering::Release);
@@ -227,7 +194,7 @@ fn tell_of_truncation() {
         revents: 0,
     };
     // SAFETY: one valid entry.
-    if unsafe { libc::poll(&raw mut stderr, 1, PATIENCE) } == 1 {
+    if unsafe { libc::poll(&raw mut stderr, 1, ROOM_WAIT) } == 1 {
         // SAFETY: a valid buffer of that length.
         unsafe { libc::write(stderr.fd, message.as_ptr().cast(), message.len()) };
     }

@@ -1,36 +1,23 @@
-//! The POSIX shared memory object: what [`seat`](crate::seat)'s machines do to it.
+//! [`Os`] on Linux: what the machines ask of the kernel, for one [`Request`].
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::mem::offset_of;
 use std::os::unix::fs::MetadataExt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use memtalk_ring::header::Snapshot;
 use memtalk_ring::layout::{Header, LEFT, capacity_of};
-use memtalk_ring::{Native, Page, PageError, Presence, Region, Seat};
+use memtalk_ring::{Native, Page, PageError, Presence, Seat};
 
-use crate::Error;
-use crate::futex::Sleep;
-use crate::place::{Place, Tenancy};
-use crate::scan;
-use crate::seat::{Content, Found, Os};
-use crate::sys::lock::{self, Kind};
+use super::object::{Object, metadata};
+use super::os::{Content, Found, Os};
+use super::request::{Request, Tenancy};
+use super::scan;
+use crate::error::Error;
 use crate::sys::map::{self, Mapping};
 use crate::sys::{self, lease, shm};
-
-/// The bytes that are locked, counted from the page's first. Locks do not need the
-/// bytes to exist, and say nothing about what is in them.
-const DOOR: u64 = 0;
-
-const fn seat_byte(seat: Seat) -> u64 {
-    match seat {
-        Seat::First => 1,
-        Seat::Second => 2,
-    }
-}
+use crate::wait::linux::Sleep;
 
 /// Bytes at the start of an object that tell what it is: the identity and the
 /// seats.
@@ -39,64 +26,7 @@ const HEAD: usize = size_of::<Header<Native>>();
 /// Where in it the seat words lie.
 const SEATS_AT: usize = offset_of!(Header<Native>, seats);
 
-/// An open object, and the page in it once it is mapped.
-#[derive(Debug)]
-pub(crate) struct Object {
-    pub(crate) file: Arc<File>,
-    /// Offset of the page in bytes: 0, but for a tenant.
-    at: u64,
-    pub(crate) page: Option<Page<Mapping>>,
-    /// Whether a thread of ours is at the door: its lock belongs to the open file, and so
-    /// keeps out everybody but ourselves.
-    at_door: AtomicBool,
-}
-
-impl Object {
-    fn new(file: File, at: u64) -> Self {
-        Self {
-            file: Arc::new(file),
-            at,
-            page: None,
-            at_door: AtomicBool::new(false),
-        }
-    }
-
-    /// The same object for another thread, with this much of it mapped.
-    pub(crate) fn with_page(&self, page: Option<Page<Mapping>>) -> Self {
-        Self {
-            file: Arc::clone(&self.file),
-            at: self.at,
-            page,
-            at_door: AtomicBool::new(false),
-        }
-    }
-
-    /// Another mapping of `page`, if there is room for it.
-    pub(crate) fn map_again(&self, page: &Page<Mapping>) -> Option<Page<Mapping>> {
-        let shared = Mapping::new(&self.file, self.at, page.region().size());
-        Page::over(shared.ok()?).ok()
-    }
-
-    /// Puts a private copy in place of `page`, for all its clones; `false` if there is no
-    /// room for it.
-    pub(crate) fn detach(&self, page: &Page<Mapping>) -> bool {
-        page.region().detach(&self.file).is_ok()
-    }
-
-    /// Gives up what is not closed, in the name of our own threads, which may still use
-    /// the ends: they go on with a copy, and so write nothing over what is said here. If
-    /// there is no room for a copy, and another mapping to say it in, they perhaps do.
-    /// Returns the page where it was said, and whether they cannot.
-    pub(crate) fn fail_ends(&self, page: &Page<Mapping>, seat: Seat) -> (Page<Mapping>, bool) {
-        let shared = self.map_again(page);
-        let detached = shared.is_some() && self.detach(page);
-        let page = shared.unwrap_or_else(|| page.clone());
-        map::mourn(&page, seat, &Sleep::for_waking());
-        (page, detached)
-    }
-}
-
-impl Place {
+impl Request {
     /// The size in bytes of an object that we create.
     fn size(&self) -> usize {
         self.pages.unwrap_or(1) * shm::page_size()
@@ -154,7 +84,7 @@ impl Place {
     /// machine's, nobody else can have written there.
     fn check_mode(&self, object: &Object, first: Option<Presence>) -> Result<(), Error> {
         const WRITE: u32 = 0o222;
-        let (found, asked) = (metadata(&object.file)?.mode() & 0o777, self.mode());
+        let (found, asked) = (object.metadata()?.mode() & 0o777, self.mode());
         let (more, machine) = (found & !asked, first.is_some_and(|first| first.outside));
         match more == 0 || machine && more & WRITE == 0 {
             true => Ok(()),
@@ -168,7 +98,7 @@ impl Place {
         let mut head = [0; HEAD];
         shm::read(&object.file, &mut head, object.at).map_err(Error::system("read the object"))?;
         let said = Snapshot::from_bytes(&head);
-        let there = size_of_object(object)?;
+        let there = object.size()?;
         let size = match self.tenancy {
             Some(_) => there.min(said.size as usize),
             None => there,
@@ -177,7 +107,7 @@ impl Place {
     }
 }
 
-impl Os for Place {
+impl Os for Request {
     type Object = Object;
     type Error = Error;
 
@@ -216,13 +146,11 @@ impl Os for Place {
             "get memory for the object (fewer --pages need less)",
         ))?;
         let mut object = Object::new(file, 0);
-        if !lock::try_lock(&object.file, seat_byte(Seat::First), Kind::Write)
-            .map_err(Error::system("lock the object"))?
-        {
-            // Nobody else has it open; but never to sit without the lock.
+        if !object.try_sit(Seat::First)? {
+            // Nobody else has it open; but nobody sits without the lock.
             return Err(Error::Stuck);
         }
-        let mapping = map(&object, size)?;
+        let mapping = object.map(size)?;
         let page = map::initialise(mapping, Presence::PROCESS).map_err(Error::Foreign)?;
         object.page = Some(page);
         Ok(object)
@@ -247,44 +175,29 @@ impl Os for Place {
     }
 
     fn is_named(&mut self, object: &Object) -> Result<bool, Error> {
-        let ours = metadata(&object.file)?;
+        let ours = object.metadata()?;
         let same = |found: Metadata| (found.dev(), found.ino()) == (ours.dev(), ours.ino());
         Ok(self.look_at_name()?.is_some_and(same))
     }
 
     fn try_door(&mut self, object: &Object) -> Result<bool, Error> {
-        if object.at_door.swap(true, Ordering::Acquire) {
-            return Ok(false);
-        }
-        let locked = lock::try_lock(&object.file, object.at + DOOR, Kind::Write);
-        if !matches!(locked, Ok(true)) {
-            object.at_door.store(false, Ordering::Release);
-        }
-        locked.map_err(Error::system("lock the object"))
+        object.try_door()
     }
 
     fn leave_door(&mut self, object: &Object) -> Result<(), Error> {
-        unlock(object, DOOR)?;
-        object.at_door.store(false, Ordering::Release);
-        Ok(())
+        object.leave_door()
     }
 
     fn is_seated(&mut self, object: &Object, seat: Seat) -> Result<bool, Error> {
-        lock::is_write_locked(&object.file, object.at + seat_byte(seat))
-            .map_err(Error::system("examine the object's locks"))
+        object.is_seated(seat)
     }
 
     fn try_sit(&mut self, object: &Object) -> Result<bool, Error> {
-        lock::try_lock(
-            &object.file,
-            object.at + seat_byte(Seat::Second),
-            Kind::Write,
-        )
-        .map_err(Error::system("lock the object"))
+        object.try_sit(Seat::Second)
     }
 
     fn stand(&mut self, object: &Object, seat: Seat) -> Result<(), Error> {
-        unlock(object, seat_byte(seat))
+        object.stand(seat)
     }
 
     fn inspect(&mut self, object: &Object) -> Result<Content, Error> {
@@ -305,7 +218,7 @@ impl Os for Place {
             // Who has another user's open, we cannot find out.
             Err(_) if size == 0 && !self.is_tenant() => {
                 let reason = PageError::BadMemory(size);
-                match metadata(&object.file)?.uid() == shm::user() {
+                match object.metadata()?.uid() == shm::user() {
                     true => Content::Unclaimed(reason),
                     false => Content::Foreign(reason),
                 }
@@ -337,7 +250,7 @@ impl Os for Place {
     fn speak_for(&mut self, object: &Object, seat: Seat) -> Result<(), Error> {
         let (_, _, size) = self.examine(object)?;
         // If it is being initialised at this moment, there is nobody to tell.
-        if let Ok(page) = Page::attach(map(object, size)?) {
+        if let Ok(page) = Page::attach(object.map(size)?) {
             map::mourn(&page, seat, &Sleep::for_waking());
             leave(&page, seat);
         }
@@ -356,7 +269,7 @@ impl Os for Place {
             }
             _ => {}
         }
-        let mapping = map(object, size)?;
+        let mapping = object.map(size)?;
         let Ok(page) = Page::attach(mapping) else {
             return Ok(false);
         };
@@ -387,13 +300,11 @@ impl Os for Place {
 
     fn watch(&mut self, object: &Object, seat: Seat) -> Result<bool, Error> {
         // Asleep for as long as that takes.
-        lock::lock(&object.file, object.at + seat_byte(seat), Kind::Read)
-            .map_err(Error::system("lock the object"))?;
-        Ok(true)
+        object.watch(seat).map(|()| true)
     }
 
     fn unwatch(&mut self, object: &Object, seat: Seat) -> Result<(), Error> {
-        unlock(object, seat_byte(seat))
+        object.stand(seat)
     }
 
     fn tell_outside(&mut self, object: &Object, seat: Seat) {
@@ -407,7 +318,7 @@ impl Os for Place {
     }
 }
 
-/// Marks the second seat, where a process sat, as left: unless whoever is first has
+/// Marks the second seat, where a process sat, as left: unless the first party has
 /// initialised the page again meanwhile, where somebody else may be about to sit down.
 fn leave(page: &Page<Mapping>, seat: Seat) {
     if seat == Seat::Second {
@@ -415,27 +326,8 @@ fn leave(page: &Page<Mapping>, seat: Seat) {
     }
 }
 
-fn unlock(object: &Object, byte: u64) -> Result<(), Error> {
-    lock::unlock(&object.file, object.at + byte).map_err(Error::system("unlock the object"))
-}
-
-fn map(object: &Object, size: usize) -> Result<Mapping, Error> {
-    Mapping::new(&object.file, object.at, size).map_err(Error::system("map the object"))
-}
-
-fn metadata(file: &File) -> Result<Metadata, Error> {
-    shm::metadata(file).map_err(Error::system("examine the object"))
-}
-
-/// From the page's first byte to the end of the object.
-fn size_of_object(object: &Object) -> Result<usize, Error> {
-    let there = metadata(&object.file)?.len().saturating_sub(object.at);
-    // More than an address space can hold is no page either.
-    Ok(usize::try_from(there).unwrap_or(usize::MAX))
-}
-
-/// What `shm_open` says of a directory (glibc says `EINVAL`, since the name is
-/// portable it can mean nothing else), a symbolic link, a socket or a device.
+/// What `shm_open` says of a directory (glibc says `EINVAL`: the name is portable, so that
+/// can mean nothing else), a symbolic link, a socket or a device.
 fn not_an_object(error: &io::Error) -> Option<Error> {
     matches!(
         error.raw_os_error(),

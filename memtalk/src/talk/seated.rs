@@ -2,46 +2,52 @@
 
 use std::time::{Duration, Instant};
 
-use memtalk_ring::{Page, Presence, Seat};
+use memtalk_ring::{Departure, Page, Presence, Seat};
 
-use crate::futex::sleep_until_taken;
-use crate::object::Object;
-use crate::place::{Deadline, Patience, Place, SHORT_PATIENCE};
-use crate::seat::{Arrival, AwaitPeer, Awaited, GetUp, Os, Refusal, Removed, SitDown, Step};
-use crate::sys;
-use crate::sys::futex::Linux;
-use crate::sys::map::Mapping;
-use crate::{Error, steps};
+use crate::error::Error;
+use crate::lifecycle::await_peer::{Arrival, AwaitPeer};
+use crate::lifecycle::get_up::{GetUp, Removed};
+use crate::lifecycle::object::Object;
+use crate::lifecycle::os::Os;
+use crate::lifecycle::request::Request;
+use crate::lifecycle::retry::{Deadline, Retry, SHORT_DOOR_WAIT};
+use crate::lifecycle::sit_down::{Refusal, SitDown};
+use crate::lifecycle::step::{Awaited, Step};
+use crate::sys::map::{self, Mapping};
+use crate::sys::named::NamedObject;
+use crate::sys::{self, crash_points};
+use crate::wait::futex::sleep_until_taken;
+use crate::wait::linux::{Linux, Sleep};
 
 /// We sit at `seat`, until we [get up](Self::get_up) or the process ends.
 #[derive(Debug)]
 pub(crate) struct Seated {
-    place: Place,
+    request: Request,
     object: Object,
     pub(crate) page: Page<Mapping>,
     pub(crate) seat: Seat,
 }
 
 impl Seated {
-    /// Takes a seat at `place`. Calls `idle` to let some time pass, and with whom it
+    /// Takes a seat for `request`. Calls `idle` to let some time pass, and with whom it
     /// waits for if that may take longer; nothing is to be cleaned up then.
     pub(crate) fn sit_down(
-        mut place: Place,
+        mut request: Request,
         deadline: Deadline,
         mut idle: impl FnMut(Duration, Option<Awaited>),
     ) -> Result<Self, Error> {
-        let mut patience = deadline.patience();
+        let mut retry = deadline.retry();
         let mut machine = SitDown::Open;
         let mut looked = Instant::now();
         loop {
-            steps::step();
+            crash_points::step();
             if matches!(machine, SitDown::Open) {
                 looked = Instant::now();
             }
-            machine = match machine.step(&mut place) {
+            machine = match machine.step(&mut request) {
                 Ok(Step::Next(next)) => next,
                 Ok(Step::Blocked(next)) => {
-                    patience.pause(|time| idle(time, None))?;
+                    retry.pause(|time| idle(time, None))?;
                     next
                 }
                 Ok(Step::Early(next, awaited)) => {
@@ -51,10 +57,10 @@ impl Seated {
                         (Err(_), Awaited::Owner) => return Err(Error::LeftBehind),
                         (Err(error), _) => return Err(error),
                     }
-                    patience = deadline.patience();
+                    retry = deadline.retry();
                     next
                 }
-                Ok(Step::Done((object, seat))) => return Self::new(place, object, seat),
+                Ok(Step::Done((object, seat))) => return Self::new(request, object, seat),
                 Err(Refusal::Busy) => return Err(Error::Busy),
                 Err(Refusal::Foreign(reason)) => return Err(Error::Foreign(reason)),
                 Err(Refusal::Os(error)) => return Err(error),
@@ -62,11 +68,11 @@ impl Seated {
         }
     }
 
-    fn new(place: Place, object: Object, seat: Seat) -> Result<Self, Error> {
+    fn new(request: Request, object: Object, seat: Seat) -> Result<Self, Error> {
         // The machine has mapped every object that it is done with.
         let page = object.page.clone().ok_or(Error::NotAnObject)?;
         Ok(Self {
-            place,
+            request,
             object,
             page,
             seat,
@@ -78,17 +84,17 @@ impl Seated {
     ///
     /// # Errors
     /// The name stays: what has failed, or [`Error::Stuck`] if others keep the door for
-    /// longer than `patience`.
-    pub(crate) fn get_up(&self, stays: bool, mut patience: Patience) -> Result<Removed, Error> {
-        let mut place = self.place.clone();
+    /// longer than `retry` allows.
+    pub(crate) fn get_up(&self, stays: bool, mut retry: Retry) -> Result<Removed, Error> {
+        let mut request = self.request.clone();
         let mut machine = GetUp::Tell;
         loop {
-            steps::step();
+            crash_points::step();
             machine = match machine {
                 GetUp::Stand(removed) if stays => return removed,
-                _ => match machine.step(&mut place, &self.object, self.seat) {
+                _ => match machine.step(&mut request, &self.object, self.seat) {
                     Step::Next(next) => next,
-                    Step::Blocked(next) | Step::Early(next, _) => match patience.pause(sys::nap) {
+                    Step::Blocked(next) | Step::Early(next, _) => match retry.pause(sys::nap) {
                         Ok(()) => next,
                         Err(error) => next.skip(error)?,
                     },
@@ -99,20 +105,19 @@ impl Seated {
     }
 
     /// The object, if it is ours to remove, under its name.
-    #[cfg(feature = "cli")]
-    pub(crate) fn named(&self) -> Option<sys::signal::Named> {
-        let named = || sys::signal::Named::new(self.place.name.as_c_str(), &self.object.file);
-        self.place.owns_name(&self.object).then(named)?.ok()
+    pub(crate) fn named_object(&self) -> Option<NamedObject> {
+        let named = || NamedObject::new(self.request.name.as_c_str(), &self.object.file);
+        self.request.owns_name(&self.object).then(named)?.ok()
     }
 
     /// Ends our part of the talk at once, although our own threads may still use the
     /// ends.
     pub(crate) fn give_up(&self) {
         if self.peer().is_none_or(|peer| peer.outside) {
-            self.place.clone().tell_outside(&self.object, self.seat);
+            self.request.clone().tell_outside(&self.object, self.seat);
         } else if let (_, true) = self.object.fail_ends(&self.page, self.seat) {
             // Who watches the seat learns of it as well. Otherwise when the process ends.
-            let _ = self.get_up(false, Patience::new(SHORT_PATIENCE));
+            let _ = self.get_up(false, Retry::within(SHORT_DOOR_WAIT));
         }
     }
 
@@ -138,19 +143,30 @@ impl Seated {
     }
 
     /// What a thread needs to watch the peer: the page only if that is outside.
-    pub(crate) fn view_of_peer(&self) -> (Place, Object) {
+    pub(crate) fn view_of_peer(&self) -> (Request, Object) {
         let page = self.peer_is_outside().then(|| self.page.clone());
-        (self.place.clone(), self.object.with_page(page))
+        (self.request.clone(), self.object.with_page(page))
     }
 
-    /// Another mapping of the page, if there is room for it.
-    pub(crate) fn map_again(&self) -> Option<Page<Mapping>> {
-        self.object.map_again(&self.page)
-    }
-
-    /// Leaves our ends with a private copy of the page; `false` if there is no room for it.
-    pub(crate) fn detach(&self) -> bool {
-        self.object.detach(&self.page)
+    /// Speaks for the peer, which is gone, so that our ends learn of it.
+    ///
+    /// They go on with a private copy of the page, where nobody can write over what is said.
+    /// If the peer was outside, the page is not ours to write its part in: another may
+    /// begin there, that does not know of us.
+    pub(super) fn mourn_peer(&self, outside: bool) -> Departure {
+        let peer = self.seat.peer();
+        // For those who have fallen asleep on what is shared. Without it there is no
+        // copy either, unless the page is not ours.
+        let shared = self.object.map_again(&self.page);
+        if outside || shared.is_some() {
+            // If this fails, what is said is said where others can write.
+            let _ = self.object.detach(&self.page);
+        }
+        let departure = map::mourn(&self.page, peer, &Sleep::for_waking());
+        if let Some(shared) = shared {
+            shared.wake(peer, &Sleep::for_waking());
+        }
+        departure
     }
 
     /// Waits until a peer sits at the second seat, or the name is lost.
@@ -159,12 +175,12 @@ impl Seated {
     /// [`Error::Timeout`] if neither is so in time: nobody has joined, nor will, unless
     /// they have been kept at the door for a second.
     pub(crate) fn wait_for_peer(&self, deadline: Deadline) -> Result<Arrival, Error> {
-        let mut place = self.place.clone();
-        let mut patience = Patience::new(SHORT_PATIENCE);
+        let mut request = self.request.clone();
+        let mut retry = Retry::within(SHORT_DOOR_WAIT);
         let mut machine = AwaitPeer::LookAtSecond;
         loop {
-            steps::step();
-            machine = match machine.step(&mut place, &self.object)? {
+            crash_points::step();
+            machine = match machine.step(&mut request, &self.object)? {
                 Step::Next(next) => next,
                 Step::Early(next, _) => match deadline.time_to_look(Duration::ZERO) {
                     Ok(pause) => {
@@ -173,10 +189,10 @@ impl Seated {
                     }
                     Err(_) => AwaitPeer::expire(),
                 },
-                Step::Blocked(next) if patience.pause(sys::nap).is_ok() => next,
+                Step::Blocked(next) if retry.pause(sys::nap).is_ok() => next,
                 Step::Blocked(next) => {
                     // Somebody is stopped there, or keeps the door to spite us.
-                    patience = Patience::new(SHORT_PATIENCE);
+                    retry = Retry::within(SHORT_DOOR_WAIT);
                     next.skip().ok_or_else(|| deadline.over())?
                 }
                 Step::Done(Arrival::Nobody) => return Err(deadline.over()),

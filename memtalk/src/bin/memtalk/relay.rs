@@ -8,15 +8,17 @@
 //! peer has sent is delivered. The failed end tells the peer, which fails in
 //! turn, so this takes no longer than the peer needs to see it.
 
+use std::fmt::{self, Display};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use memtalk::{Channel, Departure, Error, Receiver, Sender, Status, sys};
+
 use crate::say::Notes;
-use crate::sys::{self, stdio};
-use crate::{Channel, Departure, Error, Receiver, Sender};
+use crate::stdio;
 
 /// How a talk failed.
 #[derive(Debug)]
@@ -27,6 +29,41 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// The talk itself.
     Talk(Error),
+}
+
+impl Failure {
+    /// For `map_err` on a system call that was to do `doing`.
+    pub(crate) fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Talk(Error::System { doing, source })
+    }
+
+    /// The exit status.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Input(_) | Self::Output(_) => Status::Failed,
+            Self::Talk(error) => error.into(),
+        }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(error) => {
+                write!(
+                    f,
+                    "cannot read standard input: {error}; what was read before was sent"
+                )
+            }
+            Self::Output(error) => {
+                write!(
+                    f,
+                    "cannot write standard output: {error}; the peer's stream is incomplete here"
+                )
+            }
+            Self::Talk(error) => error.fmt(f),
+        }
+    }
 }
 
 /// Bytes moved in each direction.
@@ -75,15 +112,26 @@ enum Event {
     PeerGone(Option<Departure>),
 }
 
-/// Talks until both streams are complete, or one has failed. Notes how it goes, at
+/// What became of the stream that we send.
+enum Sending {
+    Open,
+    /// The peer has confirmed so many bytes.
+    Complete(u64),
+    Failed(Failure),
+}
+
+impl Sending {
+    /// It has failed, unless it is over already.
+    fn fail(&mut self, failure: Failure) {
+        if matches!(self, Self::Open) {
+            *self = Self::Failed(failure);
+        }
+    }
+}
+
+/// Relays until both streams are complete, or one has failed. Notes how it goes, at
 /// most once a second each way, if `notes` are wanted.
-///
-/// Where `stdout_was_closed`, standard output takes nothing, whatever is there now.
-pub(crate) fn run(
-    channel: Channel,
-    stdout_was_closed: bool,
-    notes: Option<Notes>,
-) -> Result<Totals, Failure> {
+pub(crate) fn run(channel: Channel, notes: Option<Notes>) -> Result<Totals, Failure> {
     let Channel {
         sender,
         receiver,
@@ -99,46 +147,50 @@ pub(crate) fn run(
     spawn("memtalk-send", &report, || {
         Event::Sent(send(sender, sending))
     })?;
-    spawn("memtalk-receive", &report, move || {
-        Event::Received(receive(receiver, stdout_was_closed, receiving))
+    spawn("memtalk-receive", &report, || {
+        Event::Received(receive(receiver, receiving))
     })?;
 
-    let mut sent = None;
+    let mut sending = Sending::Open;
     let mut received = None;
-    let mut failure = None;
     while let Ok(event) = events.recv() {
         match event {
-            Event::Sent(Ok(bytes)) => sent = Some(bytes),
+            Event::Sent(Ok(bytes)) => sending = Sending::Complete(bytes),
+            Event::Sent(Err(failure)) => sending.fail(failure),
+            // The sending thread may be waiting for input, and would not notice.
+            Event::PeerGone(departure) => {
+                if let Some(error) = departure.and_then(failure_of) {
+                    sending.fail(Failure::Talk(error));
+                }
+            }
             Event::Received(Ok(bytes)) => received = Some(bytes),
             // All that can be delivered has been.
-            Event::Received(Err(error)) => return Err(failure.unwrap_or(error)),
-            Event::Sent(Err(error)) => {
-                sent = Some(0);
-                failure.get_or_insert(error);
+            Event::Received(Err(failure)) => {
+                return Err(match sending {
+                    Sending::Failed(earlier) => earlier,
+                    Sending::Open | Sending::Complete(_) => failure,
+                });
             }
-            // The sending thread may be waiting for input, and would not notice.
-            Event::PeerGone(Some(departure)) if sent.is_none() => {
-                let error = match departure {
-                    // It has confirmed our stream: the thread is about to end.
-                    Departure::Complete => continue,
-                    Departure::GaveUp => Error::PeerStopped,
-                    Departure::Died => Error::PeerDied,
-                    Departure::Restarted => Error::PeerRestarted,
-                };
-                sent = Some(0);
-                failure.get_or_insert(Failure::Talk(error));
-            }
-            Event::PeerGone(_) => {}
         }
-        if let (Some(sent), Some(received)) = (sent, received) {
-            return match failure {
-                Some(failure) => Err(failure),
-                None => Ok(Totals { sent, received }),
-            };
+        match (sending, received) {
+            (Sending::Complete(sent), Some(received)) => return Ok(Totals { sent, received }),
+            (Sending::Failed(failure), Some(_)) => return Err(failure),
+            (open, _) => sending = open,
         }
     }
     // Not reached: the peer's thread reports, or the talk has ended above.
     Err(Failure::Talk(Error::PeerStopped))
+}
+
+/// What a departure means to a stream that is not over.
+fn failure_of(departure: Departure) -> Option<Error> {
+    match departure {
+        // It has confirmed our stream: the thread is about to end.
+        Departure::Complete => None,
+        Departure::Died => Some(Error::PeerDied),
+        Departure::Restarted => Some(Error::PeerRestarted),
+        _ => Some(Error::PeerStopped),
+    }
 }
 
 fn spawn(
@@ -153,7 +205,7 @@ fn spawn(
     };
     sys::start(thread::Builder::new().name(name.into()), run)
         .map(drop)
-        .map_err(|e| Failure::Talk(Error::system("start a thread")(e)))
+        .map_err(Failure::system("start a thread"))
 }
 
 fn send(mut sender: Sender, mut meter: Meter) -> Result<u64, Failure> {
@@ -170,16 +222,12 @@ fn send(mut sender: Sender, mut meter: Meter) -> Result<u64, Failure> {
     }
 }
 
-fn receive(
-    mut receiver: Receiver,
-    stdout_was_closed: bool,
-    mut meter: Meter,
-) -> Result<u64, Failure> {
+fn receive(mut receiver: Receiver, mut meter: Meter) -> Result<u64, Failure> {
     let output = io::stdout();
     loop {
         match receiver.write_to(output.as_fd()) {
             Ok(0) => break,
-            Ok(_) if stdout_was_closed => {
+            Ok(_) if stdio::stdout_was_closed() => {
                 return Err(Failure::Output(io::Error::from_raw_os_error(libc::EBADF)));
             }
             Ok(count) => meter.moved(count),

@@ -16,9 +16,6 @@ use std::time::Duration;
 
 use memtalk_ring::{Atomics, Page, PageMemory, Presence, Seat, Wait, Watched};
 
-use crate::sys::futex::Linux;
-use crate::sys::map::Mapping;
-
 /// The first and the longest sleep while a silent peer is waited for.
 const SHORTEST: Duration = Duration::from_micros(50);
 const LONGEST: Duration = Duration::from_millis(5);
@@ -48,26 +45,21 @@ pub struct Futex<M: PageMemory, K> {
     nap: Duration,
 }
 
-/// How the ends of a process wait.
-pub(crate) type Sleep = Futex<Mapping, Linux>;
-
-impl Sleep {
-    /// For who wakes others only.
-    pub(crate) fn for_waking() -> Self {
-        Self {
-            kernel: Linux::default(),
-            peer: None,
-            nap: SHORTEST,
-        }
-    }
-}
-
 impl<M: PageMemory, K> Futex<M, K> {
     /// For the ends at one seat of `page`, whose peer sits at `peer`.
     pub fn new(page: Page<M>, peer: Seat, kernel: K) -> Self {
         Self {
             kernel,
             peer: Some(Box::new((page, peer))),
+            nap: SHORTEST,
+        }
+    }
+
+    /// For the same, without a peer that it waits for.
+    pub(crate) fn without_peer(kernel: K) -> Self {
+        Self {
+            kernel,
+            peer: None,
             nap: SHORTEST,
         }
     }

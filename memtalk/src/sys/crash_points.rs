@@ -62,7 +62,6 @@ mod counted {
     #[derive(Clone, Copy, Debug)]
     pub(crate) enum Accesses {}
 
-    #[allow(unsafe_code, reason = "passed on as it is")]
     // SAFETY: passed on to `Native` as it is.
     unsafe impl Atomics for Accesses {
         type Word = AtomicU32;
@@ -95,7 +94,6 @@ mod counted {
         }
     }
 
-    #[allow(unsafe_code, reason = "passed on as it is")]
     // SAFETY: passed on to `Native` as it is.
     unsafe impl CompareExchange for Accesses {
         fn compare_exchange<S: Site>(word: &AtomicU32, old: u32, new: u32) {
@@ -119,9 +117,19 @@ mod counted {
         let this = STEPS.fetch_add(1, Ordering::Relaxed) + 1;
         for (at, signal) in *SIGNALS {
             if at == Some(this) {
-                crate::sys::signal_this_process(signal);
+                signal_this_process(signal);
             }
         }
+    }
+
+    /// Sends this process a signal that cannot be blocked: KILL or STOP. When it returns,
+    /// the process has been stopped, and continued.
+    fn signal_this_process(signal: libc::c_int) {
+        let this = std::process::id().cast_signed();
+        // SAFETY: no pointers are involved.
+        unsafe { libc::kill(this, signal) };
+        // Sent to the process, it may be taken by another thread first.
+        std::thread::yield_now();
     }
 
     #[track_caller]

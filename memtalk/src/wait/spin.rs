@@ -1,20 +1,20 @@
 //! How long to look for what the peer will publish, before sleeping.
 //!
 //! Sleeping and being woken costs up to a hundred microseconds where a processor
-//! goes idle meanwhile, a hundred times what the peer needs for its next piece. So
-//! an end looks again first; and since the processor may be just what the peer, or
-//! the program at the other end of its pipe, is waiting for, it gives way between
+//! goes idle meanwhile: a hundred times what the peer needs for its next piece. So
+//! an end looks again first. The processor may be just what the peer, or
+//! the program at the other end of its pipe, is waiting for. So the end gives way between
 //! two looks (`sched_yield(2)`): whoever is ready runs, and nobody has to be
 //! woken. Where nobody else is ready that is a look again, half a microsecond
 //! later.
 //!
-//! How often it gives way before it sleeps is learnt: a wait that ended meanwhile
-//! doubles the number for the next, a wait that went to sleep halves it. So a
+//! How often it gives way before it sleeps is learnt. A wait that ended meanwhile
+//! doubles the number for the next wait; one that went to sleep halves it. So a
 //! stream of scattered messages costs little, and an end that has nothing to do
 //! sleeps and uses no processor time at all.
 //!
-//! Giving way is bad where others never do: to programs that just compute, it
-//! gives all of their time slice, some milliseconds, for each piece of ours. Who
+//! Giving way is bad where others never do. Programs that just compute take
+//! all of their time slice, some milliseconds, for each piece of ours. An end that
 //! sleeps instead is run at once when it is woken. So if waits take too long on
 //! average, for a while an end looks without giving way, and then sleeps.
 
@@ -45,42 +45,51 @@ const RESPITE: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Look,
-    /// Give way, say so by [`Patience::gave_way`], and look.
-    GiveWay,
+    /// Give way, say so by [`AdaptiveSpin::yielded`], and look.
+    Yield,
     Sleep,
 }
 
-/// What one end has learnt.
+/// What one end has learnt, and where it is in its present wait.
 #[derive(Clone, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct AdaptiveSpin {
     /// How often it gives way before it sleeps.
     most: u32,
-    /// Whether the last wait went to sleep.
-    slept: bool,
     /// What a wait takes on average, once it gives way, in nanoseconds.
     average: u64,
-    /// What this wait has taken so far, from when it began to give way, likewise.
-    took: u64,
-    /// When this wait gave way last, or began to.
-    last: Option<Instant>,
     /// Until when it does not give way at all.
     respite: Option<Instant>,
+    wait: State,
 }
 
-impl Default for Patience {
+/// How far a wait has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It has looked, [`LOOKS`] times at most.
+    Looking,
+    /// It gives way: it did last, or began to, at this time.
+    Yielding { last: Instant, took: Nanos },
+    /// It looks on without giving way.
+    LookingOnly,
+    /// It has gone to sleep.
+    Asleep { took: Nanos },
+}
+
+/// What a wait has taken since it began to give way.
+type Nanos = u64;
+
+impl Default for AdaptiveSpin {
     fn default() -> Self {
         Self {
             most: MOST,
-            slept: false,
             average: 0,
-            took: 0,
-            last: None,
             respite: None,
+            wait: State::Looking,
         }
     }
 }
 
-impl Patience {
+impl AdaptiveSpin {
     /// After a look in vain, the `looks`-th of a wait, beginning with 1.
     #[inline]
     pub(crate) fn next(&mut self, looks: u32, now: impl FnOnce() -> Instant) -> Next {
@@ -90,48 +99,64 @@ impl Patience {
         if looks <= LOOKS {
             return Next::Look;
         }
-        if self.last.is_none() {
-            self.begin(now());
+        if self.wait == State::Looking {
+            self.wait = self.begin(now());
         }
-        let next = match self.respite {
-            Some(_) if looks <= LOOKS_ONLY => Next::Look,
-            None if looks - LOOKS <= self.most => Next::GiveWay,
-            _ => Next::Sleep,
+        let took = match self.wait {
+            State::LookingOnly if looks <= LOOKS_ONLY => return Next::Look,
+            State::Yielding { .. } if looks - LOOKS <= self.most => return Next::Yield,
+            State::Yielding { took, .. } | State::Asleep { took } => took,
+            State::Looking | State::LookingOnly => 0,
         };
-        self.slept |= next == Next::Sleep;
-        next
+        self.wait = State::Asleep { took };
+        Next::Sleep
     }
 
-    pub(crate) fn gave_way(&mut self, now: Instant) {
-        let turn = now.duration_since(self.last.unwrap_or(now));
-        self.took += u64::try_from(turn.as_nanos()).unwrap_or(TOO_LONG);
-        self.last = Some(now);
+    /// It has given way, and has its turn back.
+    pub(crate) fn yielded(&mut self, now: Instant) {
+        if let State::Yielding { last, took } = &mut self.wait {
+            let turn = now.duration_since(*last).as_nanos();
+            *took += Nanos::try_from(turn).unwrap_or(TOO_LONG);
+            *last = now;
+        }
     }
 
-    /// From the last wait.
+    /// From the last wait; the next begins.
     fn learn(&mut self) {
-        self.most = match self.slept {
-            true => (self.most / 2).max(FEWEST),
-            false => (self.most * 2).min(MOST),
+        let took = match std::mem::replace(&mut self.wait, State::Looking) {
+            State::Asleep { took } => {
+                self.most = (self.most / 2).max(FEWEST);
+                took
+            }
+            State::Yielding { took, .. } => {
+                self.most = (self.most * 2).min(MOST);
+                took
+            }
+            State::Looking | State::LookingOnly => {
+                self.most = (self.most * 2).min(MOST);
+                0
+            }
         };
-        self.average = self.average - self.average / WAITS + self.took / WAITS;
-        (self.slept, self.took, self.last) = (false, 0, None);
+        self.average = self.average - self.average / WAITS + took / WAITS;
     }
 
     /// Looking again at once was not enough in this wait.
-    fn begin(&mut self, now: Instant) {
-        self.last = Some(now);
+    fn begin(&mut self, now: Instant) -> State {
         if self.average > TOO_LONG {
             self.respite = Some(now + RESPITE);
             self.average = 0;
         }
         self.respite = self.respite.filter(|until| now < *until);
+        match self.respite {
+            Some(_) => State::LookingOnly,
+            None => State::Yielding { last: now, took: 0 },
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FEWEST, LOOKS, LOOKS_ONLY, MOST, Next, Patience, RESPITE};
+    use super::{AdaptiveSpin, FEWEST, LOOKS, LOOKS_ONLY, MOST, Next, RESPITE};
     use std::time::{Duration, Instant};
 
     const QUICK: Duration = Duration::from_nanos(400);
@@ -139,14 +164,14 @@ mod tests {
 
     /// An end at a clock of its own.
     struct Waiter {
-        patience: Patience,
+        spin: AdaptiveSpin,
         now: Instant,
     }
 
     impl Waiter {
         fn new() -> Self {
             Self {
-                patience: Patience::default(),
+                spin: AdaptiveSpin::default(),
                 now: Instant::now(),
             }
         }
@@ -159,19 +184,19 @@ mod tests {
 
         /// The same, for a wait that ends after as many looks as `enough`.
         fn wait(&mut self, each: Duration, enough: u32) -> (u32, u32) {
-            let (mut looked, mut gave_way) = (0, 0);
+            let (mut looked, mut yielded) = (0, 0);
             for looks in 1..=enough {
-                match self.patience.next(looks, || self.now) {
+                match self.spin.next(looks, || self.now) {
                     Next::Look => looked += 1,
-                    Next::GiveWay => {
-                        gave_way += 1;
+                    Next::Yield => {
+                        yielded += 1;
                         self.now += each;
-                        self.patience.gave_way(self.now);
+                        self.spin.yielded(self.now);
                     }
                     Next::Sleep => break,
                 }
             }
-            (looked, gave_way)
+            (looked, yielded)
         }
     }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use memtalk_ring::header::Snapshot;
 use memtalk_ring::layout::LINE;
 
-use crate::Error;
+use crate::error::Error;
 use crate::sys::shm;
 
 /// Bytes that are read at once, a multiple of a page of memory.

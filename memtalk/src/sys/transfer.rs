@@ -103,42 +103,6 @@ fn poll(fd: RawFd, events: libc::c_short) -> io::Result<()> {
 
 /// Whether another process sits at the other end of `fd`, as far as can be told.
 pub(crate) fn is_pipe_or_socket(fd: BorrowedFd<'_>) -> bool {
-    let kind = status(fd.as_raw_fd()).map(|status| status.st_mode & libc::S_IFMT);
+    let kind = super::status(fd.as_raw_fd()).map(|status| status.st_mode & libc::S_IFMT);
     matches!(kind, Some(libc::S_IFIFO | libc::S_IFSOCK))
-}
-
-/// What `fd` leads to, if it is open.
-fn status(fd: RawFd) -> Option<libc::stat> {
-    // SAFETY: a struct of integers, for which zero is a value.
-    let mut status: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: `status` is valid for writes.
-    let result = super::retry(|| unsafe { libc::fstat(fd, &raw mut status) });
-    result.ok().map(|_| status)
-}
-
-/// Ends standard output, so that its reader sees the end of file now, and a
-/// file system that reports a failed write only at the end can do so.
-///
-/// A socket that is standard input or error as well stays open when this descriptor of
-/// it is closed, so it is shut down for writing. No other is: another program that
-/// shares it may go on writing.
-///
-/// To be called once, by whoever wrote to it last; later writes fail.
-#[cfg(feature = "cli")]
-pub(crate) fn close_stdout() -> io::Result<()> {
-    let socket = |fd| {
-        let status = status(fd).filter(|status| status.st_mode & libc::S_IFMT == libc::S_IFSOCK);
-        status.map(|status| (status.st_dev, status.st_ino))
-    };
-    let output = socket(libc::STDOUT_FILENO);
-    let others = [libc::STDIN_FILENO, libc::STDERR_FILENO].map(socket);
-    if output.is_some() && others.contains(&output) {
-        // If it fails, nobody reads there any more.
-        // SAFETY: no pointers are involved.
-        unsafe { libc::shutdown(libc::STDOUT_FILENO, libc::SHUT_WR) };
-    }
-    // Not retried: on Linux the descriptor is gone even after EINTR.
-    // SAFETY: the caller is the last user of the descriptor.
-    let close = || super::check(unsafe { libc::close(libc::STDOUT_FILENO) });
-    crate::steps::call().and_then(|()| close()).map(drop)
 }

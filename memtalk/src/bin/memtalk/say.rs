@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
-use crate::{Name, sys};
+use memtalk::{Name, sys};
 
 /// The most notes that wait to be written.
 const ROOM: usize = 16;
@@ -82,7 +82,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{ROOM, Teller};
-    use crate::Name;
+    use memtalk::Name;
 
     const BOUND: Duration = Duration::from_secs(10);
 

@@ -1,17 +1,17 @@
 //! The receiving end of a channel.
 
 use std::io::{self, BufRead, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use memtalk_ring::PageRing;
 
-use crate::Error;
-use crate::futex::Sleep;
-use crate::route::{Route, STAGE};
+use super::staging::{Buffer, Route, STAGE};
+use crate::error::Error;
 use crate::sys::map::Mapping;
-use crate::sys::stdio;
+use crate::sys::transfer;
 use crate::talk::Talk;
+use crate::wait::linux::Sleep;
 
 /// The receiving end of a channel.
 ///
@@ -25,22 +25,14 @@ use crate::talk::Talk;
 pub struct Receiver {
     end: memtalk_ring::Receiver<PageRing<Mapping>, Sleep>,
     route: Route,
+    /// What was received and not yet read or written. [`BufRead`] shows this, since a
+    /// reference into the page could change under its reader.
     buffer: Buffer,
     talk: Arc<Talk>,
     /// Whether the peer may initialise the page again at any time, and begin another
     /// talk there: one that sits first and outside. So what was copied out, and the end
     /// of the stream, are believed only once our seat has been looked at.
     wary: bool,
-}
-
-/// What [`BufRead`] shows: private memory, since a reference into the page could
-/// change under its reader. And what was received and not yet written.
-#[derive(Debug, Default)]
-struct Buffer {
-    bytes: Vec<u8>,
-    /// How many of them were received, and how many of these were used.
-    filled: usize,
-    used: usize,
 }
 
 /// How often to look for more before what was received is written. Less than a
@@ -82,22 +74,25 @@ impl Receiver {
     /// [`Error::from_io`] tells apart.
     pub fn write_to(&mut self, output: impl AsFd) -> io::Result<usize> {
         if !self.buffer.rest().is_empty() {
-            let count = stdio::write(output.as_fd(), self.buffer.rest())?;
-            self.buffer.used += count;
-            return Ok(count);
+            return self.write_buffered(output.as_fd());
         }
         if self.wait()? == 0 {
             return Ok(0);
         }
         if self.wary || self.route.is_staged(output.as_fd(), self.end.capacity()) {
             self.gather()?;
-            let count = stdio::write(output.as_fd(), self.buffer.rest())?;
-            self.buffer.used += count;
-            return Ok(count);
+            return self.write_buffered(output.as_fd());
         }
         let filled = self.end.filled().map_err(|e| self.talk.error(e))?;
-        let count = stdio::write_from(output.as_fd(), &filled).map_err(Error::transfer)?;
+        let count = transfer::write_from(output.as_fd(), &filled).map_err(Error::transfer)?;
         filled.release(count);
+        Ok(count)
+    }
+
+    /// Writes once from what was received before.
+    fn write_buffered(&mut self, output: BorrowedFd<'_>) -> io::Result<usize> {
+        let count = transfer::write(output, self.buffer.rest())?;
+        self.buffer.consume(count);
         Ok(count)
     }
 
@@ -111,7 +106,7 @@ impl Receiver {
     /// What was read last was of this talk, or an error.
     fn believe(&mut self) -> Result<(), Error> {
         if self.wary && self.talk.seated.was_restarted() {
-            self.buffer.clear(0);
+            self.buffer.clear();
             return Err(Error::PeerRestarted);
         }
         Ok(())
@@ -119,20 +114,16 @@ impl Receiver {
 
     /// Receives what there is, and what comes at once, into the empty buffer.
     fn gather(&mut self) -> io::Result<()> {
-        let (bytes, filled) = self.buffer.clear(STAGE);
         let mut looks = 0;
-        while *filled < bytes.len() && looks < LOOKS && !self.end.at_end() {
-            match self.end.receive(&mut bytes[*filled..]) {
+        while looks < LOOKS && self.buffer.rest().len() < STAGE && !self.end.at_end() {
+            match self.buffer.fill(STAGE, |bytes| self.end.receive(bytes)) {
                 Ok(0) => {
                     looks += 1;
                     std::hint::spin_loop();
                 }
-                Ok(count) => {
-                    *filled += count;
-                    looks = 0;
-                }
+                Ok(_) => looks = 0,
                 // What came before it comes first.
-                Err(_) if *filled > 0 => break,
+                Err(_) if !self.buffer.rest().is_empty() => break,
                 Err(error) => return Err(self.talk.error(error).into()),
             }
         }
@@ -160,7 +151,7 @@ impl Read for Receiver {
         if !buffered.is_empty() {
             let count = buffered.len().min(bytes.len());
             bytes[..count].copy_from_slice(&buffered[..count]);
-            self.buffer.used += count;
+            self.buffer.consume(count);
             return Ok(count);
         }
         if bytes.is_empty() || self.wait()? == 0 {
@@ -176,30 +167,15 @@ impl BufRead for Receiver {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.buffer.rest().is_empty() {
             let there = self.wait()?;
-            let (bytes, filled) = self.buffer.clear(there);
-            *filled = self.end.receive(bytes).map_err(|e| self.talk.error(e))?;
+            self.buffer
+                .fill(there, |bytes| self.end.receive(bytes))
+                .map_err(|e| self.talk.error(e))?;
             self.believe()?;
         }
         Ok(self.buffer.rest())
     }
 
     fn consume(&mut self, count: usize) {
-        self.buffer.used = (self.buffer.used + count).min(self.buffer.filled);
-    }
-}
-
-impl Buffer {
-    /// Forgets everything, and returns room for at least `len` bytes, and where to
-    /// note how many were received.
-    fn clear(&mut self, len: usize) -> (&mut [u8], &mut usize) {
-        if self.bytes.len() < len {
-            self.bytes.resize(len, 0);
-        }
-        (self.filled, self.used) = (0, 0);
-        (&mut self.bytes, &mut self.filled)
-    }
-
-    fn rest(&self) -> &[u8] {
-        &self.bytes[self.used..self.filled]
+        self.buffer.consume(count);
     }
 }

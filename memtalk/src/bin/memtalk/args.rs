@@ -1,0 +1,160 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ContextValue;
+use memtalk::{Name, NameError, Options};
+
+/// Talk to another process through a page of shared memory.
+///
+/// Run the same command twice, in either order. What one reads from its standard
+/// input, the other writes to its standard output, both ways at once.
+#[derive(Debug, Parser)]
+#[command(name = "memtalk", bin_name = "memtalk", version, after_help = STATUSES, verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Shared memory object to talk through, like /words
+    #[arg(short, long, value_name = "NAME", value_parser = name_parser())]
+    pub(crate) file: Name,
+
+    /// Pages to create the object with [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=262_144))]
+    pages: Option<u32>,
+
+    /// Talk with other users, by permissions like 660
+    ///
+    /// The object is created with these permissions, in octal: 600, 660, 606
+    /// or 666. An object that another user created is accepted. Without this
+    /// option the object has 600, and another user's is refused.
+    #[arg(long, value_name = "MODE", value_parser = parse_mode, verbatim_doc_comment)]
+    mode: Option<u32>,
+
+    /// Where the page is, in the memory of a machine
+    ///
+    /// In bytes, a multiple of 64. The machine initialises the page, perhaps
+    /// later. Nothing is created, initialised or removed here.
+    #[arg(long, value_name = "BYTES", value_parser = parse_offset, conflicts_with_all = ["scan", "pages"], verbatim_doc_comment)]
+    offset: Option<u64>,
+
+    /// The same, and find the page by its magic number
+    #[arg(long, conflicts_with = "pages")]
+    scan: bool,
+
+    /// Give up if no peer comes within this time
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    timeout: Option<Duration>,
+
+    /// Say on standard error what happens, and the progress
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+const STATUSES: &str = "\
+Exit status:
+  0    both streams complete: every byte was written at the other end
+  1    this side failed: reading stdin, writing stdout, a system call
+  3    no peer came within the --timeout
+  4    the peer died or stopped early: a stream is incomplete
+  5    two processes already talk through this object
+  6    the object is not memtalk's, or of another version, layout or size
+  255  usage: -f is missing or no valid name, unknown option
+  INT, TERM, HUP: cleaned up, then the signal's default action";
+
+impl Args {
+    /// What is asked of the library.
+    pub(crate) fn options(&self) -> Options {
+        let mut options = Options::new();
+        if let Some(pages) = self.pages {
+            options = options.pages(pages as usize);
+        }
+        if let Some(mode) = self.mode {
+            options = options.mode(mode);
+        }
+        if let Some(timeout) = self.timeout {
+            options = options.timeout(timeout);
+        }
+        if let Some(offset) = self.offset {
+            options = options.at_offset(offset);
+        }
+        if self.scan {
+            options = options.anywhere();
+        }
+        options
+    }
+}
+
+fn name_parser() -> impl TypedValueParser<Value = Name> {
+    OsStringValueParser::new()
+        .try_map(|name: OsString| -> Result<Name, NameError> { Name::new(name) })
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "a number of seconds is expected, like 2 or 0.5".into())
+}
+
+fn parse_mode(text: &str) -> Result<u32, String> {
+    u32::from_str_radix(text, 8).map_err(|_| "an octal number is expected, like 660".into())
+}
+
+fn parse_offset(text: &str) -> Result<u64, String> {
+    let (digits, radix) = match text.strip_prefix("0x") {
+        Some(digits) => (digits, 16),
+        None => (text, 10),
+    };
+    u64::from_str_radix(digits, radix)
+        .map_err(|_| "a number of bytes is expected, like 4096 or 0x1000".into())
+}
+
+/// What was typed is repeated as a name is printed. All else is clap's own text, and
+/// ours.
+pub(crate) fn escaped(mut error: clap::Error) -> clap::Error {
+    let typed = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) => Some((kind, printable(text))),
+        _ => None,
+    });
+    for (kind, text) in typed.collect::<Vec<_>>() {
+        error.insert(kind, ContextValue::String(text));
+    }
+    error
+}
+
+fn printable(text: &str) -> String {
+    let print = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(print).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::{Args, parse_seconds};
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_fits_eighty_columns() {
+        let help = Args::command().render_long_help().to_string();
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_non_negative_numbers() {
+        assert_eq!(parse_seconds("0.5").unwrap().as_millis(), 500);
+        for wrong in ["", "x", "-1", "nan", "inf", "1e300"] {
+            assert!(parse_seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

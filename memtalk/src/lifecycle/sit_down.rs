@@ -1,0 +1,202 @@
+//! Sitting down.
+
+use memtalk_ring::{PageError, Seat};
+
+use super::os::{Found, Os};
+use super::rules::{Outcome, Verdict};
+use super::step::{Awaited, Step};
+
+/// Why nobody sat down.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal<E> {
+    /// Two are talking.
+    Busy,
+    /// The object is not a page; it was left untouched.
+    Foreign(PageError),
+    /// The operating system refused.
+    Os(E),
+}
+
+impl<E> From<E> for Refusal<E> {
+    fn from(error: E) -> Self {
+        Self::Os(error)
+    }
+}
+
+/// On the way to a seat. Each variant is named after its next step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SitDown<O> {
+    /// Look for an object.
+    Open,
+    /// There is none: make one.
+    Create,
+    /// Give it the name.
+    Publish(O),
+    /// Wait for our turn.
+    Door(O),
+    /// The name may have moved on while we waited.
+    CheckName(O),
+    /// Who sits here?
+    LookAtFirst(O),
+    /// And here? With whether the first seat is taken.
+    LookAtSecond(O, bool),
+    /// What is in it? With the seat that is taken, if any.
+    Inspect(O, Option<Seat>),
+    /// Has anybody else the object open?
+    LookForOthers {
+        /// This one.
+        object: O,
+        /// What follows if somebody has.
+        elsewhere: Outcome,
+        /// What follows if nobody has.
+        nowhere: Outcome,
+    },
+    /// Tell a party outside that the process at this seat has died.
+    SpeakFor(O, Seat),
+    /// The talk is over: take the name away from it.
+    Retire(O),
+    /// Take the second seat.
+    Take(O),
+    /// Join the page.
+    Attach(O),
+    /// The page is one: tell the first that we are here.
+    Join(O),
+    /// Let others in.
+    LeaveDoor(O),
+}
+
+/// An object, and where we sit at it.
+pub type Seated<O> = (O, Seat);
+
+impl<O> SitDown<O> {
+    /// The object that is open at this point, if any.
+    pub fn object(&self) -> Option<&O> {
+        match self {
+            Self::Open | Self::Create => None,
+            Self::Publish(object)
+            | Self::Door(object)
+            | Self::CheckName(object)
+            | Self::LookAtFirst(object)
+            | Self::LookAtSecond(object, _)
+            | Self::Inspect(object, _)
+            | Self::LookForOthers { object, .. }
+            | Self::SpeakFor(object, _)
+            | Self::Retire(object)
+            | Self::Take(object)
+            | Self::Attach(object)
+            | Self::Join(object)
+            | Self::LeaveDoor(object) => Some(object),
+        }
+    }
+
+    /// Makes one step: one call to the operating system.
+    ///
+    /// # Errors
+    /// [`Refusal`] says why there is no seat. Every lock is dropped then.
+    pub fn step<S>(self, os: &mut S) -> Result<Step<Self, Seated<O>>, Refusal<S::Error>>
+    where
+        S: Os<Object = O>,
+    {
+        let next = match self {
+            Self::Open => match os.open()? {
+                Found::Object(object) => Self::Door(object),
+                Found::Contended => return Ok(Step::Blocked(Self::Open)),
+                Found::Nothing if os.is_tenant() => {
+                    return Ok(Step::Early(Self::Open, Awaited::Machine));
+                }
+                Found::Nothing => Self::Create,
+            },
+            Self::Create => Self::Publish(os.create()?),
+            Self::Publish(object) => match os.publish(&object)? {
+                true => return Ok(Step::Done((object, Seat::First))),
+                false => Self::Open,
+            },
+            Self::Door(object) => match os.try_door(&object)? {
+                true => Self::CheckName(object),
+                // Closes the object: who holds the door may be looking who has it open.
+                false => return Ok(Step::Blocked(Self::Open)),
+            },
+            Self::CheckName(object) => match os.is_named(&object)? {
+                true => Self::LookAtFirst(object),
+                false => Self::Open,
+            },
+            Self::LookAtFirst(object) => {
+                let first = os.is_seated(&object, Seat::First)?;
+                Self::LookAtSecond(object, first)
+            }
+            Self::LookAtSecond(object, first) => {
+                match (first, os.is_seated(&object, Seat::Second)?) {
+                    (true, true) => return Err(Refusal::Busy),
+                    (true, false) => Self::Inspect(object, Some(Seat::First)),
+                    (false, true) => Self::Inspect(object, Some(Seat::Second)),
+                    (false, false) => Self::Inspect(object, None),
+                }
+            }
+            Self::Inspect(object, locked) => {
+                let verdict = Verdict::of(os.inspect(&object)?, locked);
+                let verdict = match os.is_tenant() {
+                    true => verdict.for_tenant(),
+                    false => verdict,
+                };
+                match verdict {
+                    Verdict::Clear(outcome) => return Self::follow(outcome, object),
+                    Verdict::Open { elsewhere, nowhere } => Self::LookForOthers {
+                        object,
+                        elsewhere,
+                        nowhere,
+                    },
+                }
+            }
+            Self::LookForOthers {
+                object,
+                elsewhere,
+                nowhere,
+            } => {
+                let outcome = match os.is_open_elsewhere(&object)? {
+                    true => elsewhere,
+                    false => nowhere,
+                };
+                return Self::follow(outcome, object);
+            }
+            Self::SpeakFor(object, seat) => {
+                os.speak_for(&object, seat)?;
+                match seat {
+                    Seat::First => Self::Retire(object),
+                    Seat::Second => return Ok(Step::Early(Self::Open, Awaited::Machine)),
+                }
+            }
+            Self::Retire(_object) => match os.unlink()? {
+                true => Self::Create,
+                false => return Ok(Step::Early(Self::Open, Awaited::Owner)),
+            },
+            Self::Take(object) => match os.try_sit(&object)? {
+                true => Self::Attach(object),
+                false => return Ok(Step::Blocked(Self::Take(object))),
+            },
+            Self::Attach(mut object) => match os.attach(&mut object)? {
+                true => Self::Join(object),
+                false => return Ok(Step::Early(Self::Open, Awaited::Machine)),
+            },
+            Self::Join(object) => {
+                os.join(&object)?;
+                Self::LeaveDoor(object)
+            }
+            Self::LeaveDoor(object) => {
+                os.leave_door(&object)?;
+                return Ok(Step::Done((object, Seat::Second)));
+            }
+        };
+        Ok(Step::Next(next))
+    }
+
+    fn follow<E>(outcome: Outcome, object: O) -> Result<Step<Self, Seated<O>>, Refusal<E>> {
+        Ok(Step::Next(match outcome {
+            Outcome::Join => Self::Take(object),
+            Outcome::Retire => Self::Retire(object),
+            Outcome::SpeakFor(seat) => Self::SpeakFor(object, seat),
+            Outcome::Wait => return Ok(Step::Early(Self::Open, Awaited::Machine)),
+            Outcome::Busy => return Err(Refusal::Busy),
+            Outcome::Foreign(reason) => return Err(Refusal::Foreign(reason)),
+        }))
+    }
+}

@@ -1,0 +1,62 @@
+//! Watching a peer until it is gone.
+
+use memtalk_ring::Seat;
+
+use super::os::Os;
+use super::step::{Awaited, Step};
+
+/// Watching a peer until it is gone. Each variant is named after its next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Watch {
+    /// The peer is a process: wait for a lock for reading on its seat, which does not make
+    /// that look taken.
+    Await,
+    /// Nobody sits there: give the lock back.
+    GiveBack,
+    /// The kernel has no locks to give: does anybody sit there?
+    LookAtSeat,
+    /// The peer is outside: has it started again?
+    LookForRestart,
+    /// Has anybody else the object open?
+    LookForOthers,
+}
+
+impl Watch {
+    /// The first step, for a peer that is outside or is not.
+    #[must_use]
+    pub fn begin(outside: bool) -> Self {
+        match outside {
+            true => Self::LookForRestart,
+            false => Self::Await,
+        }
+    }
+
+    /// Makes one step for whoever sits at `seat`: one call to the operating system.
+    pub fn step<S: Os>(self, os: &mut S, object: &S::Object, seat: Seat) -> Step<Self, ()> {
+        let later = |machine| Step::Early(machine, Awaited::Peer);
+        match self {
+            Self::Await => match os.watch(object, seat.peer()) {
+                Ok(true) => Step::Next(Self::GiveBack),
+                Ok(false) => later(Self::Await),
+                Err(_) => Step::Next(Self::LookAtSeat),
+            },
+            Self::GiveBack => {
+                // If this fails, whoever wants the seat finds that nobody sits there.
+                let _ = os.unwatch(object, seat.peer());
+                Step::Done(())
+            }
+            Self::LookAtSeat => match os.is_seated(object, seat.peer()) {
+                Ok(false) => Step::Done(()),
+                Ok(true) | Err(_) => later(Self::LookAtSeat),
+            },
+            Self::LookForRestart => match seat == Seat::Second && os.is_restarted(object) {
+                true => Step::Done(()),
+                false => Step::Next(Self::LookForOthers),
+            },
+            Self::LookForOthers => match os.is_alone(object) {
+                true => Step::Done(()),
+                false => later(Self::LookForRestart),
+            },
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Waiting on Linux: spin for a little while, then a futex.
+
+use std::time::{Duration, Instant};
+
+use memtalk_ring::{InPlace, Watched};
+
+use super::futex::{Futex, Kernel};
+use super::spin::{AdaptiveSpin, Next};
+use crate::sys::crash_points;
+use crate::sys::futex;
+use crate::sys::map::Mapping;
+
+/// How the ends of a process wait.
+pub(crate) type Sleep = Futex<Mapping, Linux>;
+
+impl Sleep {
+    /// For a thread that wakes others, and never waits.
+    pub(crate) fn for_waking() -> Self {
+        Self::without_peer(Linux::default())
+    }
+}
+
+/// The kernel, after some [`AdaptiveSpin`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Linux {
+    spin: AdaptiveSpin,
+}
+
+impl<A: InPlace> Kernel<A> for Linux {
+    fn pause(&mut self, looks: u32) -> bool {
+        if crash_points::COUNTED {
+            return false;
+        }
+        match self.spin.next(looks, Instant::now) {
+            Next::Look => std::hint::spin_loop(),
+            Next::Yield => {
+                std::thread::yield_now();
+                self.spin.yielded(Instant::now());
+            }
+            Next::Sleep => return false,
+        }
+        true
+    }
+
+    fn wait(&self, word: Watched<'_, A>, seen: u32, timeout: Option<Duration>) {
+        futex::wait(word, seen, timeout);
+    }
+
+    fn wake(&self, word: Watched<'_, A>) {
+        futex::wake(word);
+    }
+}
