@@ -8,7 +8,7 @@ name=/memtalk-demo-$$
 dir=$(mktemp -d)
 trap 'rm -rf "$dir" "/dev/shm$name"' EXIT
 
-# The word list of the example, where the machine has one.
+# A word list, where the machine has one; numbers elsewhere.
 words=/usr/share/dict/words
 if [ ! -r "$words" ]; then
     words=$dir/words
@@ -21,7 +21,7 @@ run() {
     cat "$1" | "$memtalk" -f "$name" >"$2"
 }
 
-echo "In one terminal and in another, in any order:"
+echo "Two processes, started in either order:"
 run "$words" "$dir/received-files" &
 one=$!
 run "$dir/files" "$dir/received-words"
@@ -30,9 +30,10 @@ wait "$one"
 cmp "$words" "$dir/received-words"
 cmp "$dir/files" "$dir/received-files"
 if [ -e "/dev/shm$name" ]; then
-    echo "the object is left behind" >&2
+    echo "the object $name was left behind in /dev/shm" >&2
     exit 1
 fi
 echo
-echo "Both exited with 0, the object is gone, and each has the other's stream:"
+echo "Both ended with status 0. Each has received the other's stream, byte for byte,"
+echo "and the object is gone. Bytes received:"
 wc -c "$dir/received-words" "$dir/received-files" | sed "s|$dir/||"
