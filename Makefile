@@ -95,19 +95,19 @@ bare-metal:
 	@for tool in $(TOOLS); do command -v $${tool%:*} >/dev/null || \
 		{ echo "make bare-metal needs $${tool%:*} (on Debian: apt-get install $${tool#*:})" >&2; \
 		exit 1; }; done
-	timeout 600 sh verification/guests/sizes
+	timeout 600 sh memtalk/guests/sizes
 	timeout 900 $(CARGO) test --locked -p memtalk --test guests --test microcontrollers -- \
 		--ignored --nocapture --test-threads=1
 
 # Bugs, one at a time in a copy of the sources: a test finds each.
 mutants:
-	sh verification/mutants.sh
+	sh verification/mutants/seeded.sh
 
 # Every change that cargo-mutants knows to make: a suite refutes it, or
-# verification/same-program.txt says why none can. Takes hours, and goes on where it
+# verification/mutants/same-program.txt says why none can. Takes hours, and goes on where it
 # was stopped; ONLY=pattern takes some of them, SAMPLE=n one of n.
 every-mutant:
-	sh verification/every-mutant.sh
+	sh verification/mutants/every.sh
 
 # All of these at full length, and the searches that take longer.
 verify:
@@ -120,16 +120,16 @@ verify:
 # What a change has to pass beside the tests.
 lint:
 	$(CARGO) fmt --all --check
-	for apart in verification/guests verification/fuzz memtalk/bench; do \
+	for apart in memtalk/guests verification/fuzz memtalk/bench; do \
 		$(CARGO) fmt --check --manifest-path $$apart/Cargo.toml || exit 1; done
 	$(CARGO) clippy --locked --workspace --all-targets --features loom,shuttle,memtalk/crash-points -- -D warnings
 	$(CARGO) clippy --locked -p memtalk --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p memtalk-ring --all-targets --all-features -- -D warnings
-	$(CARGO) clippy --locked --manifest-path verification/guests/Cargo.toml --lib \
+	$(CARGO) clippy --locked --manifest-path memtalk/guests/Cargo.toml --lib \
 		--target-dir target/guests-lint -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk-ring --no-deps --all-features
-	sh verification/mutants.sh --dry-run
+	sh verification/mutants/seeded.sh --dry-run
 
 # Beside what people would use instead, with targets: memtalk/bench/README.md.
 # ONLY= some questions, QUICK=1 to see that it works; charts go to target/bench.

@@ -1,4 +1,4 @@
-//! A process and a virtual machine: the real command, and `verification/guests`,
+//! A process and a virtual machine: the real command, and `memtalk/guests`,
 //! which has no operating system.
 
 mod support;
@@ -17,7 +17,7 @@ use support::program::tally;
 use support::words::{self, BYTES_EACH_WAY as CAPACITY, INDEX};
 use support::{BOUND, Object, Side, TempFile, bounded, eventually, noise, setting};
 
-/// What guests exit with: `verification/guests/src/failure.rs`.
+/// What guests exit with: `memtalk/guests/src/failure.rs`.
 const COMPLETE: i32 = 0;
 const NO_DEVICE: i32 = 2;
 const NOT_A_PAGE: i32 = 3;

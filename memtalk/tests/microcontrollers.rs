@@ -1,4 +1,4 @@
-//! Microcontrollers: two programs of `verification/guests` on boards that QEMU
+//! Microcontrollers: two programs of `memtalk/guests` on boards that QEMU
 //! emulates. One talks with itself, the other, whose memory a process can see, with
 //! the real command.
 

@@ -1,5 +1,5 @@
 //! The command talks with a program that knows the page from its description alone,
-//! and has neither locks nor wake-ups: `verification/peer.py`.
+//! and has neither locks nor wake-ups: `peer.py`.
 
 mod support;
 
@@ -11,7 +11,7 @@ use memtalk_ring::layout::{MAGIC, VERSION, receiver_offset, seat_offset, sender_
 use support::words::{self, BYTES_EACH_WAY as CAPACITY, INDEX, WANT};
 use support::{Finished, Object, Side, eventually, noise, not_tried};
 
-const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../verification/peer.py");
+const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer.py");
 
 /// Whether these tests can be tried: nothing else here asks for Python.
 fn python_is_there() -> bool {

@@ -1,5 +1,5 @@
 //! Virtual machines that share an object with this one's processes, and run
-//! `verification/guests`.
+//! `memtalk/guests`.
 
 use std::fmt;
 use std::process::{Command, Stdio};
@@ -91,7 +91,7 @@ pub struct Guest {
 /// How a guest ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// What it exited with; see `verification/guests/src/failure.rs`.
+    /// What it exited with; see `memtalk/guests/src/failure.rs`.
     pub status: i32,
     /// What it wrote to its console.
     pub console: String,

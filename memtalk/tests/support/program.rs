@@ -1,4 +1,4 @@
-//! The programs of `verification/guests`: built, and what they say of what passed.
+//! The programs of `memtalk/guests`: built, and what they say of what passed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,7 +24,7 @@ impl Program {
     }
 
     fn build(&self) -> PathBuf {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verification/guests/build");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests/build");
         let mut command = Command::new("sh");
         let output = command.arg(script).args([self.target, self.name]).output();
         let output = output.expect("a shell starts");

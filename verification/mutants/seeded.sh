@@ -10,7 +10,7 @@
 # bug that the compiler finds proves nothing here.
 set -eu
 
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
 copy=$root/target/mutants/src
 export CARGO_TARGET_DIR="$root/target/mutants/build"
 export RUST_BACKTRACE=0
@@ -67,7 +67,7 @@ mutant() {
     survivors=$((survivors + 1))
 }
 
-side=memtalk-ring/src/side.rs
+side=memtalk-ring/src/ring/protocol.rs
 mutant "capacity off by one" $side \
     's/Some(capacity.bytes() - used)/Some(capacity.bytes() + 1 - used)/'
 mutant "missing wake-up" $side \
@@ -90,7 +90,7 @@ mutant "wake-up only for more than was wanted" $side \
     's/there >= want/there > want/'
 mutant "an end wakes nobody" $side \
     's/(there >= want || self.state != State::Open)/there >= want/'
-mutant "a death wakes nobody" $side \
+mutant "a death wakes nobody" memtalk-ring/src/ring/departure.rs \
     's/^    wait.wake(.*);/    let _ = wait;/'
 mutant "comparison omitted before sleeping" verification/src/backend.rs \
     's/if word.value.load(Ordering::Relaxed) == seen {/if word.value.load(Ordering::Relaxed) == seen || true {/'
@@ -98,44 +98,41 @@ mutant "comparison omitted before waiting for an interrupt" memtalk-ring/src/wai
     's/if word.is(seen) {/if word.is(seen) || true {/'
 mutant "an index that goes back is believed" $side \
     's/let honest = available >= self.available/let honest = true/'
-mutant "an index out of range is believed" memtalk-ring/src/cursor.rs \
+mutant "an index out of range is believed" memtalk-ring/src/ring/capacity.rs \
     's/if used <= self.0 { Some(used) } else { None }/Some(used)/'
 mutant "a confirmation that nobody asked for is believed" $side \
     's/state == State::Closed \&\& remaining == 0/true/'
-mutant "confirmed before all was taken" memtalk-ring/src/receiver.rs \
+mutant "confirmed before all was taken" memtalk-ring/src/ring/receiver.rs \
     's/if !self.at_end() {/if self.side.peer() != State::Closed {/'
 mutant "a commit is published with the next one" $side \
     's/^        self.available -= by;/        self.available -= by; if self.index % 2 == 1 { return; }/'
 mutant "closed before the last commit" $side \
     's/^            self.state = how;/            self.state = how; self.index = self.capacity.advance(self.index, 2 * self.capacity.bytes() - 1);/'
-mutant "the cached index is used where a fresh one is needed" memtalk-ring/src/sender.rs \
+mutant "the cached index is used where a fresh one is needed" memtalk-ring/src/ring/sender.rs \
     's/if (self.side.available() as usize) < enough {/if self.side.available() == 0 {/'
-mutant "a failure is reported before the last bytes" memtalk-ring/src/receiver.rs \
+mutant "a failure is reported before the last bytes" memtalk-ring/src/ring/receiver.rs \
     's/if self.side.available() == 0 \&\& self.side.peer() == State::Failed {/if self.side.peer() == State::Failed {/'
-mutant "indices wrap one too late" memtalk-ring/src/cursor.rs \
+mutant "indices wrap one too late" memtalk-ring/src/ring/capacity.rs \
     's/if sum < self.indices() {/if sum <= self.indices() {/'
-receiver=memtalk/src/receiver.rs
+receiver=memtalk/src/ends/receiver.rs
 mutant "a write of a part counts as one of the whole" $receiver \
-    '/self.gather()?;/,/used += count/s/used += count/used = self.buffer.filled/' \
+    '/fn write_buffered/,/^    }/s/consume(count)/consume(usize::MAX)/' \
     "-p memtalk --test library"
 mutant "a failure is reported before the bytes that were gathered" $receiver \
-    's/Err(_) if \*filled > 0 => break/Err(_) if *filled > bytes.len() => break/' \
+    's/Err(_) if !self.buffer.rest().is_empty() => break/Err(_) if false => break/' \
     "-p memtalk --test library"
-mutant "output is waited for as if it were input" memtalk/src/sys/stdio.rs \
+mutant "output is waited for as if it were input" memtalk/src/sys/transfer.rs \
     '/fn write_from/,/^}/s/POLLOUT/POLLIN/' "-p memtalk --test descriptors"
-mutant "what is left of a part counts as written with the next one" $receiver \
-    '/pub fn write_to/,/return Ok(count)/s/used += count/used = self.buffer.filled/' \
-    "-p memtalk --test library"
 mutant "bytes of the next talk are taken for the old one's, by read" $receiver \
     '/let count = self.end.receive(bytes)/{n;d;}' \
     "-p memtalk --features crash-points --test stops"
 mutant "bytes of the next talk are taken for the old one's, by fill_buf" $receiver \
-    '/filled = self.end.receive(bytes)/{n;d;}' \
+    '/fn fill_buf/,/^    }/{/self.believe()?;/d;}' \
     "-p memtalk --features crash-points --test stops"
 mutant "bytes of the next talk are taken for the old one's, by write_to" $receiver \
     's/Ok(self.believe()?)/Ok(())/' "-p memtalk --features crash-points --test stops"
 mutant "what was refused once is taken the next time" $receiver \
-    '/self.buffer.clear(0);/d' "-p memtalk --features crash-points --test stops"
+    '/self.buffer.clear();/d' "-p memtalk --features crash-points --test stops"
 mutant "the end of the next talk is confirmed" $receiver \
     '/self.believe()?;/{N;/end.close/s/self.believe()?;//;}' "-p memtalk --test outside"
 mutant "a stream is confirmed before all of it was taken" $receiver \
@@ -145,27 +142,27 @@ mutant "what was shown and not consumed is lost" $receiver \
     "-p memtalk --test library"
 mutant "reading into nothing waits" $receiver \
     's/if bytes.is_empty() || self.wait/if self.wait/' "-p memtalk --test waits"
-mutant "input is read for a peer that has stopped" memtalk/src/sender.rs \
+mutant "input is read for a peer that has stopped" memtalk/src/ends/sender.rs \
     '/self.end.wait(1)/d' "-p memtalk --test waits"
-mutant "writing nothing waits" memtalk/src/sender.rs \
+mutant "writing nothing waits" memtalk/src/ends/sender.rs \
     's/if sent > 0 || bytes.is_empty()/if sent > 0/' "-p memtalk --test waits"
-mutant "a failure of the input ends the talk at once" memtalk/src/pump.rs \
-    '/Event::Sent(Err(error)) => {/,/}/c\            Event::Sent(Err(error)) => return Err(error),' \
+mutant "a failure of the input ends the talk at once" memtalk/src/bin/memtalk/relay.rs \
+    's/Event::Sent(Err(failure)) => sending.fail(failure),/Event::Sent(Err(failure)) => return Err(failure),/' \
     "-p memtalk --test descriptors"
-mutant "confirmed before standard output is closed" memtalk/src/pump.rs \
+mutant "confirmed before standard output is closed" memtalk/src/bin/memtalk/relay.rs \
     '/stdio::close_stdout().map_err/{h;d;};/receiver.close().map_err/G' \
     "-p memtalk --test descriptors"
 mutant "memory that was taken away is the descriptor's failure" memtalk/src/error.rs \
     's/Some(libc::EFAULT) =>/Some(0) =>/' "-p memtalk --test death"
 mutant "finishing does not wait for the certificate" memtalk/src/channel.rs \
     '/^        self.sender.close()?;/d' "-p memtalk --test waits"
-mutant "gathered input is waited for as if it were output" memtalk/src/sys/stdio.rs \
+mutant "gathered input is waited for as if it were output" memtalk/src/sys/transfer.rs \
     '/fn read(/,/^}/s/POLLIN/POLLOUT/' "-p memtalk --test descriptors"
-mutant "input is waited for as if it were output" memtalk/src/sys/stdio.rs \
+mutant "input is waited for as if it were output" memtalk/src/sys/transfer.rs \
     '/fn read_into/,/^}/s/POLLIN/POLLOUT/' "-p memtalk --test descriptors"
-mutant "gathered output is waited for as if it were input" memtalk/src/sys/stdio.rs \
+mutant "gathered output is waited for as if it were input" memtalk/src/sys/transfer.rs \
     '/fn write(/,/^}/s/POLLOUT/POLLIN/' "-p memtalk --test descriptors"
-mutant "a signal ends the wait for a descriptor" memtalk/src/sys/stdio.rs \
+mutant "a signal ends the wait for a descriptor" memtalk/src/sys/transfer.rs \
     's/super::retry(|| \(unsafe { libc::poll(&raw mut poll, 1, -1) }\)).map(drop)/match \1 { 0.. => Ok(()), _ => Err(io::Error::last_os_error()) }/' \
     "-p memtalk --test interrupted"
 map=memtalk/src/sys/map.rs
@@ -186,10 +183,10 @@ mutant "who looks who has the object open dies of it" memtalk/src/sys/lease.rs \
     "-p memtalk --features crash-points --test stops"
 mutant "the lease is not given back" memtalk/src/sys/lease.rs \
     's/^        || lease(libc::F_UNLCK).is_err()//' "-p memtalk --test waits"
-mutant "the lease is asked for once" memtalk/src/object.rs \
+mutant "the lease is asked for once" memtalk/src/lifecycle/linux.rs \
     's/let mut again = \[500, 1000, 1500, 2000\]/let mut again = [0; 0]/' \
     "-p memtalk --test waits"
-mutant "one that is stuck has failed itself" memtalk/src/cli.rs \
+mutant "one that is stuck has failed itself" memtalk/src/status.rs \
     's/Error::Busy | Error::Stuck => /Error::Busy => /;s/Error::Ended | Error::NotAtEnd/Error::Stuck | &/' \
     "-p memtalk --test users"
 page=memtalk-ring/src/page.rs
@@ -202,7 +199,7 @@ mutant "a restart is looked for before what was read" $page \
 mutant "who leaves marks a seat that is another's by now" $page \
     's/R::Atomics::compare_exchange::<site::LeaveSeat>(word, Presence::PROCESS.word(), LEFT);/if R::Atomics::load::<site::LookAtSeat>(word) == Presence::PROCESS.word() { R::Atomics::store::<site::TakeSeat>(word, LEFT) }/' \
     "-p verification --features shuttle --test shuttle -- whoever_leaves"
-identity=memtalk-ring/src/identity.rs
+identity=memtalk-ring/src/page/header.rs
 mutant "the magic number stays while a page is initialised" $identity \
     '/A::store::<site::HeaderStore>(&identity.magic, 0);/d' "-p memtalk-ring --test initialise"
 mutant "the second's seat is not freed by a restart" $identity \
@@ -211,7 +208,7 @@ mutant "what was wanted before is wanted in the next talk" $identity \
     '/A::store::<site::HeaderStore>(&line.want, 0);/d' "-p memtalk-ring --test initialise"
 mutant "no barrier before a signal" memtalk-ring/src/wait/barrier.rs \
     '/A::fence::<site::SignalFence>();/d' "$loom a_death_is_heard"
-futex=memtalk/src/futex.rs
+futex=memtalk/src/wait/futex.rs
 mutant "a peer of which nothing is known is slept for without a limit" $futex \
     's/.is_some_and(|peer| !peer.silent)/.is_none_or(|peer| !peer.silent)/' \
     "$loom a_peer_that_has_left" "-p verification --test naps"
@@ -224,8 +221,8 @@ mutant "who waits for a newcomer looks again before it sleeps" $futex \
     "$loom a_newcomer_wakes"
 sysfutex=memtalk/src/sys/futex.rs
 mutant "the kernel is asked to sleep on what the word holds by now" $sysfutex \
-    's/^                seen,$/                unsafe { word.as_ptr().read_volatile() },/' "-p memtalk --lib"
-mutant "EINTR ends a system call" memtalk/src/sys/mod.rs \
+    's/^            seen,$/            unsafe { word.as_ptr().read_volatile() },/' "-p memtalk --lib"
+mutant "EINTR ends a system call" memtalk/src/sys.rs \
     's/if e.kind() == io::ErrorKind::Interrupted => {}/if e.raw_os_error() == Some(0) => {}/' \
     "-p memtalk --features crash-points --test failures"
 mutant "who receives from a seat is not woken" $page \
@@ -235,7 +232,7 @@ mutant "who sends to a seat is not woken" $page \
     "-p memtalk-ring --test waits"
 mutant "who waits for the end says so in a word of its own" $side \
     's/THE_END: u32 = u32::MAX;/THE_END: u32 = u32::MAX - 1;/' "-p memtalk-ring --test waits"
-mutant "waiting for no bytes does not wait" memtalk-ring/src/sender.rs \
+mutant "waiting for no bytes does not wait" memtalk-ring/src/ring/sender.rs \
     's/want.max(1).min(capacity)/want.min(capacity)/' "-p memtalk-ring --test waits"
 c=memtalk-ring/c/src/page.rs
 mutant "in C, one with a lock sits down as if it had none" $c \

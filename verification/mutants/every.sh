@@ -3,7 +3,7 @@
 # time, and demands that a suite refutes it. `make every-mutant`.
 #
 # A change is tried by one engine after the other until one refutes it. What none
-# refutes is a survivor, unless verification/same-program.txt says why the changed
+# refutes is a survivor, unless verification/mutants/same-program.txt says why the changed
 # program is the same; what is listed there must survive. A time-out refutes nothing,
 # and neither does a changed count of executions or states. Each engine has to pass the
 # unchanged sources before it is used, and again at the end.
@@ -18,9 +18,9 @@
 set -eu
 
 VERSION=27.1.0
-root=$(cd "$(dirname "$0")/.." && pwd)
-same=$root/verification/same-program.txt
-config=$root/verification/mutants.toml
+root=$(cd "$(dirname "$0")/../.." && pwd)
+same=$root/verification/mutants/same-program.txt
+config=$root/verification/mutants/cargo-mutants.toml
 work=$root/target/every-mutant
 copy=$work/src
 tab=$(printf '\t')
@@ -75,7 +75,9 @@ engines_for() {
     case $1 in
     memtalk-ring/src/io*) set ends queue ;;
     memtalk-ring/*) set queue ends loom shuttle shell ;;
-    memtalk/src/seat.rs) set lifecycle shell crash ;;
+    memtalk/src/lifecycle/rules.rs* | memtalk/src/lifecycle/sit_down.rs* | \
+        memtalk/src/lifecycle/get_up.rs* | memtalk/src/lifecycle/await_peer.rs* | \
+        memtalk/src/lifecycle/watch.rs*) set lifecycle shell crash ;;
     *) set shell crash lifecycle ;;
     esac
     for engine; do
@@ -172,7 +174,7 @@ cd "$copy"
 checksum() { sort -z | xargs -0 cat | cat - "$config" | cksum | tr ' ' -; }
 results=$work/results-$(find memtalk-ring/src memtalk/src -type f -print0 | checksum)
 tests=$(find . -type f ! -path './memtalk*/src/*' ! -name '*.md' \
-    ! -path './verification/same-program.txt' ! -path './verification/*mutant*' -print0 | checksum)
+    ! -path './verification/mutants/*' -print0 | checksum)
 touch "$results"
 
 cargo mutants --config "$config" --list >"$work/list"

@@ -2,7 +2,7 @@
 """Talks to memtalk through its page of shared memory, as the second of two:
 
     memtalk -f /someobject                          # one terminal
-    python3 verification/peer.py /someobject        # another one
+    python3 memtalk/tests/peer.py /someobject        # another one
 
 A second implementation of the page, written from its description alone
 (memtalk-ring/LAYOUT.md), to show that this is enough. It has no locks and
