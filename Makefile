@@ -4,7 +4,7 @@
 CARGO ?= cargo
 MEMTALK = target/release/memtalk
 
-.PHONY: all demo test crash kills loom litmus shuttle fuzz asan tsan mutants every-mutant bare-metal verify lint bench soak install clean
+.PHONY: all demo test crash kills loom litmus shuttle fuzz asan tsan mutants every-mutant bare-metal verify lint package deny bench soak install clean
 
 all: $(MEMTALK)
 
@@ -143,6 +143,26 @@ BYTES ?= 50000000000
 TALKS ?= 10000
 soak:
 	BYTES=$(BYTES) TALKS=$(TALKS) $(CARGO) test --release --locked -p memtalk --test soak -- --nocapture --test-threads=1
+
+# What is published builds and passes its tests by itself, each crate from its package.
+PACKAGES = memtalk-ring memtalk-ring-c memtalk
+package:
+	rm -rf target/package target/packages
+	$(CARGO) package --locked --allow-dirty --no-verify $(PACKAGES:%=-p %)
+	mkdir target/packages
+	cd target/packages && for crate in ../package/*.crate; do tar -xf $$crate; done && \
+		{ sed 's/^members = .*/members = ["*"]/; /^exclude = /d' ../../Cargo.toml; \
+		echo '[patch.crates-io]'; for crate in memtalk-ring memtalk; do \
+		echo "$$crate.path = \"$$(echo $$crate-[0-9]*)\""; done; } >Cargo.toml && \
+		cp ../../Cargo.lock .
+	CARGO_TARGET_DIR=target/packages-build $(CARGO) test --offline --workspace \
+		--manifest-path target/packages/Cargo.toml
+
+# The licences of all dependencies, and which there may be: deny.toml.
+deny:
+	@$(CARGO) deny --version || { echo "make deny needs cargo-deny" \
+		"(cargo install cargo-deny --locked)" >&2; exit 1; }
+	$(CARGO) deny check licenses bans sources
 
 install:
 	$(CARGO) install --locked --path memtalk
