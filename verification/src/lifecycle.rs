@@ -78,118 +78,17 @@
 //! - *Making an object* is one step: nobody sees it before it has a name. `crash.rs`.
 //! - *A tenant's page* is where it looks for it: `outside.rs`.
 
+mod calls;
+mod effect;
 mod guest;
 mod kernel;
+mod mistakes;
 mod newcomers;
 mod process;
+mod properties;
+mod reached;
 mod search;
 mod world;
 
+pub use mistakes::{BUGS, Bug};
 pub use search::{Search, Searched};
-
-/// A mistake that the search must find.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bug {
-    /// The door does not keep anybody out.
-    NoDoor,
-    /// A seat's lock does not keep anybody out.
-    NoSeatLock,
-    /// The name is given to a new object whether it is in use or not.
-    PublishUnchecked,
-    /// Whoever leaves removes the name without a look at where it leads.
-    RemoveUnchecked,
-    /// The name is not checked after waiting at the door.
-    JoinUnchecked,
-    /// A watcher's lock is taken for a seat.
-    WatcherSits,
-    /// Joining leaves no mark in the page.
-    JoinUnmarked,
-    /// An object that is not memtalk's is taken for an empty one.
-    ForeignIsBlank,
-    /// Nobody looks whether a machine has the object open.
-    OpenUnchecked,
-    /// A machine's seat word does not say that it is outside.
-    OutsideUnsaid,
-    /// Who leaves a guest does not say so.
-    LeftUnsaid,
-    /// A guest claims the page while it initialises it.
-    GuestClaims,
-    /// Whoever talks with a guest that sits first removes the name at the end.
-    GuestsNameRemoved,
-    /// A left-behind object is used again, by whoever has it open.
-    UsedAgain,
-    /// Nobody looks whom an object lets in.
-    ModeUnchecked,
-    /// Who gives up waiting does not look whether somebody has come.
-    GiveUpUnchecked,
-    /// Who waits does not notice that its name was taken away.
-    NameLossUnnoticed,
-    /// Whoever speaks for a dead process does not say so.
-    DeathUnsaid,
-    /// Who gets up gives up the seat before the name is removed.
-    StandsFirst,
-    /// A call that fails ends getting up.
-    FailureEndsIt,
-    /// A call that fails behind the door leaves it locked.
-    FailureKeepsDoor,
-    /// A look at a seat that fails shows a free one.
-    FailedLookIsFree,
-    /// A watcher that can get no lock takes its peer for dead.
-    FailedWatchIsDeath,
-    /// A look who has the object open that fails shows nobody.
-    FailedLeaseIsAlone,
-    /// A watcher keeps the lock that it has got.
-    WatcherKeepsLock,
-    /// An unlocking that fails is taken for done.
-    UnlocksOnce,
-    /// Nobody looks whether a guest has started again.
-    RestartUnseen,
-    /// Who leaves says so on whatever page the guest has made meanwhile.
-    LeftOverwrites,
-    /// The door does not keep two threads of one process from each other.
-    DoorOpenToOwn,
-    /// A tenant does as others do.
-    TenantRetires,
-}
-
-/// All of them.
-pub const BUGS: &[Bug] = &[
-    Bug::NoDoor,
-    Bug::NoSeatLock,
-    Bug::PublishUnchecked,
-    Bug::RemoveUnchecked,
-    Bug::JoinUnchecked,
-    Bug::WatcherSits,
-    Bug::JoinUnmarked,
-    Bug::ForeignIsBlank,
-    Bug::OpenUnchecked,
-    Bug::OutsideUnsaid,
-    Bug::LeftUnsaid,
-    Bug::GuestClaims,
-    Bug::GuestsNameRemoved,
-    Bug::UsedAgain,
-    Bug::ModeUnchecked,
-    Bug::GiveUpUnchecked,
-    Bug::NameLossUnnoticed,
-    Bug::DeathUnsaid,
-    Bug::StandsFirst,
-    Bug::FailureEndsIt,
-    Bug::FailureKeepsDoor,
-    Bug::FailedLookIsFree,
-    Bug::FailedWatchIsDeath,
-    Bug::FailedLeaseIsAlone,
-    Bug::WatcherKeepsLock,
-    Bug::UnlocksOnce,
-    Bug::RestartUnseen,
-    Bug::LeftOverwrites,
-    Bug::DoorOpenToOwn,
-    Bug::TenantRetires,
-];
-
-type Pid = u8;
-type ObjectId = u8;
-
-/// A call of the fake kernel has failed: it opens or joins what is not for us to, or is to
-/// fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Failed;
