@@ -293,7 +293,7 @@ impl Os for View<'_> {
 
     fn speak_for(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
         self.call()?;
-        self.record(Effect::SpokenFor(*object, seat));
+        self.record(Effect::SpokenFor((*object, seat)));
         if !self.has(Bug::DeathUnsaid) {
             self.object_mut(*object).mark_left(seat);
         }

@@ -1,11 +1,10 @@
 //! What happened in a step, as far as it is judged: see `properties.rs`.
 
 use memtalk::seat::Watch;
-use memtalk_ring::Seat;
 
-use super::kernel::{ObjectId, Pid};
+use super::kernel::{At, ObjectId, Pid};
 
-/// Something that happened in a step. Refusals and looks that changed nothing are none.
+/// Something that happened in a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     /// A process made an object, gave the name or removed it, or tried to.
@@ -19,19 +18,15 @@ pub(super) enum Effect {
     /// A process marked the second seat as left.
     MarkedLeft(ObjectId),
     /// A newcomer spoke for a process that it took for dead.
-    SpokenFor(ObjectId, Seat),
+    SpokenFor(At),
     /// The watcher of the process at this seat took the peer for gone, at this step.
-    TakenForGone(ObjectId, Seat, Watch),
+    TakenForGone { from: At, step: Watch },
     /// A watcher could not give its lock back.
     WatchLeaked,
     /// A first gave up waiting for a peer.
     GaveUp(ObjectId),
     /// A process got up. `locked` if it kept the door or a seat.
-    GotUp {
-        object: ObjectId,
-        seat: Seat,
-        locked: bool,
-    },
+    GotUp { from: At, locked: bool },
     /// A process said that this object stays, since its owner is gone.
     SaidToStay(ObjectId),
     /// A guest began to initialise a page.

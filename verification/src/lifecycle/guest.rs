@@ -3,7 +3,7 @@
 use memtalk_ring::{Presence, Seat};
 
 use super::effect::Effect;
-use super::kernel::{Kernel, Object, ObjectId, Page, Pid};
+use super::kernel::{At, Kernel, Object, ObjectId, Page, Pid};
 use super::mistakes::Bug;
 
 /// What the machine is doing, and with which object.
@@ -14,7 +14,7 @@ pub(super) enum Guest {
     /// Running; the guest has yet to look at the page.
     Booted(ObjectId),
     Initialising(ObjectId),
-    Seated(ObjectId, Seat),
+    Seated(At),
     /// There is no place for it.
     Idle(ObjectId),
 }
@@ -45,9 +45,9 @@ impl Machine {
             Guest::Off => self.starts > 0,
             Guest::Booted(_) | Guest::Initialising(_) => true,
             // The talk is over, and the process gone: the next.
-            Guest::Seated(id, Seat::First) => kernel.object(id).left,
+            Guest::Seated((id, Seat::First)) => kernel.object(id).left,
             // It looks at its own seat while it waits.
-            Guest::Seated(id, Seat::Second) => kernel.object(id).second.is_none(),
+            Guest::Seated((id, Seat::Second)) => kernel.object(id).second.is_none(),
             Guest::Idle(_) => false,
         }
     }
@@ -96,7 +96,7 @@ impl Machine {
             Guest::Off => None,
             Guest::Booted(id)
             | Guest::Initialising(id)
-            | Guest::Seated(id, _)
+            | Guest::Seated((id, _))
             | Guest::Idle(id) => Some(id),
         }
     }
@@ -118,9 +118,9 @@ impl Machine {
             Guest::Initialising(id) => {
                 initialise(kernel.object_mut(id), bug);
                 effect = Some(Effect::PageInitialised(id));
-                Guest::Seated(id, Seat::First)
+                Guest::Seated((id, Seat::First))
             }
-            Guest::Seated(id, _) => Guest::Booted(id),
+            Guest::Seated((id, _)) => Guest::Booted(id),
             Guest::Idle(id) => Guest::Idle(id),
         };
         effect
@@ -161,7 +161,7 @@ fn look_at_page(id: ObjectId, object: &mut Object, bug: Option<Bug>) -> Guest {
         }
         (_, true) if object.second.is_none() => {
             object.second = Some(presence(bug));
-            Guest::Seated(id, Seat::Second)
+            Guest::Seated((id, Seat::Second))
         }
         // Its creator has not finished: it looks again.
         (Page::Claimed, false) => Guest::Booted(id),

@@ -8,6 +8,9 @@ use memtalk_ring::{Presence, Seat};
 /// An object's number.
 pub(super) type ObjectId = u8;
 
+/// A seat at an object.
+pub(super) type At = (ObjectId, Seat);
+
 /// Whose a process or an object is.
 pub(super) type User = bool;
 
@@ -215,15 +218,17 @@ impl Kernel {
         self.name.map(|id| self.object(id))
     }
 
-    /// The object, which somebody has open or the name leads to.
+    /// An object that somebody has open, or that the name leads to.
     pub(super) fn object(&self, id: ObjectId) -> &Object {
         self.objects[usize::from(id)].as_ref().unwrap()
     }
 
+    /// The same, to be changed.
     pub(super) fn object_mut(&mut self, id: ObjectId) -> &mut Object {
         self.objects[usize::from(id)].as_mut().unwrap()
     }
 
+    /// All objects.
     pub(super) fn objects(&self) -> impl Iterator<Item = (ObjectId, &Object)> {
         let slots = (0..).zip(&self.objects);
         slots.filter_map(|(id, slot)| Some((id, slot.as_ref()?)))
@@ -239,18 +244,18 @@ impl Kernel {
         id
     }
 
-    /// Opens an object.
+    /// `pid` opens an object.
     pub(super) fn open(&mut self, pid: Pid, id: ObjectId) {
         self.open[usize::from(id)].insert(pid);
     }
 
-    /// Opens an object, and goes to its door.
+    /// `pid` opens an object, and has yet to try its door.
     pub(super) fn come_to_door(&mut self, pid: Pid, id: ObjectId) {
         self.open(pid, id);
         self.at_door[usize::from(id)].insert(pid);
     }
 
-    /// Has got in at the door.
+    /// `pid` has got in at the door.
     pub(super) fn pass_door(&mut self, pid: Pid, id: ObjectId) {
         self.at_door[usize::from(id)].remove(pid);
     }

@@ -5,7 +5,7 @@ use memtalk_ring::Seat;
 
 use super::calls::{Failed, Wish};
 use super::guest::Guest;
-use super::kernel::{Object, Page, Pid};
+use super::kernel::{Page, Pid};
 use super::mistakes::Bug;
 use super::process::{Phase, Process, Then};
 use super::properties::{judged_after, somebody_talks};
@@ -17,7 +17,7 @@ use super::world::{Action, Budget, World};
 pub(super) struct Hope {
     world: World,
     newcomers: Vec<Wish>,
-    /// How many processes, the first ones, do not run.
+    /// How many of the processes do not run: the first ones.
     stopped: usize,
 }
 
@@ -32,7 +32,7 @@ impl Hope {
         }
     }
 
-    /// A newcomer, and who is in the world already: properties 6 and 7.
+    /// A newcomer, and a party that is there already: properties 6 and 7.
     pub(super) fn of_one(world: World, newcomer: Wish) -> Self {
         Self {
             world,
@@ -79,7 +79,7 @@ impl Hope {
         }
     }
 
-    /// What those do who run.
+    /// What the parties do that are not stopped.
     fn actions(&self, world: &World, bug: Option<Bug>) -> Vec<Action> {
         let mut actions = world.progress(bug);
         actions.retain(|action| match action {
@@ -123,14 +123,14 @@ impl Ways {
     }
 }
 
-/// Situations in which newcomers may find themselves.
+// Situations in which newcomers may find themselves.
 impl World {
     /// This world with everybody dead but the survivors that still sit after their peer has
     /// gone. Those are stopped.
     pub(super) fn with_survivors_stopped(&self) -> Self {
-        let mut world = self.with_alone(|process| self.is_survivor(process));
+        let mut world = self.with_alone(|_, process| self.is_survivor(process));
         world.switch_machine_off();
-        // Those who do not run any more are all alike, and newcomers get new numbers.
+        // Processes that do not run any more are all alike, and newcomers get new numbers.
         let processes = world.processes.into_iter();
         world.processes = processes.filter(|process| !process.is_off()).collect();
         world.kernel.renumber(|_| Pid::STOPPED);
@@ -141,7 +141,7 @@ impl World {
         match process.phase {
             _ if process.signalled.is_some() => false,
             Phase::Up(..) => true,
-            Phase::Talking(id, seat) => {
+            Phase::Talking((id, seat)) => {
                 let object = self.object(id);
                 let has_begun = seat == Seat::Second || !object.awaits_peer();
                 has_begun && object.is_free(seat.peer()) && !object.has_outside(seat)
@@ -151,16 +151,17 @@ impl World {
     }
 
     /// This world with every process dead, if there is a machine that offers a page or is
-    /// about to. A process lives on that has yet to give up the second seat, since the
-    /// machine has started again, or as it has said.
+    /// about to. A process at the second seat lives on if its word there is cleared: the
+    /// machine has started again, or the process has said that it leaves. It has yet to give
+    /// up the seat.
     pub(super) fn with_machine_alone(&self) -> Option<Self> {
         let id = match self.machine.guest {
-            Guest::Booted(id) | Guest::Initialising(id) | Guest::Seated(id, Seat::First) => id,
+            Guest::Booted(id) | Guest::Initialising(id) | Guest::Seated((id, Seat::First)) => id,
             _ => return None,
         };
         let word_is_clear = self.object(id).second.is_none();
         let second = Some((id, Seat::Second));
-        let world = self.with_alone(|process| word_is_clear && process.sits_at() == second);
+        let world = self.with_alone(|_, process| word_is_clear && process.sits_at() == second);
         // A guest that has started again, and has yet to look at the page that it once
         // offered, will end any talk there.
         let restarts = matches!(self.machine.guest, Guest::Booted(_));
@@ -170,27 +171,29 @@ impl World {
     }
 
     /// This world with everybody dead but one that waits for a peer, and goes on to; and
-    /// with what it was started.
+    /// with what it was started. The first of them, if there are several. `None` if there is
+    /// none, or if the name leads to what it must leave alone.
     pub(super) fn with_first_alone(&self) -> Option<(Self, Wish)> {
-        let first = self
-            .numbered()
-            .find(|(_, process)| self.goes_on_waiting(process));
-        let (first, Process { wish, .. }) = first?;
-        let mut world =
-            self.with_alone(|process| std::ptr::eq(process, &self.processes[first.index()]));
+        let mut processes = self.numbered();
+        let (first, process) = processes.find(|(_, process)| self.goes_on_waiting(process))?;
+        let wish = process.wish;
+        let mut world = self.with_alone(|pid, _| pid == first);
         world.switch_machine_off();
-        let in_its_way =
-            |object: &Object| object.page != Page::Initialised || object.owner != wish.user;
-        let kernel = &world.kernel;
-        if kernel
+        let must_leave_alone = world
+            .kernel
+            .named()
+            .is_some_and(|object| object.page != Page::Initialised || object.owner != wish.user);
+        let own = world
+            .kernel
             .name()
-            .is_some_and(|id| !kernel.has_open(first, id) && in_its_way(kernel.object(id)))
-        {
+            .is_some_and(|id| world.kernel.has_open(first, id));
+        if must_leave_alone && !own {
             return None;
         }
-        world.processes = Box::new([world.processes[first.index()].clone()]);
+        let process = world.processes[first.index()].clone();
+        world.processes = Box::new([process]);
         world.kernel.renumber(|_| Pid::new(0));
-        Some((world, *wish))
+        Some((world, wish))
     }
 
     fn goes_on_waiting(&self, process: &Process) -> bool {
@@ -207,13 +210,13 @@ impl World {
         }
     }
 
-    /// This world with all processes dead but these. Nothing happens any more but what those
-    /// who run do by themselves.
-    fn with_alone(&self, lives: impl Fn(&Process) -> bool) -> Self {
+    /// This world with all processes dead but those that `lives` says. Nothing happens any
+    /// more but what they and the machine do by themselves.
+    fn with_alone(&self, lives: impl Fn(Pid, &Process) -> bool) -> Self {
         let mut world = self.clone();
         for (pid, process) in self.numbered() {
             world.processes[pid.index()].starts = 0;
-            if !lives(process) {
+            if !lives(pid, process) {
                 world.kill(pid);
             }
         }

@@ -7,7 +7,7 @@ use memtalk_ring::Seat;
 
 use super::calls::{Assumption, Failed, View, Wish};
 use super::effect::Effect;
-use super::kernel::{Kernel, ObjectId, User};
+use super::kernel::{At, Kernel, ObjectId, User};
 use super::mistakes::Bug;
 
 /// What a process is doing.
@@ -19,12 +19,12 @@ pub(super) enum Phase {
     /// It sits first.
     Waiting(ObjectId, AwaitPeer<Failed>),
     /// Until it ends its part, or its watcher has told it that the peer is gone.
-    Talking(ObjectId, Seat),
-    GettingUp(ObjectId, Seat, GetUp<Failed>, Then),
+    Talking(At),
+    GettingUp(At, GetUp<Failed>, Then),
     /// It is to get up, but leaves that to the thread that has taken a signal.
-    Parked(ObjectId, Seat),
+    Parked(At),
     /// It has got up, and its watcher keeps the object open.
-    Up(ObjectId, Seat),
+    Up(At),
 }
 
 /// What a process does once it has got up.
@@ -77,7 +77,7 @@ impl Event {
     }
 }
 
-/// Which mishaps there may be, of those that happen a limited number of times.
+/// Which events may still happen, of those whose number is limited.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limited {
     pub(super) failures: bool,
@@ -90,7 +90,7 @@ fn possible<const N: usize>(events: [(bool, Event); N]) -> impl Iterator<Item = 
     possible.map(|(_, event)| event)
 }
 
-/// What it is, and what can happen to it.
+// What it is, and what can happen to it.
 impl Process {
     pub(super) fn new(starts: u8, wish: Wish) -> Self {
         Self {
@@ -115,18 +115,16 @@ impl Process {
     }
 
     /// Where it sits.
-    pub(super) fn sits_at(&self) -> Option<(ObjectId, Seat)> {
+    pub(super) fn sits_at(&self) -> Option<At> {
         match self.phase {
             Phase::Waiting(object, _) => Some((object, Seat::First)),
-            Phase::Talking(object, seat)
-            | Phase::GettingUp(object, seat, ..)
-            | Phase::Parked(object, seat) => Some((object, seat)),
+            Phase::Talking(at) | Phase::GettingUp(at, ..) | Phase::Parked(at) => Some(at),
             _ => None,
         }
     }
 
     /// Where it sits, if its talk is not over.
-    pub(super) fn talks_at(&self) -> Option<(ObjectId, Seat)> {
+    pub(super) fn talks_at(&self) -> Option<At> {
         match self.phase {
             Phase::GettingUp(..) | Phase::Parked(..) => None,
             _ => self.sits_at(),
@@ -144,7 +142,7 @@ impl Process {
 
     /// Whether it sits at this object as that user, and has yet to try to remove its name.
     pub(super) fn will_remove_name(&self, id: ObjectId, owner: User) -> bool {
-        let is_past = matches!(self.phase, Phase::GettingUp(_, _, GetUp::Stand(_), _));
+        let is_past = matches!(self.phase, Phase::GettingUp(_, GetUp::Stand(_), _));
         let sits = self.sits_at().is_some_and(|(at, _)| at == id);
         sits && self.wish.user == owner && !is_past
     }
@@ -203,10 +201,10 @@ impl Process {
         }
     }
 
-    /// Where it sits, or sat, if its watcher is at work. That rests while the process gets up.
-    fn watches_from(&self) -> Option<(ObjectId, Seat)> {
+    /// Where it sits, or sat, if its watcher is at work. It rests while the process gets up.
+    fn watches_from(&self) -> Option<At> {
         match self.phase {
-            Phase::Talking(object, seat) | Phase::Up(object, seat) => Some((object, seat)),
+            Phase::Talking(at) | Phase::Up(at) => Some(at),
             _ => None,
         }
     }
@@ -225,7 +223,7 @@ impl Process {
         match &self.phase {
             Phase::Waiting(_, AwaitPeer::LookAtSecond) => true,
             Phase::Waiting(object, AwaitPeer::Remove(RemoveName::Door(_), _))
-            | Phase::GettingUp(object, _, GetUp::Remove(RemoveName::Door(_)), _) => {
+            | Phase::GettingUp((object, _), GetUp::Remove(RemoveName::Door(_)), _) => {
                 kernel.object(*object).door.is_some()
             }
             _ => false,
@@ -238,10 +236,10 @@ impl Process {
             Phase::Off => None,
             Phase::SittingDown(machine) => machine.object().copied(),
             Phase::Waiting(object, _)
-            | Phase::Talking(object, _)
-            | Phase::GettingUp(object, ..)
-            | Phase::Parked(object, _)
-            | Phase::Up(object, _) => Some(*object),
+            | Phase::Talking((object, _))
+            | Phase::GettingUp((object, _), ..)
+            | Phase::Parked((object, _))
+            | Phase::Up((object, _)) => Some(*object),
         }
     }
 
@@ -260,7 +258,7 @@ impl Process {
     }
 }
 
-/// What it does.
+// What it does.
 impl Process {
     /// Lets it happen. What it has open no longer, it closes in the same step.
     pub(super) fn meet(&mut self, event: Event, view: &mut View<'_>) {
@@ -291,10 +289,8 @@ impl Process {
             Phase::Off => self.start(),
             Phase::SittingDown(machine) => self.sit_down(machine, view),
             Phase::Waiting(object, machine) => self.await_peer(object, machine, view),
-            Phase::Talking(object, seat) => self.begin_to_get_up(object, seat, Then::End),
-            Phase::GettingUp(object, seat, machine, then) => {
-                self.get_up(object, seat, machine, then, view);
-            }
+            Phase::Talking(at) => self.begin_to_get_up(at, Then::End),
+            Phase::GettingUp(at, machine, then) => self.get_up(at, machine, then, view),
             Phase::Parked(..) | Phase::Up(..) => {}
         }
     }
@@ -312,7 +308,7 @@ impl Process {
             Ok(Step::Done((object, Seat::First))) => {
                 self.phase = Phase::Waiting(object, AwaitPeer::LookAtSecond);
             }
-            Ok(Step::Done((object, Seat::Second))) => self.talk(object, Seat::Second, view),
+            Ok(Step::Done(second)) => self.talk(second, view),
             Err(Refusal::Busy | Refusal::Foreign(_) | Refusal::Os(Failed)) => {
                 self.phase = Phase::Off;
             }
@@ -326,7 +322,7 @@ impl Process {
                 return;
             }
             Ok(Step::Done(Arrival::Peer)) => {
-                self.talk(object, Seat::First, view);
+                self.talk((object, Seat::First), view);
                 return;
             }
             Ok(Step::Done(arrival)) => {
@@ -338,53 +334,47 @@ impl Process {
             }
             Err(Failed) => Then::End,
         };
-        self.begin_to_get_up(object, Seat::First, then);
+        self.begin_to_get_up((object, Seat::First), then);
     }
 
-    fn talk(&mut self, object: ObjectId, seat: Seat, view: &View<'_>) {
-        self.phase = Phase::Talking(object, seat);
+    fn talk(&mut self, at: At, view: &View<'_>) {
+        let (object, seat) = at;
+        self.phase = Phase::Talking(at);
         self.watch = Some(Watch::begin(view.object(object).has_outside(seat)));
     }
 
-    fn begin_to_get_up(&mut self, object: ObjectId, seat: Seat, then: Then) {
+    fn begin_to_get_up(&mut self, at: At, then: Then) {
         if self.signalled.is_some() {
-            self.phase = Phase::Parked(object, seat);
+            self.phase = Phase::Parked(at);
             return;
         }
-        self.phase = Phase::GettingUp(object, seat, GetUp::Tell, then);
+        self.phase = Phase::GettingUp(at, GetUp::Tell, then);
         // A watcher asleep does not learn that the talk is over. One that looks now and then
         // does, and ends.
         self.watch = self.watch.filter(|watch| *watch == Watch::Await);
     }
 
-    fn get_up(
-        &mut self,
-        object: ObjectId,
-        seat: Seat,
-        machine: GetUp<Failed>,
-        then: Then,
-        view: &mut View<'_>,
-    ) {
+    fn get_up(&mut self, at: At, machine: GetUp<Failed>, then: Then, view: &mut View<'_>) {
+        let (object, seat) = at;
         match machine.step(view, &object, seat) {
             Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _) => {
-                self.go_on_getting_up(object, seat, machine, then, view);
+                self.go_on_getting_up(at, machine, then, view);
             }
-            Step::Done(_) => self.is_up(object, seat, then, view),
+            Step::Done(_) => self.is_up(at, then, view),
         }
     }
 
     /// Goes on with `machine`, but for two mistakes after a call that failed.
     fn go_on_getting_up(
         &mut self,
-        object: ObjectId,
-        seat: Seat,
+        at: At,
         machine: GetUp<Failed>,
         then: Then,
         view: &mut View<'_>,
     ) {
         let machine = match machine {
             GetUp::Stand(Err(Failed)) if view.has(Bug::FailureEndsIt) => {
-                self.is_up(object, seat, then, view);
+                self.is_up(at, then, view);
                 return;
             }
             GetUp::Remove(RemoveName::LeaveDoor(Err(Failed)))
@@ -395,29 +385,25 @@ impl Process {
             machine => machine,
         };
         if let GetUp::Stand(Ok(Removed::Refused)) = machine {
-            view.record(Effect::SaidToStay(object));
+            view.record(Effect::SaidToStay(at.0));
         }
-        self.phase = Phase::GettingUp(object, seat, machine, then);
+        self.phase = Phase::GettingUp(at, machine, then);
     }
 
     /// The last call is made. The watcher keeps the object open until the peer is gone.
-    fn is_up(&mut self, object: ObjectId, seat: Seat, then: Then, view: &mut View<'_>) {
-        let locked = view.object(object).is_locked_by(view.pid());
-        view.record(Effect::GotUp {
-            object,
-            seat,
-            locked,
-        });
+    fn is_up(&mut self, at: At, then: Then, view: &mut View<'_>) {
+        let locked = view.object(at.0).is_locked_by(view.pid());
+        view.record(Effect::GotUp { from: at, locked });
         self.phase = match then {
             Then::StartOver => Phase::SittingDown(SitDown::Open),
-            Then::End if self.watch.is_some() => Phase::Up(object, seat),
+            Then::End if self.watch.is_some() => Phase::Up(at),
             Then::End => Phase::Off,
         };
     }
 
     fn finish(&mut self) {
-        if let Some((object, seat)) = self.sits_at() {
-            self.begin_to_get_up(object, seat, Then::End);
+        if let Some(at) = self.sits_at() {
+            self.begin_to_get_up(at, Then::End);
         }
     }
 
@@ -425,12 +411,12 @@ impl Process {
         match self.phase.clone() {
             Phase::Waiting(object, machine @ AwaitPeer::Remove(..)) => match machine.skip() {
                 Some(machine) => self.phase = Phase::Waiting(object, machine),
-                None => self.begin_to_get_up(object, Seat::First, Then::End),
+                None => self.begin_to_get_up((object, Seat::First), Then::End),
             },
             Phase::Waiting(object, _) => self.phase = Phase::Waiting(object, AwaitPeer::expire()),
-            Phase::GettingUp(object, seat, machine, then) => match machine.skip(Failed) {
-                Ok(machine) => self.phase = Phase::GettingUp(object, seat, machine, then),
-                Err(Failed) => self.is_up(object, seat, then, view),
+            Phase::GettingUp(at, machine, then) => match machine.skip(Failed) {
+                Ok(machine) => self.phase = Phase::GettingUp(at, machine, then),
+                Err(Failed) => self.is_up(at, then, view),
             },
             _ => {}
         }
@@ -451,9 +437,10 @@ impl Process {
 
     /// Makes the watcher's next call.
     fn watch(&mut self, view: &mut View<'_>) {
-        let (Some(machine), Some((object, seat))) = (self.watch, self.watches_from()) else {
+        let (Some(machine), Some(at)) = (self.watch, self.watches_from()) else {
             return;
         };
+        let (object, seat) = at;
         let is_up = matches!(self.phase, Phase::Up(..));
         self.watch = match machine.step(view, &object, seat) {
             Step::Next(next) => Some(next),
@@ -461,7 +448,10 @@ impl Process {
             Step::Blocked(_) | Step::Early(..) if is_up => None,
             Step::Blocked(next) | Step::Early(next, _) => Some(next),
             Step::Done(()) => {
-                view.record(Effect::TakenForGone(object, seat, machine));
+                view.record(Effect::TakenForGone {
+                    from: at,
+                    step: machine,
+                });
                 None
             }
         };

@@ -1,7 +1,8 @@
 //! What must hold: judges what each step did, and each state.
 //!
 //! The numbers are those of the list in `lifecycle.rs`. Properties 5, 6 and 7 are about what
-//! can still come: `newcomers.rs` looks for it, [`somebody_talks`] says when it has come.
+//! can still come: [`somebody_talks`] says what that is, and `newcomers.rs` searches for it
+//! from every situation.
 
 use memtalk::seat::Watch;
 use memtalk_ring::{Presence, Seat};
@@ -9,7 +10,7 @@ use rustc_hash::FxHashSet as HashSet;
 
 use super::effect::Effect;
 use super::guest::Guest;
-use super::kernel::{Object, ObjectId, Page, Pid};
+use super::kernel::{At, Object, ObjectId, Page, Pid};
 use super::mistakes::Bug;
 use super::process::{Phase, Process};
 use super::world::{Action, World};
@@ -17,9 +18,10 @@ use super::world::{Action, World};
 /// What does not hold.
 pub(super) type Violation = &'static str;
 
-/// What a property says: nothing, if it holds.
+/// Whether a property holds.
 type Verdict = Result<(), Violation>;
 
+/// Violated if it happens.
 fn never(happens: bool, what: Violation) -> Verdict {
     match happens {
         true => Err(what),
@@ -53,16 +55,12 @@ fn judge(effect: Effect, before: &World) -> Verdict {
         Effect::PageBegun(id) => not_begun_over_a_first(before, id),
         Effect::PageInitialised(id) => initialised_once(before.object(id)),
         Effect::NameTaken { by, from } => name_is_free_to_take(before, by, from),
-        Effect::SpokenFor(id, seat) => speaks_for_the_dead(before.object(id), seat),
+        Effect::SpokenFor((id, seat)) => speaks_for_the_dead(before.object(id), seat),
         Effect::MarkedLeft(id) => marks_who_had_joined(before.object(id)),
-        Effect::TakenForGone(id, seat, step) => peer_is_gone(before, id, seat, step),
+        Effect::TakenForGone { from, step } => peer_is_gone(before, from, step),
         Effect::GaveUp(id) => leaves_nobody_behind(before.object(id)),
-        Effect::GotUp {
-            object,
-            seat,
-            locked,
-        } => {
-            guest_is_told(before.object(object), seat)?;
+        Effect::GotUp { from, locked } => {
+            guest_is_told(before, from)?;
             never(locked, "who has got up keeps a lock")
         }
         Effect::SaidToStay(id) => nobody_will_remove(before, id),
@@ -80,9 +78,9 @@ fn one_at_each_seat(world: &World) -> Verdict {
         never(!seats.insert(seat), "two sit at one seat")?;
     }
     let guest = match world.machine.guest {
-        // The first has cleared its word: it has yet to see that it sits no more.
-        Guest::Seated(id, Seat::Second) if world.object(id).second.is_none() => None,
-        Guest::Seated(id, seat) => Some((id, seat)),
+        // Its word was cleared: it has yet to see that it sits there no more.
+        Guest::Seated((id, Seat::Second)) if world.object(id).second.is_none() => None,
+        Guest::Seated(at) => Some(at),
         _ => None,
     };
     let taken = guest.is_some_and(|seat| seats.contains(&seat));
@@ -94,9 +92,10 @@ fn joined_once(object: &Object) -> Verdict {
     never(again, "a talk is joined twice")
 }
 
-// 2. Nobody joins a page that is not fully initialised, and only one initialises it.
+// 2. Nobody joins a page that is not fully initialised, and no guest initialises a process's
+// page.
 
-/// Guests without locks go by the magic number alone.
+/// Guests see no locks and go by the magic number alone.
 fn no_magic_too_early(world: &World) -> Verdict {
     let early = |object: &Object| object.magic && object.page != Page::Initialised;
     let early = world.kernel.objects().any(|(_, object)| early(object));
@@ -131,7 +130,7 @@ fn initialised_once(object: &Object) -> Verdict {
 
 fn name_is_free_to_take(before: &World, by: Pid, from: ObjectId) -> Verdict {
     let foreign = before.object(from).page == Page::Foreign;
-    // After a stranger, somebody else's name may go in place of one's own: see `memtalk::seat`.
+    // Once a stranger has removed a name, this may happen: see `memtalk::seat`.
     let talk = !before.removed && is_somebody_elses_talk(before, by, from);
     never(talk, "the name is taken away from somebody else's talk")?;
     never(foreign, "somebody else's object is removed")
@@ -142,15 +141,15 @@ fn is_somebody_elses_talk(world: &World, pid: Pid, id: ObjectId) -> bool {
     let sits = |process: &Process| process.talks_at().is_some_and(|(at, _)| at == id);
     let others = world.numbered().filter(|&(other, _)| other != pid);
     let seated = others.filter(|(_, process)| sits(process)).count();
-    let offered = world.machine.guest == Guest::Seated(id, Seat::First);
+    let offered = world.machine.guest == Guest::Seated((id, Seat::First));
     offered || seated == 2 || seated == 1 && world.object(id).awaits_peer()
 }
 
-// 4. A survivor learns of a death, and of nothing else.
+// 4. A survivor learns of a death, and of nothing else, and nobody takes its dead peer's seat.
 
 fn nobody_at_a_dead_peers_seat(world: &World) -> Verdict {
     let dead_peers_seat = |process: &Process| match (process.watch, &process.phase) {
-        (Some(Watch::GiveBack), Phase::Talking(id, seat)) => Some((*id, seat.peer())),
+        (Some(Watch::GiveBack), Phase::Talking((id, seat))) => Some((*id, seat.peer())),
         _ => None,
     };
     for seat in world.processes.iter().filter_map(dead_peers_seat) {
@@ -161,7 +160,7 @@ fn nobody_at_a_dead_peers_seat(world: &World) -> Verdict {
     Ok(())
 }
 
-fn peer_is_gone(before: &World, id: ObjectId, seat: Seat, step: Watch) -> Verdict {
+fn peer_is_gone(before: &World, (id, seat): At, step: Watch) -> Verdict {
     let object = before.object(id);
     let gone = match step {
         Watch::LookForRestart => object.second.is_none(),
@@ -186,7 +185,7 @@ fn marks_who_had_joined(object: &Object) -> Verdict {
 /// Whether two sit together.
 pub(super) fn somebody_talks(world: &World) -> bool {
     let guest = match world.machine.guest {
-        Guest::Seated(id, seat) => Some((id, seat)),
+        Guest::Seated(at) => Some(at),
         _ => None,
     };
     let seated = || {
@@ -199,7 +198,7 @@ pub(super) fn somebody_talks(world: &World) -> bool {
     })
 }
 
-// 8. Nobody private sits at an object that other users may have open.
+// 8. No private process sits at an object that other users may have open.
 
 fn no_private_talk_where_others_see_it(world: &World) -> Verdict {
     let seen = |process: &Process| {
@@ -210,18 +209,19 @@ fn no_private_talk_where_others_see_it(world: &World) -> Verdict {
     never(seen, "a stranger has the object of a private talk open")
 }
 
-// 9. A first that gives up waiting leaves nobody behind who has joined.
+// 9. A first that gives up waiting leaves no process behind that has joined.
 
-/// Guests are left out: they do not ask for the door.
+/// A guest may be left behind: it joins without the door.
 fn leaves_nobody_behind(object: &Object) -> Verdict {
     let joined = object.second == Some(Presence::PROCESS);
     never(joined, "a first gives up waiting for one who is there")
 }
 
-// 10. Who has got up keeps no lock, and neither does a watcher that has seen its peer go. A
-// guest that was first has been told. Who says that an object stays is right.
+// 10. A process that has got up keeps no lock, nor does a watcher that has seen its peer go. A
+// guest that was first has been told. A process that says that an object stays is right.
 
-fn guest_is_told(object: &Object, seat: Seat) -> Verdict {
+fn guest_is_told(before: &World, (id, seat): At) -> Verdict {
+    let object = before.object(id);
     let marked_as_there = object.second == Some(Presence::PROCESS);
     let untold = seat == Seat::Second && object.has_outside(seat) && marked_as_there;
     never(untold, "a guest is not told that a process has left")

@@ -46,7 +46,7 @@ pub(super) enum Action {
     Remove,
 }
 
-/// What can happen next.
+// What can happen next.
 impl World {
     /// Everything.
     pub(super) fn actions(&self, bug: Option<Bug>) -> Vec<Action> {
@@ -108,7 +108,7 @@ impl Budget {
     }
 }
 
-/// What comes of it.
+// What comes of it.
 impl World {
     /// The world after an action, and what that did. A call that is to fail, where none that
     /// can is made, leaves everything as it is.
@@ -165,7 +165,7 @@ impl World {
     }
 }
 
-/// How it is told from others, and told about.
+// How it is told from others, and told about.
 impl World {
     /// The same with the processes in an order of their own, so that those that are alike
     /// stand for each other.
