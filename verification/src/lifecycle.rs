@@ -7,8 +7,7 @@
 //! shortest trace.
 //!
 //! # The floors
-//! Each file imports from floors below its own, and within the lowest from the files named
-//! before it.
+//! A file imports only from floors below its own, and from files named before it on its own.
 //!
 //! | floor | files |
 //! | --- | --- |
