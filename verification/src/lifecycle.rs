@@ -1,195 +1,114 @@
 //! The lifecycle, searched exhaustively.
 //!
-//! The machines of `memtalk::lifecycle`, the very code of the command, run against a
-//! fake kernel with names, objects and locks. The search interleaves processes
-//! at every call to the kernel, crashes any of them between any two calls,
-//! starts it again, lets calls fail, and visits every state that can be reached, breadth
-//! first, so that a violation comes with its shortest trace.
+//! The machines of `memtalk::lifecycle`, the very code of the command, run on a fake kernel with
+//! names, objects and locks. The search interleaves processes at every call to the kernel,
+//! crashes each of them between any two calls, starts it again, and lets calls fail. It
+//! visits every state that can be reached, breadth first, so that a violation comes with its
+//! shortest trace.
+//!
+//! # The floors
+//! A file imports only from floors below its own, and from files named before it on its own.
+//!
+//! | floor | files |
+//! | --- | --- |
+//! | 5, the searches | `newcomers.rs`: whether two come to talk; `search.rs`: all states |
+//! | 4, judging | `properties.rs`: what must hold; `reached.rs`: which states were reached, and how |
+//! | 3, together | `world.rs`: what can happen next, and what comes of it |
+//! | 2, the parties | `process.rs`: drives the machines; `guest.rs`: the machine beside them |
+//! | 1, the kernel | `mistakes.rs`: what the search must find; `kernel.rs`: names, objects, locks, and who has which object open; `effect.rs`: what a step did; `calls.rs`: the kernel as one process sees it |
 //!
 //! # What must hold, in every state
 //! 1. Never two at one seat, and never two talks on one page: a page is joined once.
-//! 2. Nobody joins a page that is not fully initialised.
-//! 3. Nobody takes the name away from a talk that it is not part of and that is
-//!    not over, and nobody touches an object that is not memtalk's.
-//! 4. A survivor learns of a death, and of nothing else: nobody else sits at its dead
-//!    peer's seat, and no peer that is there is taken for dead.
-//! 5. Two willing processes can always come to talk: from here, with everybody
-//!    else dead, or a survivor stopped where it is, two new ones can still come to talk
-//!    on whatever path they are. (Not over memory of zeros that a machine left behind:
-//!    nothing says that it is memtalk's. Nor over what another user has left, unless one
-//!    of the two is that user's.)
-//! 6. A willing process and a machine that offers a page, or is about to, come to
-//!    talk: likewise, from here, with every other process dead, but for one whose talk the
-//!    machine has ended by starting again. So does a tenant.
-//! 7. One who waits and one who comes do: likewise, whatever became of the name.
-//! 8. Nobody private sits at an object that other users may have open.
-//! 9. A first that gives up waiting leaves nobody behind who has joined, unless they have
-//!    been kept at the door for too long.
-//! 10. Who has got up keeps no lock, and neither does a watcher that has seen its peer go;
-//!     a guest that was first has been told, if it has not started again. Whoever says
-//!     that an object stays, since its owner is gone, is right.
+//! 2. Nobody joins a page that is not fully initialised, and no guest initialises a process's
+//!    page.
+//! 3. Nobody takes the name away from somebody else's talk that is not over, and nobody
+//!    touches an object that is not memtalk's.
+//! 4. A survivor learns of a death, and of nothing else. Nobody else sits at its dead peer's
+//!    seat. No peer that is there is taken for dead, and none that never came for gone.
+//! 5. Two newcomers can always come to talk: from every state, with everybody else dead, but
+//!    for survivors that are stopped where they are, and whatever path the two are on. Two
+//!    exceptions. A machine left zeros behind under the name: nothing says that they are
+//!    memtalk's. Another user left an object there: then one of the two must be that user's.
+//! 6. A newcomer and a machine that offers a page, or is about to, come to talk: likewise
+//!    from every state and on every path, with every other process dead. A process lives on
+//!    if the machine has ended its talk by starting again, or if it has said that it leaves.
+//!    The newcomer may be a tenant.
+//! 7. A first that waits and a newcomer come to talk: likewise, with everybody else dead,
+//!    whatever became of the name.
+//! 8. No private process sits at an object that other users may have open.
+//! 9. A first that gives up waiting leaves no process behind that has joined, unless the
+//!    first was kept waiting at the door for too long.
+//! 10. A process that has got up keeps no lock. A watcher that has seen its peer go keeps
+//!     none either, unless the call that gives it back has failed. A guest that was first has
+//!     been told, if it has not started again. A process that says that an object stays, since
+//!     its owner is gone, is right.
 //! 11. A tenant makes, names and removes nothing.
 //!
-//! # Others
-//! In some searches, processes differ in what they want and whose they are; the name of
-//! an object can be removed by its owner only. In some, a stranger removes the name, at
-//! any moment. Then a name may be taken away from another talk (property 3): see
-//! `memtalk::lifecycle` for why, and property 7 for what comes of it.
+//! # Other users, and strangers
+//! In some searches, processes differ in what they want and in whose they are. Only its owner
+//! can remove the name of an object.
+//!
+//! In some, a stranger removes the name, at any moment. Then a name may be taken away from
+//! another talk (property 3): see `memtalk::lifecycle` for why, and property 7 for what comes of
+//! it.
 //!
 //! # The machine
-//! Beside the processes there may be one virtual machine, that is, a process that
-//! opens the object (and creates it, full of zeros, if there is none) and a guest in
-//! it that sits down by the rules of `memtalk_ring::sit_down`. It holds no locks, it
-//! may be killed at any moment, which closes the object, and its guest may start
-//! again at any moment, which does not.
+//! Beside the processes there may be one virtual machine: a process that opens the object,
+//! and a guest in it that sits down by the rules of `memtalk_ring::sit_down`. If there is no
+//! object, the machine creates it, full of zeros. It holds no locks. It may be killed at any
+//! moment, which closes the object. Its guest may start again at any moment, which does not.
 //!
 //! # Calls that fail
 //! In some searches a number of calls fail, any of any process, and do nothing: for lack of
-//! memory or descriptors, or of a right. What follows is the machines' own doing. Who sits
-//! down or waits ends, and gets up if it sat. Who gets up goes on. It tries again what it
-//! cannot unlock; that this works before its patience is over is assumed. Who has waited
-//! too long at a door goes on without it, at any moment. Two ways to fail are told as an
-//! answer by `memtalk` itself, and so here: who cannot ask for a lease takes the object for
-//! open elsewhere.
+//! memory, of descriptors, or of a right. What follows is the machines' own doing:
+//!
+//! - A process that sits down or waits ends, and gets up first if it sat.
+//! - A process that gets up goes on. It tries again what it cannot unlock; that this works
+//!   before its patience is over is assumed.
+//! - A process that has waited too long at a door goes on without it. That may be at any
+//!   moment while the door is locked.
+//! - Two failures are answers, as in `memtalk` itself: a process that cannot ask for a lease
+//!   takes the object for open elsewhere, under the door and while it watches its peer.
 //!
 //! # What is rewritten by hand, or coarse
 //! Each with the tests of the real command that cover it, in `memtalk/tests`.
 //!
-//! - *The way from one machine to the next* (here `process.rs`, there `seated.rs`, `talk.rs`,
+//! - *The way from one machine to the next* (here `process.rs`, there `talk.rs`, `talk/` and
 //!   `channel.rs`): `waits.rs`, `crash.rs`.
-//! - *Threads.* A process has one, its watcher, which rests while the other gets up, and in
-//!   some searches one that takes a signal while the first waits or talks; not while it
-//!   sits down again: `stops.rs`, `death.rs`. Who gives up while its ends are in use gets
-//!   up, and then looks once more at the name: `waits.rs`.
+//! - *Threads.* Beside its main thread, a process has its watcher, which rests while the
+//!   process gets up. In some searches it also has a thread that takes a signal while the
+//!   process waits or talks, but not while it sits down again: `stops.rs`, `death.rs`. A
+//!   process that gives up while its ends are in use gets up, and then looks once more at the
+//!   name: `waits.rs`.
 //! - *A process that has got up* ends at once, unless `lives_on`: then it stays until its
-//!   watcher has seen the peer go, and does not start before.
-//! - *Sleeping.* Who waits for a peer looks when there is something to be seen, and who
-//!   watches one wakes when the lock is free: `waits.rs`, `death.rs`, `outside.rs`.
-//! - *Index words.* There are none: that a peer outside is told, or a dead one spoken for,
-//!   is the mark at its seat alone: `outside.rs`, `waits.rs`.
+//!   watcher has seen the peer go, and does not start again before.
+//! - *Sleeping.* A process that waits for a peer looks when there is something to be seen. A
+//!   watcher wakes when the lock is free: `waits.rs`, `death.rs`, `outside.rs`.
+//! - *Index words.* There are none. The mark at its seat alone says that a peer outside was
+//!   told, or a dead process spoken for: `outside.rs`, `waits.rs`.
 //! - *The guest* follows the table of `memtalk_ring::sit_down`. It looks at a page and joins
 //!   it in one step, and not while a process is on its way to the second seat: see there
 //!   for that assumption. `outside.rs`, `guests.rs`.
 //! - *Closing a descriptor* drops its locks in the same step as the call before. Until then
 //!   others would only have to wait. `crash.rs`.
-//! - *Looking who has the object open* under the door does not count those who have just
-//!   opened it and find the door locked. They close it at once, and it looks several times.
-//!   Meanwhile, opening it fails, or waits. `waits.rs`; and for whom leases are, `users.rs`.
+//! - *Looking who has the object open*, under the door, does not count newcomers that have
+//!   just opened it and find the door locked. They close it at once, and the process looks
+//!   several times. Meanwhile, opening the object fails, or waits: `waits.rs`. For whom leases
+//!   are: `users.rs`.
 //! - *Making an object* is one step: nobody sees it before it has a name. `crash.rs`.
 //! - *A tenant's page* is where it looks for it: `outside.rs`.
 
+mod calls;
+mod effect;
 mod guest;
 mod kernel;
+mod mistakes;
 mod newcomers;
 mod process;
+mod properties;
+mod reached;
 mod search;
 mod world;
 
+pub use mistakes::{BUGS, Bug};
 pub use search::{Search, Searched};
-
-/// A mistake that the search must find.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bug {
-    /// The door does not keep anybody out.
-    NoDoor,
-    /// A seat's lock does not keep anybody out.
-    NoSeatLock,
-    /// The name is given to a new object whether it is in use or not.
-    PublishUnchecked,
-    /// Whoever leaves removes the name without a look at where it leads.
-    RemoveUnchecked,
-    /// The name is not checked after waiting at the door.
-    JoinUnchecked,
-    /// A watcher's lock is taken for a seat.
-    WatcherSits,
-    /// Joining leaves no mark in the page.
-    JoinUnmarked,
-    /// An object that is not memtalk's is taken for an empty one.
-    ForeignIsBlank,
-    /// Nobody looks whether a machine has the object open.
-    OpenUnchecked,
-    /// A machine's seat word does not say that it is outside.
-    OutsideUnsaid,
-    /// Who leaves a guest does not say so.
-    LeftUnsaid,
-    /// A guest claims the page while it initialises it.
-    GuestClaims,
-    /// Whoever talks with a guest that sits first removes the name at the end.
-    GuestsNameRemoved,
-    /// A left-behind object is used again, by whoever has it open.
-    UsedAgain,
-    /// Nobody looks whom an object lets in.
-    ModeUnchecked,
-    /// Who gives up waiting does not look whether somebody has come.
-    GiveUpUnchecked,
-    /// Who waits does not notice that its name was taken away.
-    NameLossUnnoticed,
-    /// Whoever speaks for a dead process does not say so.
-    DeathUnsaid,
-    /// Who gets up gives up the seat before the name is removed.
-    StandsFirst,
-    /// A call that fails ends getting up.
-    FailureEndsIt,
-    /// A call that fails behind the door leaves it locked.
-    FailureKeepsDoor,
-    /// A look at a seat that fails shows a free one.
-    FailedLookIsFree,
-    /// A watcher that can get no lock takes its peer for dead.
-    FailedWatchIsDeath,
-    /// A look who has the object open that fails shows nobody.
-    FailedLeaseIsAlone,
-    /// A watcher keeps the lock that it has got.
-    WatcherKeepsLock,
-    /// An unlocking that fails is taken for done.
-    UnlocksOnce,
-    /// Nobody looks whether a guest has started again.
-    RestartUnseen,
-    /// Who leaves says so on whatever page the guest has made meanwhile.
-    LeftOverwrites,
-    /// The door does not keep two threads of one process from each other.
-    DoorOpenToOwn,
-    /// A tenant does as others do.
-    TenantRetires,
-}
-
-/// All of them.
-pub const BUGS: &[Bug] = &[
-    Bug::NoDoor,
-    Bug::NoSeatLock,
-    Bug::PublishUnchecked,
-    Bug::RemoveUnchecked,
-    Bug::JoinUnchecked,
-    Bug::WatcherSits,
-    Bug::JoinUnmarked,
-    Bug::ForeignIsBlank,
-    Bug::OpenUnchecked,
-    Bug::OutsideUnsaid,
-    Bug::LeftUnsaid,
-    Bug::GuestClaims,
-    Bug::GuestsNameRemoved,
-    Bug::UsedAgain,
-    Bug::ModeUnchecked,
-    Bug::GiveUpUnchecked,
-    Bug::NameLossUnnoticed,
-    Bug::DeathUnsaid,
-    Bug::StandsFirst,
-    Bug::FailureEndsIt,
-    Bug::FailureKeepsDoor,
-    Bug::FailedLookIsFree,
-    Bug::FailedWatchIsDeath,
-    Bug::FailedLeaseIsAlone,
-    Bug::WatcherKeepsLock,
-    Bug::UnlocksOnce,
-    Bug::RestartUnseen,
-    Bug::LeftOverwrites,
-    Bug::DoorOpenToOwn,
-    Bug::TenantRetires,
-];
-
-type Pid = u8;
-type ObjectId = u8;
-
-/// A call of the fake kernel has failed: it opens or joins what is not for us to, or is to
-/// fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Failed;

@@ -1,5 +1,5 @@
-//! Sitting down, waiting and getting up: every interleaving, every crash, and calls that
-//! fail.
+//! Sitting down, waiting, watching and getting up: in every interleaving, with a crash at any
+//! moment, and with calls that fail.
 
 use std::time::Instant;
 
@@ -28,19 +28,19 @@ const WITH_MACHINE: Search = Search {
     ..SEARCH
 };
 
-/// The same, and one of the processes is a tenant.
+/// Two processes, one of them a tenant, and a machine that start twice each.
 const WITH_TENANT: Search = Search {
     tenant: true,
     ..WITH_MACHINE
 };
 
-/// Three processes with different wishes, of two users.
+/// Three processes of two users, which differ in whom they talk with.
 const WITH_USERS: Search = Search {
     users: true,
     ..SEARCH
 };
 
-/// Two processes, and a stranger who removes the name.
+/// Two processes, and a stranger that removes the name twice.
 const WITH_REMOVALS: Search = Search {
     processes: 2,
     removals: 2,
@@ -48,7 +48,7 @@ const WITH_REMOVALS: Search = Search {
     ..SEARCH
 };
 
-/// Two processes that start twice each, and two calls that fail.
+/// Two processes, and two calls that fail.
 const WITH_FAILURES: Search = Search {
     processes: 2,
     lives_on: true,
@@ -56,14 +56,14 @@ const WITH_FAILURES: Search = Search {
     ..SEARCH
 };
 
-/// Two processes that start twice each, two signals, and a stranger who removes the name.
+/// Two processes, two signals, and a stranger that removes the name twice.
 const WITH_SIGNALS: Search = Search {
     signals: 2,
     ..WITH_REMOVALS
 };
 
-/// Searches all of it, and prints how much that was. Fewer states than `least`, about
-/// a third of what it takes, are another search.
+/// Searches all states, and prints how many there were. `least` is about a third of that:
+/// with fewer states, something else was searched.
 #[track_caller]
 fn find_nothing(search: &Search, least: usize) {
     let began = Instant::now();
@@ -71,7 +71,7 @@ fn find_nothing(search: &Search, least: usize) {
     println!("{found:?} in {:?}", began.elapsed());
     assert!(
         found.states >= least || uncounted(),
-        "it searches something else now"
+        "fewer than {least} states: something else was searched"
     );
 }
 

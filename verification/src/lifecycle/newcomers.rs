@@ -1,238 +1,228 @@
-//! Whether newcomers come to talk, from any situation.
+//! Whether newcomers come to talk, from any situation: properties 5, 6 and 7.
 
 use memtalk::lifecycle::await_peer::{Arrival, AwaitPeer};
 use memtalk::lifecycle::get_up::RemoveName;
-use memtalk::lifecycle::sit_down::SitDown;
 use memtalk_ring::Seat;
-use rustc_hash::FxHashMap as HashMap;
 
-use super::guest::{Guest, MACHINE};
-use super::kernel::Page;
-use super::process::{Phase, Process, Then, User, Wish};
-use super::world::{Action, World};
-use super::{Bug, Failed, Pid};
+use super::calls::{Failed, Wish};
+use super::guest::Guest;
+use super::kernel::{Page, Pid};
+use super::mistakes::Bug;
+use super::process::{Phase, Process, Then};
+use super::properties::{judged_after, somebody_talks};
+use super::reached::{Number, Reached};
+use super::world::{Action, Budget, World};
 
+/// A situation, and who comes then. Two are to come to talk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Hope {
+    world: World,
+    newcomers: Vec<Wish>,
+    /// How many of the processes do not run: the first ones.
+    stopped: usize,
+}
+
+impl Hope {
+    /// Two newcomers, with everybody else dead, but for survivors that are stopped:
+    /// property 5.
+    pub(super) fn of_two(left: &World, newcomers: [Wish; 2]) -> Self {
+        Self {
+            world: left.clone(),
+            newcomers: newcomers.to_vec(),
+            stopped: left.processes.len(),
+        }
+    }
+
+    /// A newcomer, and a party that is there already: properties 6 and 7.
+    pub(super) fn of_one(world: World, newcomer: Wish) -> Self {
+        Self {
+            world,
+            newcomers: vec![newcomer],
+            stopped: 0,
+        }
+    }
+
+    /// Looks whether two can come to talk from wherever any path leads.
+    ///
+    /// # Errors
+    /// A path after which they cannot.
+    pub(super) fn comes_true(&self, bug: Option<Bug>) -> Result<(), String> {
+        let mut reached = Reached::from(self.begin());
+        let mut ways = Ways::default();
+        while let Some((number, world)) = reached.next() {
+            if somebody_talks(&world) {
+                ways.goals.push(number);
+                continue;
+            }
+            for action in self.actions(&world, bug) {
+                let next = judged_after(&world, action, bug)
+                    .map_err(|what| self.trace(&reached.path(number, Some(action)), bug, what))?;
+                let to = reached.reach(next, number, action);
+                ways.edges.push((number, to));
+            }
+        }
+        match ways.dead_end(reached.len()) {
+            Some(number) => {
+                let what = "newcomers do not come to talk";
+                Err(self.trace(&reached.path(number, None), bug, what))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The situation with the newcomers just started.
+    fn begin(&self) -> World {
+        let newcomers = self.newcomers.iter().copied().map(Process::newcomer);
+        let processes = self.world.processes.iter().cloned();
+        World {
+            processes: processes.chain(newcomers).collect(),
+            ..self.world.clone()
+        }
+    }
+
+    /// What the parties do that are not stopped.
+    fn actions(&self, world: &World, bug: Option<Bug>) -> Vec<Action> {
+        let mut actions = world.progress(bug);
+        actions.retain(|action| match action {
+            Action::Process(pid, _) => pid.index() >= self.stopped,
+            _ => true,
+        });
+        actions
+    }
+
+    fn trace(&self, path: &[Action], bug: Option<Bug>, what: &str) -> String {
+        let path = self.begin().tell(path, bug, false);
+        format!("{what}: with {} survivors stopped,\n{path}", self.stopped)
+    }
+}
+
+/// Which states lead to which, and which are to be reached.
+#[derive(Default)]
+struct Ways {
+    edges: Vec<(Number, Number)>,
+    goals: Vec<Number>,
+}
+
+impl Ways {
+    /// The first of all states from which no goal can be reached. A process that only ever
+    /// waits is in one of these.
+    fn dead_end(self, states: usize) -> Option<Number> {
+        let mut origins = vec![Vec::new(); states];
+        for (from, to) in self.edges {
+            origins[to as usize].push(from);
+        }
+        let mut hopeful = vec![false; states];
+        let mut to_mark = self.goals;
+        while let Some(number) = to_mark.pop() {
+            if !std::mem::replace(&mut hopeful[number as usize], true) {
+                to_mark.extend(&origins[number as usize]);
+            }
+        }
+        (0..)
+            .zip(hopeful)
+            .find_map(|(number, hopeful)| (!hopeful).then_some(number))
+    }
+}
+
+// Situations in which newcomers may find themselves.
 impl World {
-    /// Whether two sit together.
-    pub(super) fn somebody_talks(&self) -> bool {
-        let seated = |which| {
-            let guest = match self.machine.guest {
-                Guest::Seated(object, seat) if seat == which => Some(object),
-                _ => None,
-            };
-            let processes = self.processes.iter().filter_map(Process::talks_at);
-            let processes =
-                processes.filter_map(move |(object, seat)| (seat == which).then_some(object));
-            processes.chain(guest)
+    /// This world with everybody dead but the survivors that still sit after their peer has
+    /// gone. Those are stopped.
+    pub(super) fn with_survivors_stopped(&self) -> Self {
+        let mut world = self.with_alone(|_, process| self.is_survivor(process));
+        world.switch_machine_off();
+        // Processes that do not run any more are all alike, and newcomers get new numbers.
+        let processes = world.processes.into_iter();
+        world.processes = processes.filter(|process| !process.is_off()).collect();
+        world.kernel.renumber(|_| Pid::STOPPED);
+        world
+    }
+
+    fn is_survivor(&self, process: &Process) -> bool {
+        match process.phase {
+            _ if process.signalled.is_some() => false,
+            Phase::Up(..) => true,
+            Phase::Talking((id, seat)) => {
+                let object = self.object(id);
+                let has_begun = seat == Seat::Second || !object.awaits_peer();
+                has_begun && object.is_free(seat.peer()) && !object.has_outside(seat)
+            }
+            _ => false,
+        }
+    }
+
+    /// This world with every process dead, if there is a machine that offers a page or is
+    /// about to. A process at the second seat lives on if its word there is cleared: the
+    /// machine has started again, or the process has said that it leaves. It has yet to give
+    /// up the seat.
+    pub(super) fn with_machine_alone(&self) -> Option<Self> {
+        let id = match self.machine.guest {
+            Guest::Booted(id) | Guest::Initialising(id) | Guest::Seated((id, Seat::First)) => id,
+            _ => return None,
         };
-        seated(Seat::First).any(|object| {
-            self.object(object).second.is_some()
-                && seated(Seat::Second).any(|other| other == object)
-        })
+        let word_is_clear = self.object(id).second.is_none();
+        let second = Some((id, Seat::Second));
+        let world = self.with_alone(|_, process| word_is_clear && process.sits_at() == second);
+        // A guest that has started again, and has yet to look at the page that it once
+        // offered, will end any talk there.
+        let restarts = matches!(self.machine.guest, Guest::Booted(_));
+        let object = world.object(id);
+        let offered = object.page == Page::Zeros || !restarts && object.has_outside(Seat::Second);
+        (offered && world.kernel.name() == Some(id)).then_some(world)
     }
 
-    /// Whether the name leads to what a machine left that never initialised it.
-    pub(super) fn names_zeros(&self) -> bool {
-        self.kernel
-            .name
-            .is_some_and(|id| self.object(id).page == Page::Zeros)
-    }
-
-    /// Whether the name leads to what another user than this has left.
-    pub(super) fn names_anothers(&self, user: User) -> bool {
-        self.kernel
-            .name
-            .is_some_and(|id| self.object(id).owner != user)
-    }
-
-    /// Whether all users may open what the name leads to, if it leads to anything.
-    pub(super) fn names_nothing_private(&self) -> bool {
-        self.kernel.name.is_none_or(|id| self.object(id).shared)
-    }
-
-    /// This world with everybody dead but one who waits for a peer, and goes on to; and
-    /// with what it was started.
+    /// This world with everybody dead but one that waits for a peer, and goes on to; and
+    /// with what it was started. The first of them, if there are several. `None` if there is
+    /// none, or if the name leads to what it must leave alone.
     pub(super) fn with_first_alone(&self) -> Option<(Self, Wish)> {
-        let waits = |process: &Process| match process.phase {
+        let mut processes = self.numbered();
+        let (first, process) = processes.find(|(_, process)| self.goes_on_waiting(process))?;
+        let wish = process.wish;
+        let mut world = self.with_alone(|pid, _| pid == first);
+        world.switch_machine_off();
+        let must_leave_alone = world
+            .kernel
+            .named()
+            .is_some_and(|object| object.page != Page::Initialised || object.owner != wish.user);
+        let own = world
+            .kernel
+            .name()
+            .is_some_and(|id| world.kernel.has_open(first, id));
+        if must_leave_alone && !own {
+            return None;
+        }
+        let process = world.processes[first.index()].clone();
+        world.processes = Box::new([process]);
+        world.kernel.renumber(|_| Pid::new(0));
+        Some((world, wish))
+    }
+
+    fn goes_on_waiting(&self, process: &Process) -> bool {
+        match process.phase {
             _ if process.signalled.is_some() => false,
             Phase::Waiting(
                 _,
                 AwaitPeer::Remove(_, Arrival::Nobody)
                 | AwaitPeer::Remove(RemoveName::LeaveDoor(Err(Failed)), _),
             ) => false,
-            Phase::Waiting(object, _) => self.waits(object),
+            Phase::Waiting(id, _) => self.object(id).awaits_peer(),
             Phase::GettingUp(.., Then::StartOver) => true,
             _ => false,
-        };
-        let first = self.processes.iter().position(waits)?;
-        let mut world = self.clone();
-        for pid in (0..).take(self.processes.len()) {
-            let dead = matches!(self.processes[usize::from(pid)].phase, Phase::Off);
-            if usize::from(pid) != first && !dead {
-                world = world.after(Action::Crash(pid), None).ok()?;
-            }
         }
-        world.end_budgets();
-        if world.machine.guest != Guest::Off {
-            world = world.after(Action::Crash(MACHINE), None).ok()?;
-        }
-        world.processes[first].starts = 0;
-        let wish = world.processes[first].wish;
-        // Somebody else's object may be in the way.
-        let stands = |id| world.processes[first].has_open() == Some(id);
-        let free = world.kernel.name.is_none_or(|id| {
-            stands(id)
-                || world.object(id).page == Page::Initialised && !world.names_anothers(wish.user)
-        });
-        world.processes = vec![world.processes.swap_remove(first)];
-        world.give_locks_to(0);
-        free.then_some((world, wish))
     }
 
-    /// This world with every process dead, if there is a machine that offers a page or
-    /// is about to; but with one that is still to give up the second seat, since the
-    /// machine has started again, or as it has said.
-    pub(super) fn with_machine_alone(&self) -> Option<Self> {
+    /// This world with all processes dead but those that `lives` says. Nothing happens any
+    /// more but what they and the machine do by themselves.
+    fn with_alone(&self, lives: impl Fn(Pid, &Process) -> bool) -> Self {
         let mut world = self.clone();
-        let id = match self.machine.guest {
-            Guest::Booted(id) | Guest::Initialising(id) | Guest::Seated(id, Seat::First) => id,
-            _ => return None,
-        };
-        for (pid, process) in (0..).zip(&self.processes) {
-            let parted =
-                process.sits_at() == Some((id, Seat::Second)) && self.object(id).second.is_none();
-            world.processes[usize::from(pid)].starts = 0;
-            if !parted {
-                world = world.after(Action::Crash(pid), None).ok()?;
+        for (pid, process) in self.numbered() {
+            world.processes[pid.index()].starts = 0;
+            if !lives(pid, process) {
+                world.kill(pid);
             }
         }
-        world.end_budgets();
-        // A guest that has started again, and not yet looked at the page that it once
-        // offered, will end any talk there.
-        let restarts = matches!(self.machine.guest, Guest::Booted(_));
-        let object = world.object(id);
-        let offered = object.page == Page::Zeros || !restarts && object.has_outside(Seat::Second);
-        (offered && world.kernel.name == Some(id)).then_some(world)
-    }
-
-    /// This world with everybody dead but those survivors who still sit after
-    /// their peer has gone; they are stopped.
-    pub(super) fn with_survivors_stopped(&self) -> Self {
-        let mut world = self.clone();
-        for (pid, process) in (0..).zip(&self.processes) {
-            let alone = match process.phase {
-                _ if process.signalled.is_some() => false,
-                Phase::Up(..) => true,
-                Phase::Talking(object, seat) => {
-                    let object = self.object(object);
-                    (seat == Seat::Second || object.second.is_some())
-                        && object.seats[seat.peer().index()].is_none()
-                        && !object.has_outside(seat)
-                }
-                _ => false,
-            };
-            world.processes[usize::from(pid)].starts = 0;
-            if !alone {
-                world = world.after(Action::Crash(pid), None).unwrap();
-            }
-        }
-        world.end_budgets();
-        if world.machine.guest != Guest::Off {
-            world = world.after(Action::Crash(MACHINE), None).unwrap();
-        }
-        // Those who do not run any more are all alike.
+        world.machine.starts = 0;
+        world.budget = Budget::default();
         world
-            .processes
-            .retain(|process| !matches!(process.phase, Phase::Off));
-        // Locks know their owners by number, and the newcomers get new numbers.
-        world.give_locks_to(Pid::MAX);
-        world
-    }
-
-    /// Nothing happens any more but what those who run do by themselves.
-    fn end_budgets(&mut self) {
-        (self.machine.starts, self.removals) = (0, 0);
-        (self.failures, self.signals) = (0, 0);
-    }
-
-    /// Whoever holds a lock is `pid` now.
-    fn give_locks_to(&mut self, pid: Pid) {
-        for object in self.kernel.objects.iter_mut().flatten() {
-            for lock in object.locks() {
-                *lock = lock.map(|_| pid);
-            }
-        }
-    }
-
-    /// Whether two can come to talk from wherever any path leads, if `newcomers` start
-    /// and the first `stopped` processes do not run; an error is a path after which they
-    /// cannot.
-    pub(super) fn newcomers_always_talk(
-        &self,
-        newcomers: &[Wish],
-        stopped: usize,
-        bug: Option<Bug>,
-    ) -> Result<(), String> {
-        let mut world = self.clone();
-        world
-            .processes
-            .extend(newcomers.iter().map(|&wish| Process {
-                phase: Phase::SittingDown(SitDown::Open),
-                ..Process::new(0, wish)
-            }));
-        // Every situation, from which it was reached first, and from which it can be.
-        let mut numbers = HashMap::from_iter([(world.clone(), 0_usize)]);
-        let mut found = vec![world.clone()];
-        let mut origins = vec![(0_usize, Action::Step(0))];
-        let mut reached_from = vec![Vec::new()];
-        let fail = |origins: &[(usize, Action)], mut number: usize, last, what: &str| {
-            let mut path: Vec<_> = Option::into_iter(last).collect();
-            while number != 0 {
-                let (before, action) = origins[number];
-                path.push(action);
-                number = before;
-            }
-            path.reverse();
-            let mut text = format!("{what}: with {stopped} survivors stopped,\n");
-            world.clone().tell(&path, bug, false, &mut text);
-            Err(text)
-        };
-        let mut talks = Vec::new();
-        for number in 0.. {
-            let Some(from) = found.get(number).cloned() else {
-                break;
-            };
-            if from.somebody_talks() {
-                talks.push(number);
-                continue;
-            }
-            for action in from.actions(false, bug) {
-                if usize::from(action.pid()) < stopped {
-                    continue;
-                }
-                let next = match from.after(action, bug) {
-                    Ok(next) => next,
-                    Err(what) => return fail(&origins, number, Some(action), &what),
-                };
-                let next_number = *numbers.entry(next).or_insert_with_key(|next| {
-                    found.push(next.clone());
-                    origins.push((number, action));
-                    reached_from.push(Vec::new());
-                    found.len() - 1
-                });
-                reached_from[next_number].push(number);
-            }
-        }
-        // From where a talk can be reached. Whoever only ever waits is not there.
-        let mut hopeful = vec![false; found.len()];
-        while let Some(number) = talks.pop() {
-            if !std::mem::replace(&mut hopeful[number], true) {
-                talks.extend(&reached_from[number]);
-            }
-        }
-        match hopeful.iter().position(|&hopeful| !hopeful) {
-            Some(number) => fail(&origins, number, None, "newcomers do not come to talk"),
-            None => Ok(()),
-        }
     }
 }

@@ -5,11 +5,12 @@ use memtalk::lifecycle::get_up::{GetUp, RemoveName, Removed};
 use memtalk::lifecycle::sit_down::{Refusal, SitDown};
 use memtalk::lifecycle::step::Step;
 use memtalk::lifecycle::watch::Watch;
-use memtalk_ring::{Presence, Seat};
+use memtalk_ring::Seat;
 
-use super::kernel::View;
-use super::world::World;
-use super::{Bug, Failed, ObjectId};
+use super::calls::{Assumption, Failed, View, Wish};
+use super::effect::Effect;
+use super::kernel::{At, Kernel, ObjectId, User};
+use super::mistakes::Bug;
 
 /// What a process is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,13 +20,13 @@ pub(super) enum Phase {
     SittingDown(SitDown<ObjectId>),
     /// It sits first.
     Waiting(ObjectId, AwaitPeer<Failed>),
-    /// Until it ends its part, or its watcher has told that the peer is gone.
-    Talking(ObjectId, Seat),
-    GettingUp(ObjectId, Seat, GetUp<Failed>, Then),
-    /// The same, but its other thread has to do it.
-    Parked(ObjectId, Seat),
+    /// Until it ends its part, or its watcher has told it that the peer is gone.
+    Talking(At),
+    GettingUp(At, GetUp<Failed>, Then),
+    /// It is to get up, but leaves that to the thread that has taken a signal.
+    Parked(At),
     /// It has got up, and its watcher keeps the object open.
-    Up(ObjectId, Seat),
+    Up(At),
 }
 
 /// What a process does once it has got up.
@@ -35,32 +36,63 @@ pub(super) enum Then {
     StartOver,
 }
 
-/// The user of a process.
-pub(super) type User = bool;
-
-/// What a process is started with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Wish {
-    pub(super) user: User,
-    /// It talks with other users.
-    pub(super) shared: bool,
-    /// It joins only what is somebody else's.
-    pub(super) tenant: bool,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Process {
     pub(super) phase: Phase,
     /// The thread that watches its peer, if it has one.
     pub(super) watch: Option<Watch>,
-    /// The thread that has taken a signal, and gets up in all but the last step before the
-    /// process ends of it.
+    /// The thread that has taken a signal. It makes all steps of getting up but the last;
+    /// then the process ends of the signal.
     pub(super) signalled: Option<GetUp<Failed>>,
     /// How often it may still start.
     pub(super) starts: u8,
     pub(super) wish: Wish,
 }
 
+/// What can happen to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// It makes its next call, or starts.
+    Step,
+    /// It makes its next call, which fails.
+    Fail,
+    /// Its watcher makes its next call.
+    Watch,
+    /// Its watcher makes its next call, which fails.
+    FailWatch,
+    /// It is killed.
+    Crash,
+    /// A thread of it takes a signal.
+    Signal,
+    /// The thread that has taken a signal makes its next call.
+    FollowSignal,
+    /// It has said all that it wanted to, or gives up.
+    Finish,
+    /// It has waited too long, for a peer or at the door.
+    Expire,
+}
+
+impl Event {
+    /// Whether it is that a call fails.
+    pub(super) fn is_failure(self) -> bool {
+        matches!(self, Self::Fail | Self::FailWatch)
+    }
+}
+
+/// Which events may still happen, of those whose number is limited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limited {
+    pub(super) failures: bool,
+    pub(super) signals: bool,
+}
+
+/// Those events that are possible.
+fn possible<const N: usize>(events: [(bool, Event); N]) -> impl Iterator<Item = Event> {
+    let possible = events.into_iter().filter(|&(possible, _)| possible);
+    possible.map(|(_, event)| event)
+}
+
+// What it is, and what can happen to it.
 impl Process {
     pub(super) fn new(starts: u8, wish: Wish) -> Self {
         Self {
@@ -72,73 +104,115 @@ impl Process {
         }
     }
 
+    /// A process that has just started, and does not start again.
+    pub(super) fn newcomer(wish: Wish) -> Self {
+        Self {
+            phase: Phase::SittingDown(SitDown::Open),
+            ..Self::new(0, wish)
+        }
+    }
+
+    pub(super) fn is_off(&self) -> bool {
+        matches!(self.phase, Phase::Off)
+    }
+
     /// Where it sits.
-    pub(super) fn sits_at(&self) -> Option<(ObjectId, Seat)> {
+    pub(super) fn sits_at(&self) -> Option<At> {
         match self.phase {
             Phase::Waiting(object, _) => Some((object, Seat::First)),
-            Phase::Talking(object, seat)
-            | Phase::GettingUp(object, seat, ..)
-            | Phase::Parked(object, seat) => Some((object, seat)),
+            Phase::Talking(at) | Phase::GettingUp(at, ..) | Phase::Parked(at) => Some(at),
             _ => None,
         }
     }
 
     /// Where it sits, if its talk is not over.
-    pub(super) fn talks_at(&self) -> Option<(ObjectId, Seat)> {
+    pub(super) fn talks_at(&self) -> Option<At> {
         match self.phase {
             Phase::GettingUp(..) | Phase::Parked(..) => None,
             _ => self.sits_at(),
         }
     }
 
-    /// The object that it has open.
-    pub(super) fn has_open(&self) -> Option<ObjectId> {
+    /// Whether it has found the name to lead to this object, and may take the second seat.
+    pub(super) fn is_on_its_way_to(&self, id: ObjectId) -> bool {
         match &self.phase {
-            Phase::Off => None,
-            Phase::SittingDown(machine) => machine.object().copied(),
-            Phase::Waiting(object, _)
-            | Phase::Talking(object, _)
-            | Phase::GettingUp(object, ..)
-            | Phase::Parked(object, _)
-            | Phase::Up(object, _) => Some(*object),
+            Phase::SittingDown(SitDown::Door(_) | SitDown::CheckName(_)) => false,
+            Phase::SittingDown(machine) => machine.object() == Some(&id),
+            _ => false,
         }
     }
 
-    /// Whether it makes a call now that changes anything. Who waits sleeps while nobody has
-    /// come and the name is still there; who talks, until it is told that the peer is gone.
-    pub(super) fn runs(&self, world: &World, bug: Option<Bug>) -> bool {
+    /// Whether it sits at this object as that user, and has yet to try to remove its name.
+    pub(super) fn will_remove_name(&self, id: ObjectId, owner: User) -> bool {
+        let is_past = matches!(self.phase, Phase::GettingUp(_, GetUp::Stand(_), _));
+        let sits = self.sits_at().is_some_and(|(at, _)| at == id);
+        sits && self.wish.user == owner && !is_past
+    }
+
+    /// The events that need no mishap: the next call of each of its threads.
+    pub(super) fn progress(
+        &self,
+        kernel: &Kernel,
+        bug: Option<Bug>,
+    ) -> impl Iterator<Item = Event> {
+        possible([
+            (self.runs(kernel, bug), Event::Step),
+            (self.wakes(kernel), Event::Watch),
+            (self.signalled.is_some(), Event::FollowSignal),
+        ])
+    }
+
+    /// The events that come from elsewhere, at any moment.
+    pub(super) fn mishaps(&self, kernel: &Kernel, may: Limited) -> impl Iterator<Item = Event> {
+        let on = !self.is_off();
+        let takes_signal = self.signalled.is_none() && self.talks_at().is_some();
+        possible([
+            (on && may.failures, Event::Fail),
+            (on && may.failures, Event::FailWatch),
+            (takes_signal && may.signals, Event::Signal),
+            (on, Event::Crash),
+            (self.may_finish(), Event::Finish),
+            (self.may_expire(kernel), Event::Expire),
+        ])
+    }
+
+    /// Whether it may start, or makes a call now that changes anything. A first that waits
+    /// sleeps while nobody has joined and the name is still there. A process that talks sleeps
+    /// until it is told that the peer is gone.
+    fn runs(&self, kernel: &Kernel, bug: Option<Bug>) -> bool {
         match self.phase {
+            Phase::Off => self.starts > 0,
             Phase::Waiting(object, AwaitPeer::LookAtSecond) => {
-                !world.waits(object)
-                    || world.kernel.name != Some(object) && bug != Some(Bug::NameLossUnnoticed)
+                !kernel.object(object).awaits_peer()
+                    || kernel.name() != Some(object) && bug != Some(Bug::NameLossUnnoticed)
             }
             Phase::Talking(..) => self.watch.is_none(),
-            Phase::Off | Phase::Parked(..) | Phase::Up(..) => false,
+            Phase::Parked(..) | Phase::Up(..) => false,
             _ => true,
         }
     }
 
-    /// Whether its watcher does, which sleeps for the lock of a seat while that is taken.
-    pub(super) fn wakes(&self, world: &World) -> bool {
+    /// Whether its watcher makes a call now: it sleeps while the peer's seat is locked.
+    fn wakes(&self, kernel: &Kernel) -> bool {
         match (self.watch, self.watches_from()) {
             (None, _) | (_, None) => false,
             (Some(Watch::Await), Some((object, seat))) => {
-                world.object(object).seats[seat.peer().index()].is_none()
+                kernel.object(object).is_free(seat.peer())
             }
             _ => true,
         }
     }
 
-    /// Where the one sits, or sat, whose watcher there is. That rests while it gets up.
-    fn watches_from(&self) -> Option<(ObjectId, Seat)> {
+    /// Where it sits, or sat, if its watcher is at work. It rests while the process gets up.
+    fn watches_from(&self) -> Option<At> {
         match self.phase {
-            Phase::Talking(object, seat) | Phase::Up(object, seat) => Some((object, seat)),
+            Phase::Talking(at) | Phase::Up(at) => Some(at),
             _ => None,
         }
     }
 
     /// Whether it may end its part, or give up waiting before it has begun.
-    pub(super) fn may_finish(&self) -> bool {
+    fn may_finish(&self) -> bool {
         match self.phase {
             Phase::Waiting(_, AwaitPeer::LookAtSecond) => true,
             Phase::Talking(..) => self.watch != Some(Watch::GiveBack),
@@ -146,101 +220,212 @@ impl Process {
         }
     }
 
-    pub(super) fn finish(&mut self) {
-        if let Some((object, seat)) = self.sits_at() {
-            self.get_up(object, seat, Then::End);
-        }
-    }
-
-    /// Whether its time may be over: for a peer to come, or at the door that somebody else
-    /// keeps.
-    pub(super) fn may_expire(&self, world: &World) -> bool {
+    /// Whether it may have waited too long: for a peer, or at a door that is locked.
+    fn may_expire(&self, kernel: &Kernel) -> bool {
         match &self.phase {
             Phase::Waiting(_, AwaitPeer::LookAtSecond) => true,
             Phase::Waiting(object, AwaitPeer::Remove(RemoveName::Door(_), _))
-            | Phase::GettingUp(object, _, GetUp::Remove(RemoveName::Door(_)), _) => {
-                world.object(*object).door.is_some()
+            | Phase::GettingUp((object, _), GetUp::Remove(RemoveName::Door(_)), _) => {
+                kernel.object(*object).door.is_some()
             }
             _ => false,
         }
     }
 
-    pub(super) fn expire(&mut self, view: &mut View<'_>) {
+    /// The object that it keeps open.
+    fn object(&self) -> Option<ObjectId> {
+        match &self.phase {
+            Phase::Off => None,
+            Phase::SittingDown(machine) => machine.object().copied(),
+            Phase::Waiting(object, _)
+            | Phase::Talking((object, _))
+            | Phase::GettingUp((object, _), ..)
+            | Phase::Parked((object, _))
+            | Phase::Up((object, _)) => Some(*object),
+        }
+    }
+
+    /// What it does not ask, if that is the mistake.
+    fn assumption(&self, bug: Bug) -> Option<Assumption> {
+        use AwaitPeer::{CheckName, Remove};
+        use Phase::{SittingDown, Waiting};
+        match (bug, &self.phase) {
+            (Bug::JoinUnchecked, SittingDown(_)) => Some(Assumption::Named),
+            (Bug::NameLossUnnoticed, Waiting(_, CheckName)) => Some(Assumption::Named),
+            (Bug::RemoveUnchecked, SittingDown(_) | Waiting(_, CheckName)) => None,
+            (Bug::RemoveUnchecked, _) => Some(Assumption::Named),
+            (Bug::GiveUpUnchecked, Waiting(_, Remove(..))) => Some(Assumption::NotJoined),
+            _ => None,
+        }
+    }
+}
+
+// What it does.
+impl Process {
+    /// Lets it happen. What it has open no longer, it closes in the same step.
+    pub(super) fn meet(&mut self, event: Event, view: &mut View<'_>) {
+        view.assume(view.bug().and_then(|bug| self.assumption(bug)));
+        if event.is_failure() {
+            view.fail_next();
+        }
+        match event {
+            Event::Step | Event::Fail => self.advance(view),
+            Event::Watch | Event::FailWatch => self.watch(view),
+            Event::Crash => self.die(),
+            Event::Signal => self.signalled = Some(GetUp::Tell),
+            Event::FollowSignal => self.follow_signal(view),
+            Event::Finish => self.finish(),
+            Event::Expire => self.expire(view),
+        }
+        view.close_all_but(self.object());
+    }
+
+    /// It ends. The kernel has to be told to close all that it had open.
+    pub(super) fn die(&mut self) {
+        (self.phase, self.watch, self.signalled) = (Phase::Off, None, None);
+    }
+
+    /// Makes the next call, or starts.
+    fn advance(&mut self, view: &mut View<'_>) {
+        match self.phase.clone() {
+            Phase::Off => self.start(),
+            Phase::SittingDown(machine) => self.sit_down(machine, view),
+            Phase::Waiting(object, machine) => self.await_peer(object, machine, view),
+            Phase::Talking(at) => self.begin_to_get_up(at, Then::End),
+            Phase::GettingUp(at, machine, then) => self.get_up(at, machine, then, view),
+            Phase::Parked(..) | Phase::Up(..) => {}
+        }
+    }
+
+    fn start(&mut self) {
+        self.starts -= 1;
+        self.phase = Phase::SittingDown(SitDown::Open);
+    }
+
+    fn sit_down(&mut self, machine: SitDown<ObjectId>, view: &mut View<'_>) {
+        match machine.step(view) {
+            Ok(Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _)) => {
+                self.phase = Phase::SittingDown(machine);
+            }
+            Ok(Step::Done((object, Seat::First))) => {
+                self.phase = Phase::Waiting(object, AwaitPeer::LookAtSecond);
+            }
+            Ok(Step::Done(second)) => self.talk(second, view),
+            Err(Refusal::Busy | Refusal::Foreign(_) | Refusal::Os(Failed)) => {
+                self.phase = Phase::Off;
+            }
+        }
+    }
+
+    fn await_peer(&mut self, object: ObjectId, machine: AwaitPeer<Failed>, view: &mut View<'_>) {
+        let then = match machine.step(view, &object) {
+            Ok(Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _)) => {
+                self.phase = Phase::Waiting(object, machine);
+                return;
+            }
+            Ok(Step::Done(Arrival::Peer)) => {
+                self.talk((object, Seat::First), view);
+                return;
+            }
+            Ok(Step::Done(arrival)) => {
+                view.record(Effect::GaveUp(object));
+                match arrival {
+                    Arrival::NameLost => Then::StartOver,
+                    _ => Then::End,
+                }
+            }
+            Err(Failed) => Then::End,
+        };
+        self.begin_to_get_up((object, Seat::First), then);
+    }
+
+    fn talk(&mut self, at: At, view: &View<'_>) {
+        let (object, seat) = at;
+        self.phase = Phase::Talking(at);
+        self.watch = Some(Watch::begin(view.object(object).has_outside(seat)));
+    }
+
+    fn begin_to_get_up(&mut self, at: At, then: Then) {
+        if self.signalled.is_some() {
+            self.phase = Phase::Parked(at);
+            return;
+        }
+        self.phase = Phase::GettingUp(at, GetUp::Tell, then);
+        // A watcher asleep does not learn that the talk is over. One that looks now and then
+        // does, and ends.
+        self.watch = self.watch.filter(|watch| *watch == Watch::Await);
+    }
+
+    fn get_up(&mut self, at: At, machine: GetUp<Failed>, then: Then, view: &mut View<'_>) {
+        let (object, seat) = at;
+        match machine.step(view, &object, seat) {
+            Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _) => {
+                self.go_on_getting_up(at, machine, then, view);
+            }
+            Step::Done(_) => self.is_up(at, then, view),
+        }
+    }
+
+    /// Goes on with `machine`, but for two mistakes after a call that failed.
+    fn go_on_getting_up(
+        &mut self,
+        at: At,
+        machine: GetUp<Failed>,
+        then: Then,
+        view: &mut View<'_>,
+    ) {
+        let machine = match machine {
+            GetUp::Stand(Err(Failed)) if view.has(Bug::FailureEndsIt) => {
+                self.is_up(at, then, view);
+                return;
+            }
+            GetUp::Remove(RemoveName::LeaveDoor(Err(Failed)))
+                if view.has(Bug::FailureKeepsDoor) =>
+            {
+                GetUp::Stand(Err(Failed))
+            }
+            machine => machine,
+        };
+        if let GetUp::Stand(Ok(Removed::Refused)) = machine {
+            view.record(Effect::SaidToStay(at.0));
+        }
+        self.phase = Phase::GettingUp(at, machine, then);
+    }
+
+    /// The last call is made. The watcher keeps the object open until the peer is gone.
+    fn is_up(&mut self, at: At, then: Then, view: &mut View<'_>) {
+        let locked = view.object(at.0).is_locked_by(view.pid());
+        view.record(Effect::GotUp { from: at, locked });
+        self.phase = match then {
+            Then::StartOver => Phase::SittingDown(SitDown::Open),
+            Then::End if self.watch.is_some() => Phase::Up(at),
+            Then::End => Phase::Off,
+        };
+    }
+
+    fn finish(&mut self) {
+        if let Some(at) = self.sits_at() {
+            self.begin_to_get_up(at, Then::End);
+        }
+    }
+
+    fn expire(&mut self, view: &mut View<'_>) {
         match self.phase.clone() {
             Phase::Waiting(object, machine @ AwaitPeer::Remove(..)) => match machine.skip() {
                 Some(machine) => self.phase = Phase::Waiting(object, machine),
-                None => self.get_up(object, Seat::First, Then::End),
+                None => self.begin_to_get_up((object, Seat::First), Then::End),
             },
             Phase::Waiting(object, _) => self.phase = Phase::Waiting(object, AwaitPeer::expire()),
-            Phase::GettingUp(object, seat, machine, then) => match machine.skip(Failed) {
-                Ok(machine) => self.phase = Phase::GettingUp(object, seat, machine, then),
-                Err(Failed) => self.is_up(view, object, seat, then),
+            Phase::GettingUp(at, machine, then) => match machine.skip(Failed) {
+                Ok(machine) => self.phase = Phase::GettingUp(at, machine, then),
+                Err(Failed) => self.is_up(at, then, view),
             },
             _ => {}
         }
     }
 
-    /// Makes the next call.
-    pub(super) fn advance(&mut self, view: &mut View<'_>) {
-        match self.phase.clone() {
-            Phase::Off => {
-                self.starts -= 1;
-                self.phase = Phase::SittingDown(SitDown::Open);
-            }
-            Phase::SittingDown(machine) => match machine.step(view) {
-                Ok(Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _)) => {
-                    self.phase = Phase::SittingDown(machine);
-                }
-                Ok(Step::Done((object, Seat::First))) => {
-                    self.phase = Phase::Waiting(object, AwaitPeer::LookAtSecond);
-                }
-                Ok(Step::Done((object, Seat::Second))) => self.talk(view, object, Seat::Second),
-                Err(Refusal::Busy | Refusal::Foreign(_) | Refusal::Os(Failed)) => {
-                    self.phase = Phase::Off;
-                }
-            },
-            Phase::Waiting(object, machine) => match machine.step(view, &object) {
-                Ok(Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _)) => {
-                    self.phase = Phase::Waiting(object, machine);
-                }
-                Ok(Step::Done(Arrival::Peer)) => self.talk(view, object, Seat::First),
-                Ok(Step::Done(arrival)) => {
-                    // A guest does not ask for the door.
-                    if view.object(object).second == Some(Presence::PROCESS) {
-                        view.violated("a first gives up waiting for one who is there");
-                    }
-                    let then = match arrival {
-                        Arrival::NameLost => Then::StartOver,
-                        _ => Then::End,
-                    };
-                    self.get_up(object, Seat::First, then);
-                }
-                Err(Failed) => self.get_up(object, Seat::First, Then::End),
-            },
-            Phase::Talking(object, seat) => self.get_up(object, seat, Then::End),
-            Phase::GettingUp(object, seat, machine, then) => {
-                match machine.step(view, &object, seat) {
-                    Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _) => {
-                        self.phase = Phase::GettingUp(object, seat, machine, then);
-                        self.make_mistakes(view);
-                        self.check_refusal(view);
-                    }
-                    Step::Done(_) => {
-                        let page = view.object(object);
-                        let unsaid = seat == Seat::Second && page.has_outside(seat);
-                        if unsaid && page.second == Some(Presence::PROCESS) {
-                            view.violated("a guest is not told that a process has left");
-                        }
-                        self.is_up(view, object, seat, then);
-                    }
-                }
-            }
-            Phase::Parked(..) | Phase::Up(..) => {}
-        }
-    }
-
     /// Makes the next call of the thread that has taken a signal.
-    pub(super) fn follow_signal(&mut self, view: &mut View<'_>) {
+    fn follow_signal(&mut self, view: &mut View<'_>) {
         let (Some(machine), Some((object, seat))) = (self.signalled.take(), self.sits_at()) else {
             return;
         };
@@ -252,102 +437,28 @@ impl Process {
         }
     }
 
-    pub(super) fn die(&mut self) {
-        (self.phase, self.watch, self.signalled) = (Phase::Off, None, None);
-    }
-
     /// Makes the watcher's next call.
-    pub(super) fn watch(&mut self, view: &mut View<'_>) {
-        let (Some(machine), Some((object, seat))) = (self.watch, self.watches_from()) else {
+    fn watch(&mut self, view: &mut View<'_>) {
+        let (Some(machine), Some(at)) = (self.watch, self.watches_from()) else {
             return;
         };
+        let (object, seat) = at;
+        let is_up = matches!(self.phase, Phase::Up(..));
         self.watch = match machine.step(view, &object, seat) {
             Step::Next(next) => Some(next),
-            Step::Blocked(next) | Step::Early(next, _) => match self.phase {
-                Phase::Talking(..) => Some(next),
-                // The talk is over: nobody looks any more.
-                _ => None,
-            },
+            // The talk is over: nobody looks any more.
+            Step::Blocked(_) | Step::Early(..) if is_up => None,
+            Step::Blocked(next) | Step::Early(next, _) => Some(next),
             Step::Done(()) => {
-                let page = view.object(object);
-                let gone = match machine {
-                    Watch::LookForRestart => page.second.is_none(),
-                    Watch::LookForOthers => view.world.machine.has_open() != Some(object),
-                    _ => page.seats[seat.peer().index()].is_none(),
-                };
-                if !gone {
-                    view.violated("a living peer is taken for dead");
-                }
+                view.record(Effect::TakenForGone {
+                    from: at,
+                    step: machine,
+                });
                 None
             }
         };
-        if let (Phase::Up(..), None) = (&self.phase, self.watch) {
+        if is_up && self.watch.is_none() {
             self.phase = Phase::Off;
-        }
-    }
-
-    fn talk(&mut self, view: &mut View<'_>, object: ObjectId, seat: Seat) {
-        self.phase = Phase::Talking(object, seat);
-        self.watch = Some(Watch::begin(view.object(object).has_outside(seat)));
-    }
-
-    fn get_up(&mut self, object: ObjectId, seat: Seat, then: Then) {
-        if self.signalled.is_some() {
-            self.phase = Phase::Parked(object, seat);
-            return;
-        }
-        self.phase = Phase::GettingUp(object, seat, GetUp::Tell, then);
-        // Asleep, it does not learn that the talk is over; who looks now and then does.
-        self.watch = self.watch.filter(|watch| *watch == Watch::Await);
-    }
-
-    /// The last call is made: nothing is kept but the open object, and that only for as
-    /// long as the peer sits there.
-    fn is_up(&mut self, view: &mut View<'_>, object: ObjectId, seat: Seat, then: Then) {
-        let pid = view.pid;
-        let page = view.object(object);
-        let [first, second] = page.seats;
-        if [page.door, first, second].contains(&Some(pid)) {
-            view.violated("who has got up keeps a lock");
-        }
-        self.phase = match then {
-            Then::StartOver => Phase::SittingDown(SitDown::Open),
-            Then::End if self.watch.is_some() && view.world.lives_on => Phase::Up(object, seat),
-            Then::End => Phase::Off,
-        };
-        if self.phase == Phase::Off {
-            self.watch = None;
-        }
-    }
-
-    /// A failing call that keeps others from being made, if that is the mistake.
-    fn make_mistakes(&mut self, view: &mut View<'_>) {
-        let Phase::GettingUp(object, seat, machine, then) = self.phase.clone() else {
-            return;
-        };
-        match (view.bug, machine) {
-            (Some(Bug::FailureEndsIt), GetUp::Stand(Err(_))) => {
-                self.is_up(view, object, seat, then)
-            }
-            (Some(Bug::FailureKeepsDoor), GetUp::Remove(RemoveName::LeaveDoor(Err(Failed)))) => {
-                self.phase = Phase::GettingUp(object, seat, GetUp::Stand(Err(Failed)), then);
-            }
-            _ => {}
-        }
-    }
-
-    /// Who says that an object stays, since its owner is gone, is right.
-    fn check_refusal(&self, view: &mut View<'_>) {
-        let Phase::GettingUp(id, _, GetUp::Stand(Ok(Removed::Refused)), _) = self.phase else {
-            return;
-        };
-        let owner = view.object(id).owner;
-        let will_remove = |process: &Self| match &process.phase {
-            Phase::GettingUp(_, _, GetUp::Stand(_), _) => false,
-            _ => process.wish.user == owner && process.sits_at().is_some_and(|(at, _)| at == id),
-        };
-        if view.world.processes.iter().any(will_remove) {
-            view.violated("an object is said to stay whose owner is about to remove it");
         }
     }
 }

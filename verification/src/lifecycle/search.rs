@@ -1,26 +1,30 @@
 //! The search: every state, breadth first.
 
-use std::collections::VecDeque;
+use rustc_hash::FxHashSet as HashSet;
 
-use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
-
-use super::Bug;
-use super::process::Wish;
-use super::world::{Action, World};
+use super::calls::Wish;
+use super::guest::{Guest, Machine};
+use super::kernel::{Kernel, Page};
+use super::mistakes::Bug;
+use super::newcomers::Hope;
+use super::process::Process;
+use super::properties::judged_after;
+use super::reached::Reached;
+use super::world::{Action, Budget, World};
 
 /// The result of a search that found nothing wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Searched {
     /// States visited.
     pub states: usize,
-    /// Different situations from which two newcomers were shown to talk.
+    /// Different situations from which newcomers were shown to come to talk.
     pub situations: usize,
 }
 
 /// What to search.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
-    /// How many processes there are.
+    /// How many processes there are, 3 at most.
     pub processes: usize,
     /// How often each may start.
     pub starts: u8,
@@ -36,21 +40,16 @@ pub struct Search {
     pub removals: u8,
     /// Whether one of the processes is a tenant.
     pub tenant: bool,
-    /// Whether who has got up lives on with its watcher; it ends at once otherwise.
+    /// Whether a process that has got up lives on with its watcher; it ends at once
+    /// otherwise.
     pub lives_on: bool,
-    /// How many signals may come, to whomever.
+    /// How many signals may come, to any process.
     pub signals: u8,
-    /// How many calls may fail, of whomever.
+    /// How many calls may fail, of any process.
     pub failures: u8,
     /// A mistake to be made.
     pub bug: Option<Bug>,
 }
-
-/// A situation, who comes then, and how many of the processes do not run.
-type Hope = (World, Vec<Wish>, usize);
-
-/// How each state was reached first: from which one, by which action.
-type Origins = Vec<(u32, Action)>;
 
 impl Search {
     /// Visits all states.
@@ -58,88 +57,120 @@ impl Search {
     /// # Errors
     /// What does not hold, and the shortest trace to it.
     pub fn run(self) -> Result<Searched, String> {
-        let first = self.first();
-        let mut seen = HashSet::from_iter([first.clone()]);
-        let mut origins: Origins = vec![(0, Action::Step(0))];
-        let mut to_do = VecDeque::from([(first, 0_u32)]);
-        let mut situations = HashMap::default();
-        while let Some((world, number)) = to_do.pop_front() {
+        let mut reached = Reached::from(self.first());
+        let mut situations = HashSet::default();
+        while let Some((number, world)) = reached.next() {
             for hope in self.hopes(&world) {
-                let fails = |(from, newcomers, stopped): &Hope| {
-                    from.newcomers_always_talk(newcomers, *stopped, self.bug)
-                };
-                let situation = situations.entry(hope).or_insert_with_key(fails);
-                if let Err(what) = situation {
-                    return Err(self.trace(&origins, number, None, what));
+                if !situations.contains(&hope) {
+                    hope.comes_true(self.bug)
+                        .map_err(|what| self.trace(&reached.path(number, None), &what))?;
+                    situations.insert(hope);
                 }
             }
-            for action in world.actions(true, self.bug) {
-                match world.after(action, self.bug).map(World::sorted) {
-                    Err(what) => return Err(self.trace(&origins, number, Some(action), &what)),
-                    Ok(next) if seen.contains(&next) => {}
-                    Ok(next) => {
-                        let new = u32::try_from(origins.len()).unwrap();
-                        origins.push((number, action));
-                        seen.insert(next.clone());
-                        to_do.push_back((next, new));
-                    }
-                }
+            for action in world.actions(self.bug) {
+                let next = judged_after(&world, action, self.bug)
+                    .map_err(|what| self.trace(&reached.path(number, Some(action)), what))?;
+                reached.reach(next.sorted(), number, action);
             }
         }
         Ok(Searched {
-            states: origins.len(),
+            states: reached.len(),
             situations: situations.len(),
         })
     }
 
     /// Situations that may follow `world`, in which newcomers must come to talk.
     fn hopes(self, world: &World) -> Vec<Hope> {
+        let private = Wish::default();
+        let newcomer = Wish {
+            tenant: self.tenant,
+            ..private
+        };
         let mut hopes = Vec::new();
-        let alone = Wish::default();
-        let left = world.with_survivors_stopped();
-        let stopped = left.processes.len();
         // Over somebody else's object, nobody is to talk.
-        if !self.foreign && !left.names_zeros() {
-            if !left.names_anothers(alone.user) {
-                hopes.push((left.clone(), vec![alone; 2], stopped));
-            }
-            if self.users && left.names_nothing_private() {
-                let pair = [false, true].map(|user| Wish {
-                    user,
-                    shared: true,
-                    tenant: false,
-                });
-                hopes.push((left, pair.to_vec(), stopped));
-            }
+        if !self.foreign {
+            let left = world.with_survivors_stopped();
+            let pairs = self.pairs_that_may_talk(&left);
+            hopes.extend(pairs.map(|pair| Hope::of_two(&left, pair)));
         }
-        if let Some(machine) = world.with_machine_alone() {
-            let tenant = Wish {
-                tenant: self.tenant,
-                ..alone
-            };
-            hopes.push((machine, vec![tenant], 0));
-        }
-        if let Some((first, wish)) = world.with_first_alone() {
-            hopes.push((first, vec![wish], 0));
-        }
+        let machine = world.with_machine_alone();
+        hopes.extend(machine.map(|world| Hope::of_one(world, newcomer)));
+        let first = world.with_first_alone();
+        hopes.extend(first.map(|(world, wish)| Hope::of_one(world, wish)));
         hopes
     }
 
-    fn first(self) -> World {
-        World::new(self).sorted()
+    /// The pairs of newcomers that have a right to talk on what others have left: two private
+    /// ones, and two who share, of different users.
+    fn pairs_that_may_talk(self, left: &World) -> impl Iterator<Item = [Wish; 2]> {
+        let private = Wish::default();
+        let sharing = [false, true].map(|user| Wish {
+            user,
+            shared: true,
+            ..private
+        });
+        let named = left.kernel.named();
+        // Nothing says of a machine's zeros that they are memtalk's.
+        let clear = named.is_none_or(|object| object.page != Page::Zeros);
+        let own = named.is_none_or(|object| object.owner == private.user);
+        let open = named.is_none_or(|object| object.shared);
+        let private = (clear && own).then_some([private; 2]);
+        let sharing = (clear && self.users && open).then_some(sharing);
+        private.into_iter().chain(sharing)
     }
 
-    /// Tells how state `number` was reached, and what happened last.
-    fn trace(self, origins: &Origins, mut number: u32, last: Option<Action>, what: &str) -> String {
-        let mut actions: Vec<Action> = last.into_iter().collect();
-        while number != 0 {
-            let (before, action) = origins[number as usize];
-            actions.push(action);
-            number = before;
-        }
-        actions.reverse();
-        let mut text = format!("{what}\nafter:\n");
-        self.first().tell(&actions, self.bug, true, &mut text);
-        text
+    /// The first state.
+    fn first(self) -> World {
+        let processes = self.wishes().map(|wish| Process::new(self.starts, wish));
+        let world = World {
+            kernel: match self.foreign {
+                true => Kernel::with_foreign(),
+                false => Kernel::default(),
+            },
+            processes: processes.collect(),
+            machine: Machine {
+                guest: Guest::Off,
+                starts: self.machine_starts,
+            },
+            budget: Budget {
+                removals: self.removals,
+                failures: self.failures,
+                signals: self.signals,
+            },
+            removed: false,
+            leaked: false,
+            lives_on: self.lives_on,
+        };
+        world.sorted()
+    }
+
+    /// With what each process is started.
+    fn wishes(self) -> impl Iterator<Item = Wish> {
+        let wish = |user, shared, tenant| Wish {
+            user,
+            shared,
+            tenant,
+        };
+        let wishes = match self.users {
+            // One who wants to be private, one who does not, and one of another user.
+            true => [
+                wish(false, false, self.tenant),
+                wish(false, true, false),
+                wish(true, true, false),
+            ],
+            false => [
+                wish(false, false, self.tenant),
+                Wish::default(),
+                Wish::default(),
+            ],
+        };
+        wishes.into_iter().take(self.processes)
+    }
+
+    fn trace(self, path: &[Action], what: &str) -> String {
+        format!(
+            "{what}\nafter:\n{}",
+            self.first().tell(path, self.bug, true)
+        )
     }
 }

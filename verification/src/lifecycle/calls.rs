@@ -1,0 +1,375 @@
+//! The kernel as one process sees it: the calls of [`Os`], with the mistakes that can be
+//! made in them, and with what they do.
+
+use memtalk::lifecycle::os::{Content, Found, Os};
+use memtalk_ring::{PageError, Presence, Seat};
+
+use super::effect::Effect;
+use super::kernel::{Kernel, Object, ObjectId, Page, Pid, User};
+use super::mistakes::Bug;
+
+/// A call of the fake kernel has failed: it opens or joins what the caller must not, or is
+/// to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Failed;
+
+/// What a process is started with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Wish {
+    pub(super) user: User,
+    /// It talks with other users.
+    pub(super) shared: bool,
+    /// It takes the second seat only, in what is somebody else's.
+    pub(super) tenant: bool,
+}
+
+/// What a caller does not ask, if that is its mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Assumption {
+    /// The name leads to its object.
+    Named,
+    /// Nobody has joined.
+    NotJoined,
+}
+
+/// The kernel as one process sees it, for one step.
+pub(super) struct View<'k> {
+    kernel: &'k mut Kernel,
+    pid: Pid,
+    wish: Wish,
+    bug: Option<Bug>,
+    assumption: Option<Assumption>,
+    /// The next call that can fail does.
+    fails: bool,
+    effects: Vec<Effect>,
+}
+
+impl<'k> View<'k> {
+    /// Without failing calls or assumptions.
+    pub(super) fn new(kernel: &'k mut Kernel, pid: Pid, wish: Wish, bug: Option<Bug>) -> Self {
+        Self {
+            kernel,
+            pid,
+            wish,
+            bug,
+            assumption: None,
+            fails: false,
+            effects: Vec::new(),
+        }
+    }
+
+    /// The next call that can fail does.
+    pub(super) fn fail_next(&mut self) {
+        self.fails = true;
+    }
+
+    /// The caller does not ask this, but takes it for granted.
+    pub(super) fn assume(&mut self, assumption: Option<Assumption>) {
+        self.assumption = assumption;
+    }
+
+    pub(super) fn bug(&self) -> Option<Bug> {
+        self.bug
+    }
+
+    pub(super) fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    pub(super) fn object(&self, id: ObjectId) -> &Object {
+        self.kernel.object(id)
+    }
+
+    /// Closes all that the caller has open but, perhaps, `kept`.
+    pub(super) fn close_all_but(&mut self, kept: Option<ObjectId>) {
+        self.kernel.close_all_but(self.pid, kept);
+    }
+
+    pub(super) fn record(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// What the step has done; `None` if a call was to fail and none that can was made.
+    pub(super) fn into_effects(self) -> Option<Vec<Effect>> {
+        (!self.fails).then_some(self.effects)
+    }
+
+    /// A call that can fail.
+    fn call(&mut self) -> Result<(), Failed> {
+        match std::mem::take(&mut self.fails) {
+            true => Err(Failed),
+            false => Ok(()),
+        }
+    }
+
+    /// A call that can fail; `true` if it does and nobody notices, which is this mistake.
+    fn call_unless(&mut self, unnoticed: Bug) -> Result<bool, Failed> {
+        match self.call() {
+            Err(Failed) if self.has(unnoticed) => Ok(true),
+            result => result.map(|()| false),
+        }
+    }
+
+    fn object_mut(&mut self, id: ObjectId) -> &mut Object {
+        self.kernel.object_mut(id)
+    }
+
+    /// An object that was shared once and at which nobody sits any more.
+    fn left_behind(&self) -> Option<ObjectId> {
+        let mut objects = self.kernel.objects();
+        let left = objects.find(|(_, object)| object.shared && object.seats == [None; 2]);
+        left.map(|(id, _)| id)
+    }
+}
+
+impl Os for View<'_> {
+    type Object = ObjectId;
+    type Error = Failed;
+
+    fn is_tenant(&self) -> bool {
+        self.wish.tenant && !self.has(Bug::TenantRetires)
+    }
+
+    fn owns_name(&self, object: &ObjectId) -> bool {
+        let guests = self.object(*object).has_outside(Seat::Second);
+        !self.is_tenant() && (!guests || self.has(Bug::GuestsNameRemoved))
+    }
+
+    fn open(&mut self) -> Result<Found<ObjectId>, Failed> {
+        self.call()?;
+        let Some(id) = self.kernel.name() else {
+            return Ok(Found::Nothing);
+        };
+        let object = self.object(id);
+        if object.owner != self.wish.user && !(self.wish.shared && object.shared) {
+            return Err(Failed);
+        }
+        self.kernel.come_to_door(self.pid, id);
+        Ok(Found::Object(id))
+    }
+
+    fn create(&mut self) -> Result<ObjectId, Failed> {
+        self.call()?;
+        self.record(Effect::ActedAsOwner(self.pid));
+        let fresh = Object {
+            page: Page::Initialised,
+            magic: true,
+            first: Some(Presence::PROCESS),
+            seats: [Some(self.pid), None],
+            owner: self.wish.user,
+            shared: self.wish.shared,
+            ..Object::default()
+        };
+        Ok(match self.left_behind() {
+            Some(id) if self.has(Bug::UsedAgain) => {
+                self.kernel.open(self.pid, id);
+                let shared = true;
+                *self.object_mut(id) = Object { shared, ..fresh };
+                id
+            }
+            _ => self.kernel.create(self.pid, fresh),
+        })
+    }
+
+    fn publish(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        self.call()?;
+        let by = self.pid;
+        self.record(Effect::ActedAsOwner(by));
+        if let Some(from) = self.kernel.name() {
+            if !self.has(Bug::PublishUnchecked) {
+                return Ok(false);
+            }
+            self.record(Effect::NameTaken { by, from });
+        }
+        self.kernel.set_name(Some(*object));
+        Ok(true)
+    }
+
+    fn unlink(&mut self) -> Result<bool, Failed> {
+        self.call()?;
+        let by = self.pid;
+        self.record(Effect::ActedAsOwner(by));
+        if let Some(from) = self.kernel.name() {
+            if self.object(from).owner != self.wish.user {
+                return Ok(false);
+            }
+            self.record(Effect::NameTaken { by, from });
+            self.kernel.set_name(None);
+        }
+        Ok(true)
+    }
+
+    fn is_named(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        self.call()?;
+        let assumed = self.assumption == Some(Assumption::Named);
+        Ok(assumed || self.kernel.name() == Some(*object))
+    }
+
+    fn try_door(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        self.call()?;
+        let (pid, open) = (self.pid, self.has(Bug::NoDoor));
+        let own = self.has(Bug::DoorOpenToOwn).then_some(pid);
+        let door = &mut self.object_mut(*object).door;
+        if !open && door.is_some() && *door != own {
+            return Ok(false);
+        }
+        *door = Some(pid);
+        self.kernel.pass_door(pid, *object);
+        Ok(true)
+    }
+
+    fn leave_door(&mut self, object: &ObjectId) -> Result<(), Failed> {
+        if !self.call_unless(Bug::UnlocksOnce)? {
+            self.object_mut(*object).door = None;
+        }
+        Ok(())
+    }
+
+    fn is_seated(&mut self, object: &ObjectId, seat: Seat) -> Result<bool, Failed> {
+        if self.call_unless(Bug::FailedLookIsFree)? {
+            return Ok(false);
+        }
+        let object = self.object(*object);
+        let sits = object.seats[seat.index()].is_some_and(|owner| owner != self.pid);
+        let watched = object.watched[seat.index()].is_some();
+        Ok(sits || watched && self.has(Bug::WatcherSits))
+    }
+
+    fn try_sit(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        self.call()?;
+        if self.has(Bug::NoSeatLock) {
+            return Ok(true);
+        }
+        let pid = self.pid;
+        let object = self.object_mut(*object);
+        let [_, second] = &mut object.seats;
+        if second.is_some_and(|owner| owner != pid) || object.watched[1].is_some() {
+            return Ok(false);
+        }
+        *second = Some(pid);
+        Ok(true)
+    }
+
+    fn stand(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
+        if !self.call_unless(Bug::UnlocksOnce)? {
+            self.object_mut(*object).seats[seat.index()] = None;
+        }
+        Ok(())
+    }
+
+    fn inspect(&mut self, object: &ObjectId) -> Result<Content, Failed> {
+        self.call()?;
+        let object = self.object(*object);
+        Ok(match (object.page, object.magic) {
+            (Page::Foreign, _) if self.has(Bug::ForeignIsBlank) => Content::Unfinished,
+            (Page::Foreign, _) => Content::Foreign(PageError::NotAPage),
+            (Page::Zeros, _) => Content::Unclaimed(PageError::NotAPage),
+            (_, false) => Content::Unfinished,
+            (_, true) => Content::Page {
+                first: object.first.unwrap_or(Presence::PROCESS),
+                second: object.second.or(object.left.then_some(Presence::PROCESS)),
+                left: object.left,
+            },
+        })
+    }
+
+    fn is_open_elsewhere(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        // That it fails tells nothing.
+        let failed = self.call().is_err();
+        let open = self.kernel.is_open_behind_door(self.pid, *object);
+        Ok(!self.has(Bug::OpenUnchecked) && (failed || open))
+    }
+
+    fn is_alone(&mut self, object: &ObjectId) -> bool {
+        match self.call() {
+            Ok(()) => !self.kernel.is_open_elsewhere(self.pid, *object),
+            Err(Failed) => self.has(Bug::FailedLeaseIsAlone),
+        }
+    }
+
+    fn speak_for(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
+        self.call()?;
+        self.record(Effect::SpokenFor((*object, seat)));
+        if !self.has(Bug::DeathUnsaid) {
+            self.object_mut(*object).mark_left(seat);
+        }
+        Ok(())
+    }
+
+    fn attach(&mut self, object: &mut ObjectId) -> Result<bool, Failed> {
+        self.call()?;
+        self.record(Effect::Attached(*object));
+        let lets_others_in = self.object(*object).shared && !self.wish.shared;
+        match lets_others_in && !self.has(Bug::ModeUnchecked) {
+            true => Err(Failed),
+            false => Ok(true),
+        }
+    }
+
+    fn join(&mut self, object: &ObjectId) -> Result<(), Failed> {
+        self.call()?;
+        self.record(Effect::Joined(*object));
+        let marked = !self.has(Bug::JoinUnmarked);
+        self.object_mut(*object).second = marked.then_some(Presence::PROCESS);
+        Ok(())
+    }
+
+    fn is_joined(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        self.call()?;
+        let assumed = self.assumption == Some(Assumption::NotJoined);
+        Ok(!assumed && self.object(*object).second.is_some())
+    }
+
+    fn is_restarted(&mut self, object: &ObjectId) -> bool {
+        let object = self.object(*object);
+        !self.has(Bug::RestartUnseen) && object.second.is_none() && !object.left
+    }
+
+    fn watch(&mut self, object: &ObjectId, seat: Seat) -> Result<bool, Failed> {
+        if self.call_unless(Bug::FailedWatchIsDeath)? {
+            return Ok(true);
+        }
+        let pid = self.pid;
+        let object = self.object_mut(*object);
+        if !object.is_free(seat) {
+            return Ok(false);
+        }
+        object.watched[seat.index()] = Some(pid);
+        Ok(true)
+    }
+
+    fn unwatch(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
+        if let Err(Failed) = self.call() {
+            self.record(Effect::WatchLeaked);
+            return Err(Failed);
+        }
+        if !self.has(Bug::WatcherKeepsLock) {
+            self.object_mut(*object).watched[seat.index()] = None;
+        }
+        Ok(())
+    }
+
+    fn tell_outside(&mut self, id: &ObjectId, seat: Seat) {
+        let [unsaid, overwrites, stands] =
+            [Bug::LeftUnsaid, Bug::LeftOverwrites, Bug::StandsFirst].map(|bug| self.has(bug));
+        let object = self.object_mut(*id);
+        let peer = [object.second, object.first][seat.index()];
+        let was_left = object.left;
+        if !unsaid && peer.is_none_or(|peer| peer.outside) {
+            object.mark_left(seat);
+            if overwrites && seat == Seat::Second {
+                (object.second, object.left) = (None, true);
+            }
+        }
+        if stands {
+            object.seats[seat.index()] = None;
+        }
+        if object.left && !was_left {
+            self.record(Effect::MarkedLeft(*id));
+        }
+    }
+}
