@@ -82,25 +82,26 @@
 // In the second's seat word, alone: a process sat here and has left.
 #define MEMTALK_LEFT 8
 
-// Why a call did not do what it should. Functions return these as negative
-// numbers; 0 and more mean success.
+// Why a call failed. Functions return these as negative numbers; 0 and more mean
+// success.
 enum memtalk_error
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-  // A pointer is NULL or not aligned, a number out of its range, or a flag
-  // missing or unknown. Nothing was done, but that what was to be opened is closed.
+  // A pointer is NULL or not aligned, a number is out of its range, or a flag is
+  // missing or unknown. Nothing was done, except that a page that was to be opened
+  // is not open now.
   MEMTALK_ERROR_BAD_ARGUMENT = -1,
-  // The page or the end was never opened, or not successfully. Nothing was done.
+  // The page or the end was never opened, or opening it failed. Nothing was done.
   MEMTALK_ERROR_NOT_OPEN = -2,
   // The ends of this seat were opened through this page before.
   MEMTALK_ERROR_ALREADY_OPEN = -3,
   // The memory cannot hold a page: its size is not a multiple of 64 from
-  // MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE, or its address not one of 64.
+  // MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE, or its address is not a multiple of 64.
   MEMTALK_ERROR_BAD_MEMORY = -10,
-  // Somebody began to initialise the page and has not finished, or died over
-  // it: try again for a while.
+  // A process has begun to initialise the page and has not finished: it is still at
+  // it, or it died. Try again for a while.
   MEMTALK_ERROR_UNFINISHED = -11,
   // The page is from a machine of the other byte order.
   MEMTALK_ERROR_BYTE_ORDER = -12,
@@ -109,19 +110,20 @@ enum memtalk_error
   MEMTALK_ERROR_NOT_A_PAGE = -13,
   // The page has another version of the layout.
   MEMTALK_ERROR_VERSION = -14,
-  // The page says that it has another size than was passed.
+  // The page claims another size than was passed, or a capacity that does not
+  // follow from its size.
   MEMTALK_ERROR_SIZE = -15,
-  // Two sit at the page already.
+  // Both seats of the page are taken.
   MEMTALK_ERROR_TAKEN = -16,
-  // The other side gave up or died: the stream is incomplete. A receiver has
-  // received all that was sent before.
+  // The other side gave up or died, so the stream is incomplete. A receiver returns
+  // this only after it has received all that was sent before.
   MEMTALK_ERROR_PEER_FAILED = -20,
-  // The shared memory was overwritten: the other side's words cannot be. The
+  // Something overwrote the shared memory: the ring's indices are impossible. The
   // stream is incomplete, and what was received last may be garbage.
   MEMTALK_ERROR_CORRUPT = -21,
-  // This end is over: it was ended, closed or failed before.
+  // This end was already ended, closed or failed.
   MEMTALK_ERROR_ENDED = -22,
-  // The stream cannot be confirmed: its end was not reached.
+  // The stream cannot be confirmed yet: its end was not reached.
   MEMTALK_ERROR_NOT_AT_END = -23,
   // A cause that this version of the interface has no number for.
   MEMTALK_ERROR_OTHER = -30,
@@ -153,7 +155,7 @@ typedef struct memtalk_receiver {
 extern "C" {
 #endif // __cplusplus
 
-// What an error says in English, in a few words and without a full stop.
+// The text of an error in English: a few words, without a full stop.
 //
 // Returns a constant string for any number, never NULL.
 const char *memtalk_error_text(int32_t error);

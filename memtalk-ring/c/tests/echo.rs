@@ -159,7 +159,7 @@ fn an_overwritten_page_is_a_failure() {
         .file
         .write_all_at(&[0x77; 4], sender_offset(Seat::First, 1856) as u64)
         .expect("the tail of our ring");
-    echo.fails_with(7, "overwritten");
+    echo.fails_with(7, "something overwrote the shared memory");
 }
 
 #[test]
