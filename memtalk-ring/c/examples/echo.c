@@ -33,8 +33,8 @@ enum status {
     TOO_SMALL = 4, /* the object cannot hold a page */
     NO_PAGE = 5,   /* nobody initialised it */
     FOREIGN = 6,   /* the page has another version, size or byte order */
-    PEER = 7,      /* the other side gave up, or the page was overwritten */
-    TIMEOUT = 8,   /* the other side did nothing for too long */
+    PEER = 7,      /* the peer gave up, or the page was overwritten */
+    TIMEOUT = 8,   /* the peer did nothing for too long */
     BUSY = 9       /* the second seat is taken */
 };
 
@@ -97,7 +97,7 @@ static enum status attach(memtalk_page *page, void *memory, size_t size, long lo
     }
 }
 
-/* Echoes until the other side's stream is at its end, and ours is confirmed. */
+/* Echoes until the peer's stream is at its end, and ours is confirmed. */
 static enum status echo(memtalk_sender *sender, memtalk_receiver *receiver, long patience) {
     unsigned char bytes[1024];
     long looks = patience;
@@ -135,7 +135,7 @@ static enum status echo(memtalk_sender *sender, memtalk_receiver *receiver, long
     while (result == 0) {
         result = memtalk_sender_delivered(sender);
         if (result == 0 && !look_again(&looks))
-            return say(TIMEOUT, "ending", "the other side does not confirm our stream");
+            return say(TIMEOUT, "ending", "the peer does not confirm our stream");
     }
     return result > 0 ? COMPLETE : say(PEER, "ending", memtalk_error_text(result));
 }

@@ -25,18 +25,18 @@ pub enum memtalk_error {
     Unfinished = -11,
     /// The page is from a machine of the other byte order.
     ByteOrder = -12,
-    /// The memory does not carry the magic number. If it is all zero, nobody has
-    /// begun to initialise it yet; otherwise it is somebody else's.
+    /// The memory does not carry the magic number. If it is all zero, nobody has begun
+    /// to initialise it yet; otherwise it is somebody else's.
     NotAPage = -13,
     /// The page has another version of the layout.
     Version = -14,
-    /// The page claims another size than was passed, or a capacity that does not
-    /// follow from its size.
+    /// The page claims another size than was passed, or a capacity that does not follow
+    /// from its size.
     Size = -15,
     /// Both seats of the page are taken.
     Taken = -16,
-    /// The other side gave up or died, so the stream is incomplete. A receiver returns
-    /// this only after it has received all that was sent before.
+    /// The peer gave up or died, so the stream is incomplete. A receiver returns this
+    /// only after it has received all that was sent before.
     PeerFailed = -20,
     /// Something overwrote the shared memory: the ring's indices are impossible. The
     /// stream is incomplete, and what was received last may be garbage.

@@ -27,13 +27,13 @@ pub const MEMTALK_SECOND: u32 = 1;
 /// Flag in a seat word: somebody sits here. Always set while the seat is taken.
 pub const MEMTALK_SEATED: u32 = 1;
 
-/// Flag in a seat word: the party here is outside the operating system that the other
-/// side runs on, or holds none of its locks. It is a device, a guest, or a program that
-/// does not use memtalk's own library.
+/// Flag in a seat word: the party here is outside the peer's operating system, or holds
+/// none of its locks. It is a device, a guest, or a program that does not use memtalk's
+/// own library.
 pub const MEMTALK_OUTSIDE: u32 = 2;
 
-/// Flag in a seat word: the party here is silent, it wakes nobody. So the other side
-/// looks again by itself. Every program that uses this interface is silent.
+/// Flag in a seat word: the party here is silent, it wakes nobody. So the peer looks
+/// again by itself. Every program that uses this interface is silent.
 pub const MEMTALK_SILENT: u32 = 4;
 
 /// The second seat's word, without another flag: a process sat here and has left.
@@ -51,7 +51,8 @@ const _: () = {
     assert!(MEMTALK_LEFT == layout::LEFT);
 };
 
-/// A page that was initialised or attached to. You allocate it, and do not look into it.
+/// A page that was initialised or attached to. You allocate it, and do not look into
+/// it.
 #[repr(C)]
 pub struct memtalk_page {
     opaque: [u64; 6],
@@ -84,8 +85,8 @@ fn seat(number: u32) -> Result<Seat, memtalk_error> {
     }
 }
 
-/// What these flags of a call say of us. An error unless they say that we are silent, and
-/// nothing that is unknown.
+/// What these flags of a call say of us. An error unless they say that we are silent,
+/// and nothing that is unknown.
 fn presence(flags: u32) -> Result<Presence, memtalk_error> {
     match Presence::from_word(flags | MEMTALK_SEATED) {
         Some(presence) if presence.silent && presence.word() == flags | MEMTALK_SEATED => {
@@ -98,20 +99,20 @@ fn presence(flags: u32) -> Result<Presence, memtalk_error> {
 /// Initialises a page of `size` bytes at `memory`, whatever they held before, and takes
 /// its first seat.
 ///
-/// Nobody else may be using the memory, with one exception: the other side of a page that
+/// Nobody else may be using the memory, with one exception: your peer from a page that
 /// you initialised there before. So call this whenever you start. Call it again for the
 /// next talk, when a talk is over and memtalk_page_seat says that nobody sits at the
 /// second seat any more.
 ///
 /// `memory` is a multiple of MEMTALK_ALIGNMENT, `size` a multiple of 64 from
-/// MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE. Each ring holds (`size` - 384) / 2 bytes, rounded
-/// down to a multiple of 64.
+/// MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE. Each ring holds (`size` - 384) / 2 bytes,
+/// rounded down to a multiple of 64.
 ///
-/// `flags` is MEMTALK_SILENT, since nothing here wakes a sleeper, and also MEMTALK_OUTSIDE
-/// unless you hold the lock of the seat as memtalk's own library does. MEMTALK_SEATED may
-/// be part of it.
+/// `flags` is MEMTALK_SILENT, since nothing here wakes a sleeper, and also
+/// MEMTALK_OUTSIDE unless you hold the lock of the seat as memtalk's own library does.
+/// MEMTALK_SEATED may be part of it.
 ///
-/// The other side may join before this returns. Wait until memtalk_page_seat says that
+/// The peer may join before this returns. Wait until memtalk_page_seat says that
 /// somebody has come to the second seat before you receive, or send more than the ring
 /// holds.
 ///
@@ -131,24 +132,24 @@ pub unsafe extern "C" fn memtalk_page_initialise(
         // SAFETY: the caller keeps to the header's contract.
         let make = |region| unsafe { Page::initialise(region, first) };
         // SAFETY: as above.
-        unsafe { found(page, memory, size, make) }
+        unsafe { open_page(page, memory, size, make) }
     })
 }
 
-/// Takes a seat in the `size` bytes at `memory`, which a process shares with you, a party
-/// outside its operating system: a guest of a virtual machine, for example.
+/// Takes a seat in the `size` bytes at `memory`, which a process shares with you, a
+/// party outside its operating system: a guest of a virtual machine, for example.
 ///
 /// If the memory is fresh (its first 8 bytes are 0), or you had the first seat there
-/// before you were started again, this initialises a page and takes its first seat. If a
-/// process waits there, this takes the second seat.
+/// before you were started again, this initialises a page and takes its first seat. If
+/// a process waits there, this takes the second seat.
 ///
 /// At most one party outside may use the page. `flags` is MEMTALK_SILENT and
 /// MEMTALK_OUTSIDE. MEMTALK_SEATED may be part of it.
 ///
 /// Returns your seat, MEMTALK_FIRST or MEMTALK_SECOND, or one of these errors:
-/// - MEMTALK_ERROR_TAKEN if both seats are taken, or the second was yours before you were
-///   started again. In the second case the process learns now that you are gone, and the
-///   page is of no more use.
+/// - MEMTALK_ERROR_TAKEN if both seats are taken, or the second was yours before you
+///   were started again. In the second case the process learns now that you are gone,
+///   and nobody can use this page again.
 /// - MEMTALK_ERROR_UNFINISHED while a process initialises the page. Try again.
 /// - The other errors of memtalk_page_attach.
 ///
@@ -174,7 +175,7 @@ pub unsafe extern "C" fn memtalk_page_sit_down(
             Ok(page)
         };
         // SAFETY: the caller keeps to the header's contract.
-        unsafe { found(page, memory, size, sit) }?;
+        unsafe { open_page(page, memory, size, sit) }?;
         Ok(match seat {
             Seat::First => MEMTALK_FIRST,
             Seat::Second => MEMTALK_SECOND,
@@ -182,16 +183,16 @@ pub unsafe extern "C" fn memtalk_page_sit_down(
     })
 }
 
-/// Attaches to the page of `size` bytes at `memory`, which the other side has
-/// initialised or is about to. Takes no seat.
+/// Attaches to the page of `size` bytes at `memory`, which the peer has initialised or
+/// is about to. Takes no seat.
 ///
-/// The page says its size, which is read once. If the other side changes it later, that
-/// has no effect.
+/// The page says its size, which is read once. If the peer changes it later, that has
+/// no effect.
 ///
 /// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_BAD_MEMORY,
 /// MEMTALK_ERROR_UNFINISHED, MEMTALK_ERROR_BYTE_ORDER, MEMTALK_ERROR_NOT_A_PAGE,
-/// MEMTALK_ERROR_VERSION, MEMTALK_ERROR_SIZE. After an error `page` is not open. Nothing is
-/// written to `memory`, so you can try again until the page is there.
+/// MEMTALK_ERROR_VERSION, MEMTALK_ERROR_SIZE. After an error `page` is not open.
+/// Nothing is written to `memory`, so you can try again until the page is there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memtalk_page_attach(
     page: *mut memtalk_page,
@@ -202,7 +203,7 @@ pub unsafe extern "C" fn memtalk_page_attach(
         // SAFETY: the caller keeps to the header's contract.
         unsafe { memtalk_page::clear(page) }?;
         // SAFETY: as above.
-        unsafe { found(page, memory, size, Page::attach) }
+        unsafe { open_page(page, memory, size, Page::attach) }
     })
 }
 
@@ -210,7 +211,7 @@ pub unsafe extern "C" fn memtalk_page_attach(
 ///
 /// # Safety
 /// The caller keeps to the header's contract.
-unsafe fn found(
+unsafe fn open_page(
     page: *mut memtalk_page,
     memory: *mut c_void,
     size: usize,
@@ -225,8 +226,8 @@ unsafe fn found(
     Ok(0)
 }
 
-/// Who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND), or sat there. The other side
-/// may take its seat at any time.
+/// Who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND), or sat there. The peer may
+/// take its seat at any time.
 ///
 /// Returns one of these numbers, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN:
 /// - 0 while nobody has sat there since the page was initialised.
@@ -246,11 +247,11 @@ pub unsafe extern "C" fn memtalk_page_seat(page: *mut memtalk_page, seat: u32) -
     })
 }
 
-/// Takes the second seat of a page that you attached to. The other side sees then that
-/// you are there, and may send at once. Call this before you open the ends.
+/// Takes the second seat of a page that you attached to. The peer sees then that you
+/// are there, and may send at once. Call this before you open the ends.
 ///
-/// `flags` is as for memtalk_page_initialise. This does not check that the seat is free:
-/// use memtalk_page_seat, or agree with the other side on the seats.
+/// `flags` is as for memtalk_page_initialise. This does not check that the seat is
+/// free: use memtalk_page_seat, or agree with the peer on the seats.
 ///
 /// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
 #[unsafe(no_mangle)]
@@ -265,15 +266,15 @@ pub unsafe extern "C" fn memtalk_page_join(page: *mut memtalk_page, flags: u32) 
     })
 }
 
-/// Opens the two ends of the party at `seat` (MEMTALK_FIRST or MEMTALK_SECOND): `sender`
-/// sends to the other side, `receiver` receives from it. Both streams are at their
+/// Opens the two ends of the party at `seat` (MEMTALK_FIRST or MEMTALK_SECOND):
+/// `sender` sends to the peer, `receiver` receives from it. Both streams are at their
 /// start.
 ///
-/// Call this only once for each seat, each time that the page is initialised. This cannot
-/// detect a second call through another `memtalk_page` on the same memory, or after a
-/// restart. If `sender` or `receiver` was already opened through another page, it is
-/// overwritten, and the other side of that page is not told. If you open the ends of both
-/// seats, nobody else may write to the page.
+/// Call this only once for each seat, each time that the page is initialised. This
+/// cannot detect a second call through another `memtalk_page` on the same memory, or
+/// after a restart. If `sender` or `receiver` was already opened through another page,
+/// it is overwritten, and its peer is not told. If you open the ends of both seats,
+/// nobody else may write to the page.
 ///
 /// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN,
 /// MEMTALK_ERROR_ALREADY_OPEN. After an error, no end was touched.

@@ -21,19 +21,20 @@ unsafe impl Opaque for memtalk_receiver {
 }
 const _: () = memtalk_receiver::FITS;
 
-/// Receives the bytes that are there, at most `len`, into the memory at `bytes`. The other
-/// side may send more while this runs, into what this has already freed.
+/// Receives the bytes that are there, at most `len`, into the memory at `bytes`. The
+/// peer may send more while this runs, into what this has already freed.
 ///
 /// `bytes` may be NULL if `len` is 0. `len` is at most PTRDIFF_MAX.
 ///
 /// Returns how many bytes were received, from 0 to `len`, or one of these errors:
 /// - MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
-/// - MEMTALK_ERROR_PEER_FAILED if the sender gave up, once all that it sent was received.
+/// - MEMTALK_ERROR_PEER_FAILED if the sender gave up, once all that it sent was
+///   received.
 /// - MEMTALK_ERROR_CORRUPT.
 /// - MEMTALK_ERROR_ENDED after memtalk_receiver_close or memtalk_receiver_fail.
 ///
-/// If it returns 0, memtalk_receiver_at_end tells whether the stream has ended, or nothing
-/// is there yet.
+/// If it returns 0, memtalk_receiver_at_end tells whether the stream has ended, or
+/// nothing is there yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memtalk_receiver_receive(
     receiver: *mut memtalk_receiver,
@@ -68,9 +69,8 @@ pub unsafe extern "C" fn memtalk_receiver_at_end(receiver: *mut memtalk_receiver
     })
 }
 
-/// Confirms the stream at its end: the other side knows then that all of it arrived.
-/// So call this when the bytes are where they should be, not when they are merely
-/// received.
+/// Confirms the stream at its end: the peer knows then that all of it arrived. So call
+/// this when the bytes are where they should be, not when they are merely received.
 ///
 /// Returns 0, or one of these errors:
 /// - MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
@@ -86,11 +86,11 @@ pub unsafe extern "C" fn memtalk_receiver_close(receiver: *mut memtalk_receiver)
     })
 }
 
-/// Gives up: the other side gets MEMTALK_ERROR_PEER_FAILED, and no confirmation.
-/// Does nothing if this end was closed or failed before.
+/// Gives up: the peer gets MEMTALK_ERROR_PEER_FAILED, and no confirmation. Does nothing
+/// if this end was closed or failed before.
 ///
-/// Call this whenever you stop without memtalk_receiver_close. Otherwise the other side
-/// waits for ever.
+/// Call this whenever you stop without memtalk_receiver_close. Otherwise the peer waits
+/// for ever.
 ///
 /// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
 #[unsafe(no_mangle)]

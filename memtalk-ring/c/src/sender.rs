@@ -21,7 +21,8 @@ unsafe impl Opaque for memtalk_sender {
 }
 const _: () = memtalk_sender::FITS;
 
-/// The capacity of the ring: how many bytes it holds when it is full, at most 536,870,912.
+/// The capacity of the ring: how many bytes it holds when it is full, at most
+/// 536,870,912.
 ///
 /// Returns the number, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
 #[unsafe(no_mangle)]
@@ -33,16 +34,16 @@ pub unsafe extern "C" fn memtalk_sender_capacity(sender: *mut memtalk_sender) ->
     })
 }
 
-/// Sends as many of the `len` bytes at `bytes` as fit into the ring. The other side
-/// may receive the first of them before this returns.
+/// Sends as many of the `len` bytes at `bytes` as fit into the ring. The peer may
+/// receive the first of them before this returns.
 ///
 /// `bytes` may be NULL if `len` is 0. `len` is at most PTRDIFF_MAX.
 ///
-/// Returns how many bytes were sent, from 0 (the ring is full) to `len`, or one of these
-/// errors:
+/// Returns how many bytes were sent, from 0 (the ring is full) to `len`, or one of
+/// these errors:
 /// - MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
-/// - MEMTALK_ERROR_PEER_FAILED if the receiver gave up. A call that knows of enough room
-///   does not look at the receiver, and may succeed even so.
+/// - MEMTALK_ERROR_PEER_FAILED if the receiver gave up. A call that knows of enough
+///   room does not look at the receiver, and may succeed even so.
 /// - MEMTALK_ERROR_CORRUPT.
 /// - MEMTALK_ERROR_ENDED after memtalk_sender_end or memtalk_sender_fail.
 #[unsafe(no_mangle)]
@@ -66,8 +67,8 @@ pub unsafe extern "C" fn memtalk_sender_send(
     })
 }
 
-/// Marks the end of the stream (a half-close): no byte follows. The other side still
-/// receives what was sent, and then sees the end. You can go on receiving.
+/// Marks the end of the stream (a half-close): no byte follows. The peer still receives
+/// what was sent, and then sees the end. You can go on receiving.
 ///
 /// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN, or
 /// MEMTALK_ERROR_ENDED if this end was ended or failed before.
@@ -85,12 +86,12 @@ pub unsafe extern "C" fn memtalk_sender_end(sender: *mut memtalk_sender) -> i32 
     })
 }
 
-/// Gives up: the other side receives what was sent, and then
-/// MEMTALK_ERROR_PEER_FAILED instead of the end of the stream. Does nothing if this
-/// end was ended or failed before.
+/// Gives up: the peer receives what was sent, and then MEMTALK_ERROR_PEER_FAILED
+/// instead of the end of the stream. Does nothing if this end was ended or failed
+/// before.
 ///
-/// Call this whenever you stop without memtalk_sender_end. Otherwise the other side waits
-/// for ever.
+/// Call this whenever you stop without memtalk_sender_end. Otherwise the peer waits for
+/// ever.
 ///
 /// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
 #[unsafe(no_mangle)]
@@ -102,8 +103,8 @@ pub unsafe extern "C" fn memtalk_sender_fail(sender: *mut memtalk_sender) -> i32
     })
 }
 
-/// Whether the other side has confirmed the whole stream, up to and including its
-/// end: the certificate of delivery. The other side confirms it when it likes, after
+/// Whether the peer has confirmed the whole stream, up to and including its end: the
+/// certificate of delivery. The peer confirms it when it likes, after
 /// memtalk_sender_end.
 ///
 /// Returns 1 if so, 0 if not yet, or one of these errors:

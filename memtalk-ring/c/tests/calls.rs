@@ -154,7 +154,7 @@ fn each_end_learns_that_the_other_gave_up() {
     // SAFETY: all pointers are to values that live longer.
     unsafe {
         assert_eq!(memtalk_receiver_fail(receiver), 0);
-        // There is room for the byte, so this call does not look at the other side.
+        // There is room for the byte, so this call does not look at the peer.
         memtalk_sender_send(sender, c"x".as_ptr().cast(), 1);
         is(memtalk_error::PeerFailed, memtalk_sender_delivered(sender));
         is(

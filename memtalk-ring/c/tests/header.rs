@@ -16,15 +16,15 @@ const CONTRACT: &str = "\
  * This file is generated from the sources of memtalk-ring-c. Change them, then run
  * BLESS=1 cargo test -p memtalk-ring-c --test header
  *
- * A page holds two rings. One party initialises it, the other attaches to it. Each
- * takes its seat, and opens the two ends of that seat:
+ * A page holds two rings. One party initialises it, the other one, its peer, attaches
+ * to it. Each takes its seat, and opens the two ends of that seat:
  *
  *     static memtalk_page page;
  *     static memtalk_sender sender;
  *     static memtalk_receiver receiver;
  *
  *     while (memtalk_page_attach(&page, memory, size) != 0)
- *         ; // until the other side has initialised it
+ *         ; // until the peer has initialised it
  *     if (memtalk_page_seat(&page, MEMTALK_SECOND) == 0) // else the seat is taken
  *         memtalk_page_join(&page, MEMTALK_OUTSIDE | MEMTALK_SILENT);
  *     memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);
@@ -35,15 +35,15 @@ const CONTRACT: &str = "\
  * bytes.
  *
  * Waiting. No function waits: each returns at once, and wakes nobody. Look again
- * when it suits you: in the main loop, on a timer, when the other side interrupts.
+ * when it suits you: in the main loop, on a timer, when the peer interrupts.
  *
- * Trust. The other side may write anything into the page at any time. An end then
- * returns bytes or an error, and accesses no memory but its page's and yours. (The
- * other side can of course send garbage, or stay silent for ever.)
+ * Trust. The peer may write anything into the page at any time. An end then returns
+ * bytes or an error, and accesses no memory but its page's and yours. (The peer can of
+ * course send garbage, or stay silent for ever.)
  *
  * Your part of the contract, which no function can check:
  * - `memory` is readable and writable as long as the page and its ends are in use. It
- *   is coherent with what the other side sees. You access it only through the page and
+ *   is coherent with what the peer sees. You access it only through the page and
  *   its ends.
  * - A pointer to a memtalk_page, memtalk_sender or memtalk_receiver is NULL or points
  *   to one of those. Set each to zero before it is opened (static, or `= {0}`). Then to
