@@ -139,8 +139,9 @@ impl Snapshot {
 /// number last.
 ///
 /// Nobody else may be using the page, with one exception: a process may still sit at the
-/// second seat, from the talk before. Once that process has read anything that is written
-/// here or later, it finds its seat free. The order of the stores is the proof:
+/// second seat, from the talk before. What it still writes to its own words,
+/// [`join`](crate::Page::join) clears. Once it has read anything that is written here or
+/// later, it finds its seat free. The order of the stores is the proof:
 /// - Before the fence: the magic number becomes 0, so that a page that is left half-written
 ///   is not taken for a page. The second seat becomes free.
 /// - After the fence: everything else. [`RestartFence`](site::RestartFence) here and
@@ -173,8 +174,7 @@ pub fn write_words<A: Atomics>(
     A::store::<site::PublishMagic>(&identity.magic, MAGIC);
 }
 
-/// Sets the index and the want of these lines to 0. Nobody else may write to them
-/// meanwhile.
+/// Sets the index and the want of these lines to 0.
 pub fn clear_words<'l, A: Atomics>(lines: impl IntoIterator<Item = &'l Line<A>>) {
     for line in lines {
         A::store::<site::HeaderStore>(&line.index, 0);

@@ -23,7 +23,7 @@
 //!   [`OUTSIDE`](crate::page::layout::OUTSIDE) is that party's own, from before a restart.
 //! - A process and a party outside do not come to the second seat at the same moment.
 //!
-//! Without locks and without compare-and-swap, nobody could tell.
+//! Without locks and without compare-and-swap, nobody could tell whether that is so.
 //!
 //! # Why initialising again is safe
 //! A page may be initialised again while a process still sits at its second seat, does
@@ -34,7 +34,7 @@
 //! - Nobody joins before the old process has gone, because it holds the seat's lock until
 //!   then. It goes when it sees that its seat is free.
 //! - The old process marks its seat as left only if the seat word is still its own. It
-//!   compares and writes in one atomic step, which processes can.
+//!   compares and writes in one atomic step. (Processes run where compare-and-swap exists.)
 //!
 //! Nor does the old process take the next talk for its own. Initialising frees its seat
 //! before it writes anything else but the magic number. The old process looks at its seat

@@ -49,8 +49,8 @@
 //! ([`Side::notify`]). The argument holds for what was published last, and so for
 //! everything before it. A long copy is therefore published piece by piece, so that
 //! a peer that is awake can go on meanwhile. It pays for one fence, which takes as
-//! long as copying some hundred bytes. No public function returns or waits before
-//! it has looked at the announcement.
+//! long as copying some hundred bytes. A public function that has published looks at
+//! the announcement before it returns or waits.
 //!
 //! The word cannot wrap around to the value that was seen. The sleeping end's index
 //! does not move, so the peer can advance its own by at most one capacity, and there
