@@ -26,6 +26,7 @@ pub struct Receiver<M: Memory, W: Wait<M::Atomics> = Spin> {
 
 impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// Makes the receiving end of the ring in `memory`, at the start of the stream (index 0).
+    /// `wait` is how it waits.
     ///
     /// # Safety
     /// - While this receiver is in use, this program uses no other receiver of this ring: one

@@ -28,6 +28,7 @@ pub struct Sender<M: Memory, W: Wait<M::Atomics> = Spin> {
 
 impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     /// Makes the sending end of the ring in `memory`, at the start of the stream (index 0).
+    /// `wait` is how it waits.
     ///
     /// # Safety
     /// - While this sender is in use, this program uses no other sender of this ring: two
