@@ -1,20 +1,20 @@
 /*
  * memtalk's ring for C: a byte stream each way between two parties that share
- * memory. Both ends, without a heap and without an operating system.
+ * memory. Both ends of both rings, without a heap and without an operating system.
  *
- * Generated from the sources of memtalk-ring-c: change them, then run
+ * This file is generated from the sources of memtalk-ring-c. Change them, then run
  * BLESS=1 cargo test -p memtalk-ring-c --test header
  *
- * A page holds two rings. One party initialises it, the other attaches to it; each
- * takes its seat and opens the two ends of that seat:
+ * A page holds two rings. One party initialises it, the other one, its peer, attaches
+ * to it. Each takes its seat, and opens the two ends of that seat:
  *
  *     static memtalk_page page;
  *     static memtalk_sender sender;
  *     static memtalk_receiver receiver;
  *
  *     while (memtalk_page_attach(&page, memory, size) != 0)
- *         ; // until the other side has initialised it
- *     if (memtalk_page_seat(&page, MEMTALK_SECOND) == 0) // else two talk
+ *         ; // until the peer has initialised it
+ *     if (memtalk_page_seat(&page, MEMTALK_SECOND) == 0) // else the seat is taken
  *         memtalk_page_join(&page, MEMTALK_OUTSIDE | MEMTALK_SILENT);
  *     memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);
  *
@@ -24,18 +24,19 @@
  * bytes.
  *
  * Waiting. No function waits: each returns at once, and wakes nobody. Look again
- * when it suits you: in the main loop, on a timer, when the other side interrupts.
+ * when it suits you: in the main loop, on a timer, when the peer interrupts.
  *
- * The other side may write anything into the page at any time. An end returns bytes
- * or an error then, and never touches memory but its page's and yours. (That side
- * can of course send garbage, or stay silent for ever.)
+ * Trust. The peer may write anything into the page at any time. An end then returns
+ * bytes or an error, and accesses no memory but its page's and yours. (The peer can of
+ * course send garbage, or stay silent for ever.)
  *
- * Up to you, since no function can check it:
- * - `memory` is readable and writable as long as the page and its ends are in use,
- *   coherent with what the other side sees, and you touch it only through them.
- * - A pointer to a memtalk_page, memtalk_sender or memtalk_receiver is NULL or
- *   points to one of those. Let it be zero before it is opened (static, or
- *   `= {0}`): then its use is an error instead of undefined. Do not copy an open
+ * Your part of the contract, which no function can check:
+ * - `memory` is readable and writable as long as the page and its ends are in use. It
+ *   is coherent with what the peer sees. You access it only through the page and
+ *   its ends.
+ * - A pointer to a memtalk_page, memtalk_sender or memtalk_receiver is NULL or points
+ *   to one of those. Set each to zero before it is opened (static, or `= {0}`). Then to
+ *   use it too early is an error instead of undefined behaviour. Do not copy an open
  *   one.
  * - `bytes` points to `len` bytes, none of them in the page.
  * - Once you call memtalk_page_initialise, memtalk_page_sit_down or memtalk_page_join,
@@ -52,7 +53,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The alignment in bytes that a page needs.
+// The alignment of a page in bytes.
 #define MEMTALK_ALIGNMENT 64
 
 // The size in bytes of the smallest page.
@@ -61,67 +62,69 @@
 // The size in bytes of the largest page.
 #define MEMTALK_MAX_SIZE 1073741824
 
-// The seat of who initialises the page.
+// The first seat: of the party that initialises the page.
 #define MEMTALK_FIRST 0
 
-// The seat of who joins.
+// The second seat: of the party that joins.
 #define MEMTALK_SECOND 1
 
-// In a seat word: somebody sits here. Always part of it, unless the seat is free.
+// Flag in a seat word: somebody sits here. Always set while the seat is taken.
 #define MEMTALK_SEATED 1
 
-// In a seat word: who sits here is outside the operating system that the other
-// side runs on, or holds none of its locks: a device, a guest, or a program that
-// does not use memtalk's own library.
+// Flag in a seat word: the party here is outside the peer's operating system, or holds
+// none of its locks. It is a device, a guest, or a program that does not use memtalk's
+// own library.
 #define MEMTALK_OUTSIDE 2
 
-// In a seat word: who sits here wakes nobody, so that the other side looks again
-// by itself. Always so for who uses this interface.
+// Flag in a seat word: the party here is silent, it wakes nobody. So the peer looks
+// again by itself. Every program that uses this interface is silent.
 #define MEMTALK_SILENT 4
 
-// In the second's seat word, alone: a process sat here and has left.
+// The second seat's word, without another flag: a process sat here and has left.
 #define MEMTALK_LEFT 8
 
-// Why a call did not do what it should. Functions return these as negative
-// numbers; 0 and more mean success.
+// Why a call failed. Functions return these as negative numbers; 0 and more mean
+// success.
 enum memtalk_error
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-  // A pointer is NULL or not aligned, a number out of its range, or a flag
-  // missing or unknown. Nothing was done, but that what was to be opened is closed.
+  // A pointer is NULL or not aligned, a number is out of its range, or a flag is
+  // missing or unknown. Nothing was done, except that a page that was to be opened
+  // is not open now.
   MEMTALK_ERROR_BAD_ARGUMENT = -1,
-  // The page or the end was never opened, or not successfully. Nothing was done.
+  // The page or the end was never opened, or opening it failed. Nothing was done.
   MEMTALK_ERROR_NOT_OPEN = -2,
   // The ends of this seat were opened through this page before.
   MEMTALK_ERROR_ALREADY_OPEN = -3,
   // The memory cannot hold a page: its size is not a multiple of 64 from
-  // MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE, or its address not one of 64.
+  // MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE, or its address is not a multiple of 64.
   MEMTALK_ERROR_BAD_MEMORY = -10,
-  // Somebody began to initialise the page and has not finished, or died over
-  // it: try again for a while.
+  // A process has begun to initialise the page and has not finished: it is still at
+  // it, or it died. Try again for a while.
   MEMTALK_ERROR_UNFINISHED = -11,
   // The page is from a machine of the other byte order.
   MEMTALK_ERROR_BYTE_ORDER = -12,
-  // The memory does not carry the magic number. If it is all zero, nobody has
-  // begun to initialise it yet; otherwise it is somebody else's.
+  // The memory does not carry the magic number. If it is all zero, nobody has begun
+  // to initialise it yet; otherwise it is somebody else's.
   MEMTALK_ERROR_NOT_A_PAGE = -13,
   // The page has another version of the layout.
   MEMTALK_ERROR_VERSION = -14,
-  // The page says that it has another size than was passed.
+  // The page claims another size than was passed, or a capacity that does not follow
+  // from its size.
   MEMTALK_ERROR_SIZE = -15,
-  // Two sit at the page already.
+  // Both seats of the page are taken.
   MEMTALK_ERROR_TAKEN = -16,
-  // The other side gave up or died: the stream is incomplete. A receiver has
-  // received all that was sent before.
+  // The peer gave up or died, so the stream is incomplete. A receiver returns this
+  // only after it has received all that was sent before.
   MEMTALK_ERROR_PEER_FAILED = -20,
-  // The shared memory was overwritten: the other side's words cannot be. The
+  // Something overwrote the shared memory: the ring's indices are impossible. The
   // stream is incomplete, and what was received last may be garbage.
   MEMTALK_ERROR_CORRUPT = -21,
-  // This end is over: it was ended, closed or failed before.
+  // This end was already ended, closed or failed.
   MEMTALK_ERROR_ENDED = -22,
-  // The stream cannot be confirmed: its end was not reached.
+  // The stream cannot be confirmed yet: its end was not reached.
   MEMTALK_ERROR_NOT_AT_END = -23,
   // A cause that this version of the interface has no number for.
   MEMTALK_ERROR_OTHER = -30,
@@ -134,17 +137,18 @@ typedef int32_t memtalk_error;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// A page that was initialised or attached to. Yours to allocate, not to look into.
+// A page that was initialised or attached to. You allocate it, and do not look into
+// it.
 typedef struct memtalk_page {
   uint64_t opaque[6];
 } memtalk_page;
 
-// The end that sends. Yours to allocate, not to look into.
+// The sending end of a ring. You allocate it, and do not look into it.
 typedef struct memtalk_sender {
   uint64_t opaque[10];
 } memtalk_sender;
 
-// The end that receives. Yours to allocate, not to look into.
+// The receiving end of a ring. You allocate it, and do not look into it.
 typedef struct memtalk_receiver {
   uint64_t opaque[10];
 } memtalk_receiver;
@@ -153,179 +157,200 @@ typedef struct memtalk_receiver {
 extern "C" {
 #endif // __cplusplus
 
-// What an error says in English, in a few words and without a full stop.
+// The text of an error in English: a few words, without a full stop.
 //
 // Returns a constant string for any number, never NULL.
 const char *memtalk_error_text(int32_t error);
 
-// Makes a page of `size` bytes at `memory`, whatever they held before, and takes its
-// first seat. Nobody else may be using the memory, but for the other side of a page
-// that you initialised there before: so call it whenever you start; and when a talk is
-// over and memtalk_page_seat says that nobody sits at the second seat any more, for
-// the next one.
+// Initialises a page of `size` bytes at `memory`, whatever they held before, and takes
+// its first seat.
+//
+// Nobody else may be using the memory, with one exception: your peer from a page that
+// you initialised there before. So call this whenever you start. Call it again for the
+// next talk, when a talk is over and memtalk_page_seat says that nobody sits at the
+// second seat any more.
 //
 // `memory` is a multiple of MEMTALK_ALIGNMENT, `size` a multiple of 64 from
-// MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE. Each ring holds half of what remains of
-// `size` after 384 bytes, rounded down to a multiple of 64. `flags` is
-// MEMTALK_SILENT, since nothing here wakes a sleeper, and MEMTALK_OUTSIDE unless you
-// hold the lock of the seat as memtalk's own library does. MEMTALK_SEATED may be
-// part of it. The other side may join before this returns; receive, and send more
-// than the ring holds, only when memtalk_page_seat says that somebody has come to
-// the second seat.
+// MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE. Each ring holds (`size` - 384) / 2 bytes,
+// rounded down to a multiple of 64.
 //
-// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_BAD_MEMORY: then nothing
-// was written to `memory`, and `page` is not open.
+// `flags` is MEMTALK_SILENT, since nothing here wakes a sleeper, and also
+// MEMTALK_OUTSIDE unless you hold the lock of the seat as memtalk's own library does.
+// MEMTALK_SEATED may be part of it.
+//
+// The peer may join before this returns. Wait until memtalk_page_seat says that
+// somebody has come to the second seat before you receive, or send more than the ring
+// holds.
+//
+// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_BAD_MEMORY. After an error,
+// nothing was written to `memory`, and `page` is not open.
 int32_t memtalk_page_initialise(struct memtalk_page *page,
                                 void *memory,
                                 size_t size,
                                 uint32_t flags);
 
-// Sits down in `size` bytes at `memory` that a process shares with you, who are
-// outside its operating system: in a guest of a virtual machine, for example. If the
-// memory is fresh (its first 8 bytes are 0), or you sat first there before you were
-// started again, this initialises a page and takes its first seat; if a process
-// waits there, it takes the second seat.
+// Takes a seat in the `size` bytes at `memory`, which a process shares with you, a
+// party outside its operating system: a guest of a virtual machine, for example.
+//
+// If the memory is fresh (its first 8 bytes are 0), or you had the first seat there
+// before you were started again, this initialises a page and takes its first seat. If
+// a process waits there, this takes the second seat.
 //
 // At most one party outside may use the page. `flags` is MEMTALK_SILENT and
-// MEMTALK_OUTSIDE; MEMTALK_SEATED may be part of it.
+// MEMTALK_OUTSIDE. MEMTALK_SEATED may be part of it.
 //
-// Returns your seat, MEMTALK_FIRST or MEMTALK_SECOND; or MEMTALK_ERROR_TAKEN if two
-// sit there, or one of them was you before you were started again: the other is told
-// then that you are gone, and this page is of no more use; or
-// MEMTALK_ERROR_UNFINISHED while a process initialises the page: try again; or the
-// errors of memtalk_page_attach. After an error `page` is not open.
+// Returns your seat, MEMTALK_FIRST or MEMTALK_SECOND, or one of these errors:
+// - MEMTALK_ERROR_TAKEN if both seats are taken, or the second was yours before you
+//   were started again. In the second case the process learns now that you are gone,
+//   and nobody can use this page again.
+// - MEMTALK_ERROR_UNFINISHED while a process initialises the page. Try again.
+// - The other errors of memtalk_page_attach.
+//
+// After an error `page` is not open.
 int32_t memtalk_page_sit_down(struct memtalk_page *page,
                               void *memory,
                               size_t size,
                               uint32_t flags);
 
-// Attaches to the page of `size` bytes at `memory`, which the other side has
-// initialised or is about to.
+// Attaches to the page of `size` bytes at `memory`, which the peer has initialised or
+// is about to. Takes no seat.
 //
-// The size of the page is read once; what the other side makes of it later
-// changes nothing.
+// The page says its size, which is read once. If the peer changes it later, that has
+// no effect.
 //
 // Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_BAD_MEMORY,
 // MEMTALK_ERROR_UNFINISHED, MEMTALK_ERROR_BYTE_ORDER, MEMTALK_ERROR_NOT_A_PAGE,
-// MEMTALK_ERROR_VERSION, MEMTALK_ERROR_SIZE: then `page` is not open. Nothing is
-// written to `memory`, so it does no harm to try again until the page is there.
-int32_t memtalk_page_attach(struct memtalk_page *page, void *memory, size_t size);
+// MEMTALK_ERROR_VERSION, MEMTALK_ERROR_SIZE. After an error `page` is not open.
+// Nothing is written to `memory`, so you can try again until the page is there.
+int32_t memtalk_page_attach(struct memtalk_page *page,
+                            void *memory,
+                            size_t size);
 
-// Who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND), or sat there. The other side
-// may take its seat at any time.
+// Who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND), or sat there. The peer may
+// take its seat at any time.
 //
-// Returns 0 while nobody has sat there since the page was initialised, otherwise
-// MEMTALK_SEATED with MEMTALK_OUTSIDE and MEMTALK_SILENT where they apply, or
-// MEMTALK_LEFT when a process that sat at the second seat of your page has left it; or
-// MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
+// Returns one of these numbers, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN:
+// - 0 while nobody has sat there since the page was initialised.
+// - MEMTALK_SEATED, with MEMTALK_OUTSIDE and MEMTALK_SILENT where they apply.
+// - MEMTALK_LEFT when a process that sat at the second seat has left.
 int32_t memtalk_page_seat(struct memtalk_page *page,
                           uint32_t seat);
 
-// Takes the second seat of a page that you attached to: the other side sees that you
-// are there, and may send at once. Call it before you open the ends.
+// Takes the second seat of a page that you attached to. The peer sees then that you
+// are there, and may send at once. Call this before you open the ends.
 //
-// `flags` is as for memtalk_page_initialise. It is for you and the other side to
-// agree on who takes which seat; this does not look whether it is free.
+// `flags` is as for memtalk_page_initialise. This does not check that the seat is
+// free: use memtalk_page_seat, or agree with the peer on the seats.
 //
 // Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
-int32_t memtalk_page_join(struct memtalk_page *page,
-                          uint32_t flags);
+int32_t memtalk_page_join(struct memtalk_page *page, uint32_t flags);
 
-// Opens the ends of who sits at `seat` (MEMTALK_FIRST or MEMTALK_SECOND): `sender`
-// sends to the other side, `receiver` receives from it. Both streams are at their
+// Opens the two ends of the party at `seat` (MEMTALK_FIRST or MEMTALK_SECOND):
+// `sender` sends to the peer, `receiver` receives from it. Both streams are at their
 // start.
 //
-// Only once for each seat of a page that was initialised: not again through
-// another `memtalk_page` on the same memory, nor after a restart, which is not
-// detected. An end that was opened before through another page is overwritten, and
-// its other side not told. If you open the ends of both seats, nobody else writes to
-// the page.
+// Call this only once for each seat, each time that the page is initialised. This
+// cannot detect a second call through another `memtalk_page` on the same memory, or
+// after a restart. If `sender` or `receiver` was already opened through another page,
+// it is overwritten, and its peer is not told. If you open the ends of both seats,
+// nobody else may write to the page.
 //
 // Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN,
-// MEMTALK_ERROR_ALREADY_OPEN: then no end was touched.
+// MEMTALK_ERROR_ALREADY_OPEN. After an error, no end was touched.
 int32_t memtalk_page_open(struct memtalk_page *page,
                           uint32_t seat,
                           struct memtalk_sender *sender,
                           struct memtalk_receiver *receiver);
 
-// How many bytes the ring holds when it is full, at most 536,870,912.
+// The capacity of the ring: how many bytes it holds when it is full, at most
+// 536,870,912.
 //
 // Returns the number, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
 int32_t memtalk_sender_capacity(struct memtalk_sender *sender);
 
-// Sends as many of the `len` bytes at `bytes` as fit into the ring. The other side
-// may receive the first of them before this returns.
+// Sends as many of the `len` bytes at `bytes` as fit into the ring. The peer may
+// receive the first of them before this returns.
 //
-// `bytes` may be NULL if `len` is 0; `len` is at most PTRDIFF_MAX.
+// `bytes` may be NULL if `len` is 0. `len` is at most PTRDIFF_MAX.
 //
-// Returns how many bytes were sent, from 0 (the ring is full) to `len`; or
-// MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN, MEMTALK_ERROR_PEER_FAILED if
-// the receiver has stopped, MEMTALK_ERROR_CORRUPT, or MEMTALK_ERROR_ENDED after
-// memtalk_sender_end and memtalk_sender_fail.
+// Returns how many bytes were sent, from 0 (the ring is full) to `len`, or one of
+// these errors:
+// - MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
+// - MEMTALK_ERROR_PEER_FAILED if the receiver gave up. A call that knows of enough
+//   room does not look at the receiver, and may succeed even so.
+// - MEMTALK_ERROR_CORRUPT.
+// - MEMTALK_ERROR_ENDED after memtalk_sender_end or memtalk_sender_fail.
 int32_t memtalk_sender_send(struct memtalk_sender *sender,
                             const void *bytes,
                             size_t len);
 
-// Marks the end of the stream: no byte follows. The other side still receives what
-// was sent, and then sees the end. Receiving goes on as before.
+// Marks the end of the stream (a half-close): no byte follows. The peer still receives
+// what was sent, and then sees the end. You can go on receiving.
 //
 // Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN, or
-// MEMTALK_ERROR_ENDED if it was ended or failed before.
+// MEMTALK_ERROR_ENDED if this end was ended or failed before.
 int32_t memtalk_sender_end(struct memtalk_sender *sender);
 
-// Gives up: the other side receives what was sent, and then
-// MEMTALK_ERROR_PEER_FAILED instead of the end of the stream. Does nothing if the
-// stream was ended or failed before.
+// Gives up: the peer receives what was sent, and then MEMTALK_ERROR_PEER_FAILED
+// instead of the end of the stream. Does nothing if this end was ended or failed
+// before.
 //
-// Call this on every way out without memtalk_sender_end, or the other side waits
-// for ever.
+// Call this whenever you stop without memtalk_sender_end. Otherwise the peer waits for
+// ever.
 //
 // Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
 int32_t memtalk_sender_fail(struct memtalk_sender *sender);
 
-// Whether the other side has confirmed the whole stream, up to and including its
-// end. It does so at a time of its own choice after memtalk_sender_end.
+// Whether the peer has confirmed the whole stream, up to and including its end: the
+// certificate of delivery. The peer confirms it when it likes, after
+// memtalk_sender_end.
 //
-// Returns 1 if so, 0 if not yet; or MEMTALK_ERROR_BAD_ARGUMENT,
-// MEMTALK_ERROR_NOT_OPEN, MEMTALK_ERROR_PEER_FAILED if the receiver stopped before
-// that, MEMTALK_ERROR_CORRUPT, or MEMTALK_ERROR_ENDED after memtalk_sender_fail.
+// Returns 1 if so, 0 if not yet, or one of these errors:
+// - MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
+// - MEMTALK_ERROR_PEER_FAILED if the receiver gave up before that.
+// - MEMTALK_ERROR_CORRUPT.
+// - MEMTALK_ERROR_ENDED after memtalk_sender_fail.
 int32_t memtalk_sender_delivered(struct memtalk_sender *sender);
 
-// Receives as many bytes as are there, at most `len`, into the memory at `bytes`.
-// The other side may send more while this runs, and fill again what it has freed.
+// Receives the bytes that are there, at most `len`, into the memory at `bytes`. The
+// peer may send more while this runs, into what this has already freed.
 //
-// `bytes` may be NULL if `len` is 0; `len` is at most PTRDIFF_MAX.
+// `bytes` may be NULL if `len` is 0. `len` is at most PTRDIFF_MAX.
 //
-// Returns how many bytes were received, from 0 (nothing is there now, or for good:
-// memtalk_receiver_at_end tells) to `len`; or MEMTALK_ERROR_BAD_ARGUMENT,
-// MEMTALK_ERROR_NOT_OPEN, MEMTALK_ERROR_PEER_FAILED if the sender gave up and all
-// that it sent was received, MEMTALK_ERROR_CORRUPT, or MEMTALK_ERROR_ENDED after
-// memtalk_receiver_close and memtalk_receiver_fail.
+// Returns how many bytes were received, from 0 to `len`, or one of these errors:
+// - MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
+// - MEMTALK_ERROR_PEER_FAILED if the sender gave up, once all that it sent was
+//   received.
+// - MEMTALK_ERROR_CORRUPT.
+// - MEMTALK_ERROR_ENDED after memtalk_receiver_close or memtalk_receiver_fail.
+//
+// If it returns 0, memtalk_receiver_at_end tells whether the stream has ended, or
+// nothing is there yet.
 int32_t memtalk_receiver_receive(struct memtalk_receiver *receiver,
                                  void *bytes,
                                  size_t len);
 
 // Whether the stream has ended and all of it was received, as far as the last
-// memtalk_receiver_receive has seen: so look after one that returned 0.
+// memtalk_receiver_receive has seen. So call this after one that returned 0.
 //
-// Returns 1 if so, otherwise 0; or MEMTALK_ERROR_BAD_ARGUMENT,
-// MEMTALK_ERROR_NOT_OPEN.
+// Returns 1 if so, otherwise 0; or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
 int32_t memtalk_receiver_at_end(struct memtalk_receiver *receiver);
 
-// Confirms the stream at its end: the other side knows then that all of it arrived.
-// So call this when the bytes are where they should be, not when they are merely
-// received.
+// Confirms the stream at its end: the peer knows then that all of it arrived. So call
+// this when the bytes are where they should be, not when they are merely received.
 //
-// Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN,
-// MEMTALK_ERROR_NOT_AT_END if memtalk_receiver_at_end is not so (nothing is
-// confirmed), or MEMTALK_ERROR_ENDED if it was closed or failed before.
+// Returns 0, or one of these errors:
+// - MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
+// - MEMTALK_ERROR_NOT_AT_END unless memtalk_receiver_at_end returns 1. Nothing is
+//   confirmed then.
+// - MEMTALK_ERROR_ENDED if this end was closed or failed before.
 int32_t memtalk_receiver_close(struct memtalk_receiver *receiver);
 
-// Gives up: the other side gets MEMTALK_ERROR_PEER_FAILED, and no confirmation.
-// Does nothing if the stream was closed or failed before.
+// Gives up: the peer gets MEMTALK_ERROR_PEER_FAILED, and no confirmation. Does nothing
+// if this end was closed or failed before.
 //
-// Call this on every way out without memtalk_receiver_close, or the other side
-// waits for ever.
+// Call this whenever you stop without memtalk_receiver_close. Otherwise the peer waits
+// for ever.
 //
 // Returns 0, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN.
 int32_t memtalk_receiver_fail(struct memtalk_receiver *receiver);

@@ -1,9 +1,8 @@
-//! The abstraction over shared memory's two kinds of cell: the atomic word and
-//! the plain byte.
+//! [`Atomics`]: how shared memory is accessed, as atomic words and plain bytes.
 //!
-//! The ring is generic over [`Atomics`]. On real memory it is [`Native`], which
-//! compiles to plain loads, stores and fences; a model checker brings its own
-//! implementation and then checks the very code that runs in production.
+//! The ring is generic over this trait. On real memory it uses [`Native`], which compiles
+//! to plain loads, stores and fences. A model checker brings an implementation of its own,
+//! and then checks the very code that runs in production.
 
 use core::cell::UnsafeCell;
 #[cfg(target_has_atomic = "32")]
@@ -14,70 +13,72 @@ use crate::order::Site;
 
 /// How words and bytes that two parties share are read and written.
 ///
-/// There is no read-modify-write operation: the ring runs on cores that have
-/// none (a Cortex-M0). Processes need one to leave ([`CompareExchange`]).
+/// There is no read-modify-write operation, because the ring runs on cores that have none
+/// (a Cortex-M0). Only a process that leaves its seat needs one: [`CompareExchange`].
 ///
 /// # Safety
-/// That two ends never access the same byte at once rests on this:
+/// Two ends never access the same byte at once. The proof rests on this:
 /// - [`load`](Self::load), [`store`](Self::store) and [`fence`](Self::fence) do what
 ///   their names say in Rust's memory model, with the ordering of the site's
-///   [row](Site::ROW) or a stronger one. A checker, which sees what goes wrong then, may
-///   use a weaker one; a word that somebody else can write may hold anything.
-/// - [`write`](Self::write) and [`read`](Self::read) access the bytes that they are given,
-///   and no others of a slab.
+///   [row](Site::ROW) or a stronger one. A model checker may use a weaker one, since it
+///   detects what goes wrong then. A word that somebody else can write may hold anything.
+/// - [`write`](Self::write) and [`read`](Self::read) access the slab bytes that they are
+///   given, and no others.
 pub unsafe trait Atomics: Sized + 'static {
     /// A 32-bit word with atomic loads and stores.
     type Word;
 
-    /// One byte of a slab. Two parties never access it at once, if both keep to
-    /// the protocol.
+    /// One byte of a slab, accessed as plain memory. If both parties keep to the
+    /// protocol, they never access it at the same time.
     type Byte;
 
-    /// Reads `word` with the ordering of `S`.
+    /// Loads `word` with the ordering of `S`.
     fn load<S: Site>(word: &Self::Word) -> u32;
 
-    /// Writes `word` with the ordering of `S`.
+    /// Stores `value` in `word` with the ordering of `S`.
     fn store<S: Site>(word: &Self::Word, value: u32);
 
-    /// A fence with the ordering of `S`.
+    /// Makes a fence with the ordering of `S`.
     fn fence<S: Site>();
 
     /// Copies `bytes` to the slab bytes that start at `to`.
     ///
     /// # Safety
     /// `to` is valid for writes of `bytes.len()` consecutive slab bytes, and nobody else
-    /// in this program accesses them meanwhile. A peer that keeps to no protocol may, and
-    /// they may be anything then.
+    /// in this program accesses them meanwhile. A hostile peer in another program may;
+    /// then the bytes may hold anything.
     unsafe fn write(to: *const Self::Byte, bytes: &[u8]);
 
     /// Copies the slab bytes that start at `from` to `bytes`.
     ///
     /// # Safety
-    /// As for [`write`](Self::write): `from` is valid for reads, and nobody else in this
-    /// program writes.
+    /// `from` is valid for reads of `bytes.len()` consecutive slab bytes, and nobody else
+    /// in this program writes to them meanwhile. A hostile peer may, as for
+    /// [`write`](Self::write).
     unsafe fn read(from: *const Self::Byte, bytes: &mut [u8]);
 }
 
-/// Where a word can be compared and written in one step.
+/// Atomics with a compare-and-exchange: a word is compared and written in one atomic step.
 ///
 /// # Safety
 /// As for [`Atomics`].
 pub unsafe trait CompareExchange: Atomics {
-    /// Writes `new` to `word` if that holds `old`, with the ordering of `S`.
+    /// Stores `new` in `word` if it holds `old`, with the ordering of `S`. Otherwise it
+    /// changes nothing.
     fn compare_exchange<S: Site>(word: &Self::Word, old: u32, new: u32);
 }
 
-/// Accesses to words and bytes as they lie in real memory: what a page can be
-/// laid over.
+/// [`Atomics`] whose words and bytes lie in memory as they are, so that a page can be laid
+/// over real memory. Implemented for every such type.
 pub trait InPlace: Atomics<Word = AtomicU32, Byte = UnsafeCell<u8>> {}
 
 impl<A: Atomics<Word = AtomicU32, Byte = UnsafeCell<u8>>> InPlace for A {}
 
-/// Real memory: a word is an `AtomicU32`, a byte is a byte.
+/// Real memory: a word is an [`AtomicU32`], a byte of a slab is an [`UnsafeCell<u8>`].
 #[derive(Clone, Copy, Debug)]
 pub enum Native {}
 
-// SAFETY: the operations of the same names, and copies of that many bytes.
+// SAFETY: each function is the operation of its name; the copies have the given lengths.
 unsafe impl Atomics for Native {
     type Word = AtomicU32;
     type Byte = UnsafeCell<u8>;
@@ -99,7 +100,7 @@ unsafe impl Atomics for Native {
 
     #[inline(always)]
     unsafe fn write(to: *const UnsafeCell<u8>, bytes: &[u8]) {
-        // SAFETY: by contract; `bytes` is private memory, so the two do not overlap.
+        // SAFETY: by contract. `bytes` is private memory, so the two do not overlap.
         unsafe {
             UnsafeCell::raw_get(to).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
@@ -115,10 +116,10 @@ unsafe impl Atomics for Native {
 }
 
 #[cfg(target_has_atomic = "32")]
-// SAFETY: the operation of that name.
+// SAFETY: the function is the operation of its name.
 unsafe impl CompareExchange for Native {
     fn compare_exchange<S: Site>(word: &AtomicU32, old: u32, new: u32) {
-        // That the word holds something else is fine.
+        // If the word holds something else, it keeps that.
         let _ = word.compare_exchange(old, new, S::ROW.ordering, Ordering::Relaxed);
     }
 }

@@ -1,15 +1,16 @@
-//! The blocking traits of embedded-io for the two ends.
+//! The blocking traits of `embedded-io` (`Read`, `Write`) for the two ends of a ring.
 //!
 //! # Contract
-//! - `read` and `write` wait, in the way of the end's [`Wait`], until at least one
-//!   byte can be moved, and then move what can be without waiting again.
-//! - `read` returns 0 at the end of the stream and for an empty buffer; `write`
-//!   for an empty buffer only.
-//! - `read_ready` and `write_ready` are true if the next call returns at once: with
-//!   bytes, the end of the stream, or an error. They report no error themselves.
-//! - `flush` has nothing to wait for: the peer can see all that `write` returned
-//!   for. That it has arrived is for [`Sender::wait_delivered`] to say.
-//! - A dropped end has given up, here as well: a stream is complete only after
+//! - `read` and `write` wait, by the end's [`Wait`], until at least one byte can be moved.
+//!   Then they move as many as they can without waiting again.
+//! - `read` returns 0 at the end of the stream and for an empty buffer, `write` only for an
+//!   empty buffer.
+//! - `read_ready` and `write_ready` return `true` if the next call returns at once: with
+//!   bytes, the end of the stream, or an error. They return no error of the stream
+//!   themselves.
+//! - `flush` returns at once: the peer can already see all bytes for which `write` has
+//!   returned. [`Sender::wait_delivered`] tells whether they have arrived.
+//! - A dropped end has given up, here as well. A stream is complete only after
 //!   [`Sender::end`], and confirmed only by [`Receiver::close`].
 
 mod buffered;
@@ -30,7 +31,7 @@ impl embedded_io::Error for Error {
             Self::PeerFailed => ErrorKind::ConnectionReset,
             Self::Corrupt => ErrorKind::InvalidData,
             Self::Ended => ErrorKind::BrokenPipe,
-            // No trait's function returns it.
+            // No function of these traits returns it.
             Self::NotAtEnd => ErrorKind::Other,
         }
     }
@@ -57,7 +58,8 @@ impl<M: Memory, W: Wait<M::Atomics>> Read for Receiver<M, W> {
     }
 }
 
-/// Reads until `buf` is full. As the trait's own, without a path to a panic.
+/// Reads until `buf` is full: the default of the trait's `read_exact`, without a path to a
+/// panic.
 fn fill<R: Read>(from: &mut R, mut buf: &mut [u8]) -> Result<(), ReadExactError<R::Error>> {
     while !buf.is_empty() {
         let count = from.read(buf)?;
@@ -97,7 +99,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Write for Sender<M, W> {
         Ok(())
     }
 
-    /// As the trait's own, without a path to a panic.
+    /// The trait's default, without a path to a panic.
     fn write_all(&mut self, mut buf: &[u8]) -> Result<(), Error> {
         while !buf.is_empty() {
             let count = self.write(buf)?;

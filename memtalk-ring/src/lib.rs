@@ -1,33 +1,33 @@
-//! A single-producer single-consumer byte ring over memory that two parties
-//! share: two processes, a virtual machine and its host, two cores of a chip.
+//! A single-producer single-consumer (SPSC) byte ring over memory that two parties share:
+//! two processes, a virtual machine and its host, two cores of a chip.
 //!
 //! # Contract
-//! - **FIFO, exact.** What the [`Sender`] commits, the [`Receiver`] gets, each
-//!   byte once and in order. Any bytes, in pieces of any size.
-//! - **Bounded.** A ring holds its capacity and no more; a full ring makes the
-//!   sender wait or return.
-//! - **Ends are explicit.** End of stream, giving up, and the receiver's
-//!   confirmation that all was delivered are different things, and an end that
+//! - **FIFO, exact.** The [`Receiver`] gets what the [`Sender`] commits, each byte
+//!   once and in order. Any bytes, in pieces of any size.
+//! - **Bounded.** A ring holds its capacity and no more. If it is full, the sender
+//!   waits or returns (backpressure).
+//! - **Ends are explicit.** The end of a stream, giving up, and the receiver's
+//!   confirmation that all was delivered are three different things. An end that
 //!   is merely dropped has given up.
 //! - **The peer is not trusted.** Whatever it writes into the shared memory, an
-//!   end returns bytes or an [`Error`]: no panic, no access out of bounds. It
-//!   can of course send garbage, and it can stay silent for ever.
-//! - **Sound.** No safe call lets two ends touch the same byte at once. One that could is
-//!   `unsafe`, and says when it does not.
+//!   end returns bytes or an [`Error`]: no panic, no access out of bounds. The peer
+//!   can of course send garbage, or stay silent for ever.
+//! - **Sound.** No safe call lets two ends access the same byte at once. A call that could
+//!   is `unsafe`, and its contract says how to prevent it.
 //! - **No operating system.** No allocation, no `std`, and no dependency unless a
-//!   feature asks for it; loads, stores and fences of 32-bit words only, no
-//!   read-modify-write. Sleeping and waking are a trait, [`Wait`]; ready-made are
-//!   [`Spin`], [`Idle`], [`Event`] and [`Doorbell`].
-//! - **Checked.** The protocol and its proof stand in one module, `ring::protocol`; every
-//!   memory access and its reason in one table, [`order`]. The code is generic
-//!   over [`Atomics`], so that model checkers run exactly this code.
+//!   feature asks for it. Loads, stores and fences of 32-bit words are enough; no
+//!   read-modify-write. Sleeping and waking are a trait, [`Wait`], with four
+//!   implementations here: [`Spin`], [`Idle`], [`Event`] and [`Doorbell`].
+//! - **Checked.** The protocol and its proof are in one module, `ring::protocol`. Every
+//!   access to shared words and its reason are in one table, [`order`]. The code is
+//!   generic over [`Atomics`], so that model checkers run exactly this code.
 //!
 //! What it is not: a queue of messages (it knows bytes), a queue for more than
 //! two parties, or a ring that grows.
 //!
 //! # Use
-//! A [`Page`] holds a ring each way, in a documented [`layout`]. One party
-//! initialises it, the other attaches; each takes the ends of its [`Seat`]:
+//! A [`Page`] holds one ring each way, in a documented [`layout`]. One party initialises
+//! it, the other attaches to it, and each takes the two ends of its [`Seat`]:
 //!
 //! ```
 //! use core::ptr::NonNull;
@@ -36,13 +36,13 @@
 //! #[repr(align(64))]
 //! struct Memory([u8; 4096]);
 //! let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096])))).cast();
-//! // SAFETY: it lives for ever, and nobody else knows of it.
+//! // SAFETY: the memory lives for ever, and nobody else uses it.
 //! let region = unsafe { RawRegion::new(memory, 4096) };
 //!
 //! // One party …
-//! // SAFETY: nobody has taken ends in this memory.
+//! // SAFETY: this program has taken no ends in this memory.
 //! let page = unsafe { Page::initialise(region, Presence::DEVICE) }?;
-//! // SAFETY: the page is fresh, and we are alone at the first seat.
+//! // SAFETY: the page is fresh, and nobody else is at the first seat.
 //! let (mut to_second, _) = unsafe { page.ends(Seat::First, Spin) };
 //! assert_eq!(to_second.capacity(), 1856);
 //! assert_eq!(to_second.send(b"hello")?, 5);
@@ -50,7 +50,7 @@
 //!
 //! // … and the other, in another thread, process or machine.
 //! let page = Page::attach(region)?;
-//! // SAFETY: we are alone at the second seat.
+//! // SAFETY: nobody else is at the second seat.
 //! let (_, mut from_first) = unsafe { page.ends(Seat::Second, Spin) };
 //! let mut bytes = [0; 16];
 //! assert_eq!(from_first.receive(&mut bytes)?, 5);
@@ -58,12 +58,12 @@
 //! assert_eq!(from_first.wait()?, 0, "the end of the stream");
 //! from_first.close()?;
 //!
-//! // The certificate: all of it was delivered.
+//! // The certificate of delivery: all of it has arrived.
 //! assert!(to_second.delivered()?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Filling the ring in place, without a copy:
+//! Filling and reading the ring in place (zero-copy):
 //!
 //! ```
 //! # use core::ptr::NonNull;
@@ -102,21 +102,22 @@
 //!
 //! #[repr(C, align(64))]
 //! struct Memory(UnsafeCell<[u8; 1024]>);
-//! // SAFETY: it is used through one page only, and that takes care of it.
+//! // SAFETY: it is used only through one page, whose accesses are safe from any thread.
 //! unsafe impl Sync for Memory {}
 //!
 //! static MEMORY: Memory = Memory(UnsafeCell::new([0; 1024]));
 //!
-//! /// The handler's ends: `main`'s until the interrupt is enabled, then the handler's.
+//! /// The interrupt handler's ends. Only `main` uses them until the interrupt is enabled,
+//! /// and only the handler afterwards.
 //! struct Handed(UnsafeCell<Option<Ends>>);
-//! // SAFETY: so it is never used by two at once.
+//! // SAFETY: so two threads of execution never use it at once.
 //! unsafe impl Sync for Handed {}
 //!
 //! static HANDED: Handed = Handed(UnsafeCell::new(None));
 //!
-//! /// A byte has come in, and one can go out.
+//! /// The interrupt handler: a byte has come in, and one can go out.
 //! fn uart_interrupt() {
-//!     // SAFETY: it is ours now, and this handler does not interrupt itself.
+//!     // SAFETY: only this handler uses it now, and it does not interrupt itself.
 //!     let handed = unsafe { &mut *HANDED.0.get() };
 //!     let Some((sender, receiver)) = handed else { return };
 //!     // A handler never waits: if the ring is full, the byte is lost.
@@ -128,9 +129,9 @@
 //! }
 //!
 //! fn main() -> Result<(), Box<dyn core::error::Error>> {
-//!     // SAFETY: it lives for ever, and nobody else uses it.
+//!     // SAFETY: the memory lives for ever, and nobody else uses it.
 //!     let region = unsafe { RawRegion::new(NonNull::from(&MEMORY).cast(), 1024) };
-//!     // SAFETY: nobody has taken ends in it.
+//!     // SAFETY: this program has taken no ends in this memory.
 //!     let page = unsafe { Page::initialise(region, Presence::DEVICE) }?;
 //!     // SAFETY: the page is fresh, and each seat is taken once.
 //!     let (mut sender, mut receiver) = unsafe { page.ends(Seat::First, Spin) };
@@ -152,13 +153,13 @@
 //! # fn write_register(byte: u8) { assert_eq!(byte, b'h') }
 //! ```
 //!
-//! On Arm, with [`Event`] in place of `Spin` at both seats, the main loop sleeps
-//! while it waits.
+//! On Arm, use [`Event`] in place of `Spin` at both seats: then the main loop sleeps while
+//! it waits.
 //!
 //! # Features
 //! Off by default:
 //! - `embedded-io`: the blocking traits of embedded-io 0.7 for both ends, and
-//!   `Buffered`, a receiver with a private buffer, which is a `BufRead`.
+//!   `Buffered`, a receiver with a private buffer that implements `BufRead`.
 //! - `defmt`: `defmt::Format` for [`Error`], [`PageError`], [`Seat`], [`Presence`]
 //!   and [`Departure`].
 

@@ -1,7 +1,7 @@
-//! What must not compile.
+//! Doc tests of misuse that must not compile.
 //!
-//! Each line is two doc tests of the same code: as it is, which fails for the lack of
-//! `unsafe`, and with that word where it is missing, which compiles.
+//! Each line of the list makes two doc tests of the same code: without `unsafe`, which does
+//! not compile for that reason alone, and with `unsafe`, which compiles.
 
 macro_rules! needs_unsafe {
     ($($name:ident: $call:literal;)*) => {$(
@@ -33,7 +33,7 @@ needs_unsafe! {
     WatchedWord: "word.word().store(0, std::sync::atomic::Ordering::Relaxed)";
 }
 
-/// A site of one's own, with whatever ordering:
+/// Nobody can add a site with an ordering of their own: the trait is sealed.
 ///
 /// ```compile_fail,E0277
 /// use memtalk_ring::order::{Row, Site, TABLE};

@@ -1,44 +1,45 @@
-//! Every access that the two ends make to shared words: its site, its memory
-//! ordering, and the reason.
+//! The table of every access to shared words: its site, its memory ordering, and the
+//! reason for that ordering.
 //!
 //! A site is a type, named in the code at the access itself
-//! (`A::load::<site::LoadTail>(…)`), so this table cannot drift from the code:
-//! an access without a row does not compile. A checker's backend may apply
-//! another ordering than the one stated here, and show that the proof then
-//! fails: that is what makes an ordering necessary, not only sufficient.
+//! (`A::load::<site::LoadTail>(…)`). So this table cannot drift from the code: an access
+//! without a row does not compile. A model checker may apply a weaker ordering than the
+//! one stated here, and show that the proof then fails. This shows that the ordering is
+//! necessary, not only sufficient.
 //!
-//! Slab bytes are plain memory. That no two accesses to one of them race is
-//! what the orderings of the index words are for.
+//! Slab bytes are plain memory. The orderings of the index words ensure that no two
+//! accesses to a slab byte race.
 
 use core::sync::atomic::Ordering;
 
-/// What a site does.
+/// The kind of access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reads a shared word.
     Load,
     /// Writes a shared word.
     Store,
-    /// Writes a shared word if it holds what is expected, in one step.
+    /// Writes a shared word if it holds the expected value, in one atomic step.
     CompareExchange,
     /// Orders the accesses around it.
     Fence,
 }
 
-/// One place in the code that touches shared words.
+/// One row of the table: a kind of access to shared words, its ordering and the reason.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The site's name, unique in the table.
     pub name: &'static str,
-    /// What it does.
+    /// The kind of access.
     pub access: Access,
-    /// The memory ordering that it uses.
+    /// The memory ordering of the access.
     pub ordering: Ordering,
-    /// What this ordering is for.
+    /// What the ordering is for.
     pub reason: &'static str,
 }
 
-/// A type that names one site. There are no others than those in [`site`].
+/// A type that names one site of the table. All of them are in [`site`]: the trait is
+/// sealed.
 pub trait Site: sealed::Sealed + 'static {
     /// The site's row in [`TABLE`].
     const ROW: Row;
@@ -50,7 +51,7 @@ mod sealed {
 
 macro_rules! sites {
     ($($name:ident: $access:ident $ordering:ident, $reason:literal;)*) => {
-        /// The sites, a type each.
+        /// The sites: one type for each row of the table.
         pub mod site {
             use super::{Access, Ordering, Row, Site, sealed::Sealed};
             $(
@@ -84,43 +85,43 @@ sites! {
     PublishHead: Store Release,
         "The receiver has read the bytes before the new head before the sender can see that head.";
     LoadHead: Load Acquire,
-        "The sender overwrites a byte of the slab only after the receiver read it; and what the receiver did before it closed, a sender that has the certificate sees.";
+        "The sender overwrites a byte of the slab only after the receiver read it. A sender that has the certificate of delivery sees what the receiver did before it closed.";
     Announce: Store Relaxed,
-        "\"I want this many\": ordered before the look that follows by AnnounceFence.";
+        "Says how many bytes this end wants. AnnounceFence orders it before the look that follows.";
     AnnounceFence: Fence SeqCst,
         "Half of the store-buffering pair: either the comparison before sleeping sees what the peer published, or the peer sees the announcement.";
     Compare: Load Relaxed,
-        "Read after AnnounceFence, which orders it. Where the system compares (a futex), it does this.";
+        "Comes after AnnounceFence, which orders it. Where the kernel compares (a futex), its comparison takes the place of this load.";
     Retract: Store Relaxed,
-        "\"I am awake\": a peer that sees it late wakes once too often, which costs a system call and harms nothing.";
+        "Says that this end is awake. A peer that sees it late wakes once too often: that costs a system call and harms nothing.";
     PublishFence: Fence SeqCst,
         "The other half of the store-buffering pair, between publishing and looking for an announcement.";
     LoadWant: Load Relaxed,
-        "Read after PublishFence, which orders it.";
+        "Comes after PublishFence, which orders it.";
     MournLoad: Load Relaxed,
-        "Whoever knows that the peer is gone has been told so after its last write.";
+        "Whoever knows that the peer is gone learnt it after the peer's last write.";
     MournStore: Store Release,
         "The survivor's end sees the dead peer's last bytes when it sees the failure.";
     HeaderStore: Store Relaxed,
-        "Ordered before the magic number by PublishMagic.";
+        "PublishMagic orders it before the magic number.";
     RestartFence: Fence Release,
-        "A process that still sits at what the page was before, and has read anything of what it becomes, finds its seat free.";
+        "A process may still sit at the page of the last talk. Once it has read anything of the page that is initialised now, it finds its seat free.";
     NoticeFence: Fence Acquire,
-        "The other half: the look at one's own seat comes after whatever was read before it, bytes included, which an acquire load alone would not do.";
+        "The other half of RestartFence: a process looks at its own seat after everything that it has read, bytes included. An acquire load alone would not order that.";
     PublishMagic: Store Release,
         "All else in the page is initialised before anyone can see the magic number.";
     LoadMagic: Load Acquire,
         "Nothing else of the page is read before the magic number was seen.";
     HeaderLoad: Load Relaxed,
-        "Ordered after the magic number by LoadMagic.";
+        "LoadMagic orders it after the magic number.";
     TakeSeat: Store Release,
         "A newcomer's cleared words, and everything published without a wake-up, are visible before the seat word is.";
     LookAtSeat: Load Acquire,
-        "The other's words are read only after its seat was seen to be taken, and initialised again only after it was seen to be left; and the comparison before sleeping is made after the other was seen to wake.";
+        "The peer's words are read only after its seat was seen to be taken. The page is initialised again only after the seat was seen to be left. The comparison before sleeping comes after the peer's seat word was seen to say that the peer wakes others.";
     LeaveSeat: CompareExchange Release,
-        "A process has read the last byte that it reads of the slab before the other can see that it has left, and may send there again.";
+        "A process has read all that it reads of the slab before its peer can see that it has left, and may send there again.";
     SignalFence: Fence Release,
-        "Whoever hears a signal, an interrupt or an event, sees what was published before it. PublishFence is enough for that; but who speaks for the dead makes none.";
+        "Whoever gets a signal (an interrupt, an event) sees what was published before it. PublishFence would be enough, but a survivor that speaks for the dead makes none.";
 }
 
 #[cfg(test)]

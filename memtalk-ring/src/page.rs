@@ -1,7 +1,7 @@
-//! The page over raw memory: initialise it, attach to it, take its ends.
+//! [`Page`]: initialise a page of shared memory or attach to it, take a seat, take its ends.
 //!
 //! Size and capacity are read once, checked against the memory that is really
-//! there, and kept privately. A peer that changes them later changes nothing.
+//! there, and kept privately. If a peer changes them later, that has no effect.
 
 pub mod header;
 pub mod layout;
@@ -23,13 +23,15 @@ use crate::ring::receiver::Receiver;
 use crate::ring::sender::Sender;
 use crate::wait::{Wait, Watched};
 
-/// A page, initialised, of a size that is known to be right.
+/// A page of shared memory: two seats and two rings, one ring each way.
+///
+/// A clone is another handle on the same memory.
 ///
 /// # What its ends rely on
-/// An end stands whatever another program writes. But where this program uses both ends of
-/// a ring, they rely on each other's index, and what could spoil that is `unsafe`. (What
-/// this program does through another mapping of the same memory counts as another
-/// program's.) No end relies on the seats, or on what the page says of itself.
+/// Whatever another program writes into the page, an end stays sound. But if this program
+/// uses both ends of a ring, each relies on the other's index. Calls that could break this
+/// are `unsafe`. (What this program does through another mapping of the same memory counts
+/// as another program's doing.) No end relies on the seat words or on the page's header.
 #[derive(Clone, Debug)]
 pub struct Page<R: PageMemory> {
     region: R,
@@ -37,17 +39,19 @@ pub struct Page<R: PageMemory> {
 }
 
 impl<R: PageMemory> Page<R> {
-    /// Makes a page of `region`, whatever it held before, with `first` at its first
-    /// seat. Nobody else may be using it, but for a process at the second seat of
-    /// what this party itself initialised before: see [`sit_down`](Self::sit_down).
+    /// Initialises a page in `region`, whatever that held before, with `first` at its first
+    /// seat.
+    ///
+    /// Nobody else may be using the memory, with one exception: a process may still sit at
+    /// the second seat of a page that this party initialised here before. See
+    /// [`sit_down`](crate::page::sit_down).
     ///
     /// # Errors
-    /// [`PageError::BadMemory`] if the region cannot hold a page; nothing is
-    /// written then.
+    /// [`PageError::BadMemory`] if the region cannot hold a page. Nothing is written then.
     ///
     /// # Safety
     /// From now on, this program uses no end that it took in this memory before. Dropping
-    /// an end that is not over is a use.
+    /// an end that is still open counts as a use.
     pub unsafe fn initialise(region: R, first: Presence) -> Result<Self, PageError> {
         let page = Self::over(region)?;
         // SAFETY: by contract.
@@ -55,18 +59,19 @@ impl<R: PageMemory> Page<R> {
         Ok(page)
     }
 
-    /// Attaches to the page in `region`.
+    /// Attaches to the page that somebody has initialised in `region`. Writes nothing, and
+    /// takes no seat.
     ///
     /// # Errors
-    /// Every [`PageError`]; nothing is written.
+    /// Every [`PageError`] except [`PageError::Taken`].
     pub fn attach(region: R) -> Result<Self, PageError> {
         let page = Self::over(region)?;
         Snapshot::load(page.header()).check(page.size())?;
         Ok(page)
     }
 
-    /// The page in `region`, whatever that says of itself: for who knows that it is
-    /// one, seen at another address perhaps. Nothing is read or written.
+    /// Wraps `region` without a look at its header, for callers that know it holds a page (a
+    /// second mapping, for example). Reads and writes nothing.
     ///
     /// # Errors
     /// [`PageError::BadMemory`] if the region cannot hold a page.
@@ -81,26 +86,30 @@ impl<R: PageMemory> Page<R> {
         Ok(Self { region, capacity })
     }
 
-    /// The memory that it is in.
+    /// The memory that holds the page.
     #[must_use]
     pub fn region(&self) -> &R {
         &self.region
     }
 
-    /// The size of each ring.
+    /// How many bytes each ring holds when it is full.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.capacity
     }
 
-    /// The word of a seat: 0 while it is free.
+    /// The word of a seat, to wait for a change or to give to the operating system.
+    /// [`seat_value`](Self::seat_value) reads it.
     #[must_use]
     pub fn seat_word(&self, seat: Seat) -> Watched<'_, R::Atomics> {
         Watched::new(self.word_of(seat))
     }
 
-    /// Takes the second seat: the first sees that its peer is there. The caller has
-    /// made sure that the seat is free.
+    /// Takes the second seat: the first party sees then that its peer is there. The caller
+    /// has made sure that the seat is free.
+    ///
+    /// First sets the words that the second party writes to 0, since somebody may have
+    /// written there after the page was initialised.
     ///
     /// # Safety
     /// As for [`initialise`](Self::initialise).
@@ -109,9 +118,8 @@ impl<R: PageMemory> Page<R> {
         unsafe { self.join_by(|_| self.say(Seat::Second, presence)) }
     }
 
-    /// The same for a process, which takes the seat by a system call: `take` gets the
-    /// seat's word. Before, the words that the second writes are set to 0, in place of
-    /// what somebody may have left there after the page was initialised.
+    /// Like [`join`](Self::join), for a process that takes the seat by a system call. `take`
+    /// gets the word of the second seat and writes it. Returns what `take` returns.
     ///
     /// # Safety
     /// As for [`initialise`](Self::initialise).
@@ -120,9 +128,12 @@ impl<R: PageMemory> Page<R> {
         take(self.seat_word(Seat::Second))
     }
 
-    /// Leaves the second seat, where a process sat that touches the page no more:
-    /// whoever is first, and [outside](crate::page::sit_down), may initialise it again then. Does
-    /// nothing if that has been done meanwhile: somebody else may be about to sit down.
+    /// Leaves the second seat, for a process that will not touch the page any more. The
+    /// first party, if it is [outside](crate::page::sit_down), may then initialise the page
+    /// again.
+    ///
+    /// Does nothing if the page was initialised again meanwhile, because somebody else may
+    /// be about to sit down.
     pub fn leave(&self)
     where
         R::Atomics: CompareExchange,
@@ -131,50 +142,54 @@ impl<R: PageMemory> Page<R> {
         R::Atomics::compare_exchange::<site::LeaveSeat>(word, Presence::PROCESS.word(), LEFT);
     }
 
-    /// Whether the page was initialised again since we took the second seat. If not,
-    /// all that was read before this call was of our talk. To be asked before we
-    /// [leave](Self::leave).
+    /// Whether the first party has initialised the page again since we took the second seat.
+    /// If not, everything that was read before this call belongs to our talk. Call it
+    /// before you [leave](Self::leave).
     #[must_use]
     pub fn was_restarted(&self) -> bool {
         R::Atomics::fence::<site::NoticeFence>();
         self.is_free(Seat::Second)
     }
 
-    /// Writes the word of our seat: says what has changed since we took it. What was
-    /// not silent must not become so.
+    /// Writes the word of our seat, to tell the peer what has changed since we took it. A
+    /// party that is not silent must not become silent, because the peer may sleep already.
     pub fn say(&self, seat: Seat, presence: Presence) {
         R::Atomics::store::<site::TakeSeat>(self.word_of(seat), presence.word());
     }
 
-    /// Whether nobody has sat at this seat since the page was initialised. Who sits
-    /// first waits for the second until this is false: a process may have come, and
-    /// have [left](crate::page::layout::LEFT) already.
+    /// Whether nobody has sat at this seat since the page was initialised. The first party
+    /// waits until this is `false` for the second seat. By then a process may have come and
+    /// [left](crate::page::layout::LEFT) already.
     #[must_use]
     pub fn is_free(&self, seat: Seat) -> bool {
         self.seat_value(seat) == 0
     }
 
-    /// What the word of a seat holds: to [sleep](Wait::sleep) until it changes.
+    /// Loads the word of a seat: 0 while it is free. A caller that [sleeps](Wait::sleep)
+    /// until the word changes passes this value.
     #[must_use]
     pub fn seat_value(&self, seat: Seat) -> u32 {
         R::Atomics::load::<site::LookAtSeat>(self.word_of(seat))
     }
 
-    /// Who sits at a seat, or did: the word may outlive whoever sat there. `None` while
-    /// nobody has, and when a process has [left](crate::page::layout::LEFT) it.
+    /// Who sits at a seat, or sat there: the word may outlive the party. `None` while nobody
+    /// has sat there, and after a process has [left](crate::page::layout::LEFT).
     #[must_use]
     pub fn presence(&self, seat: Seat) -> Option<Presence> {
         Presence::from_word(self.seat_value(seat))
     }
 
-    /// The ends of whoever sits at `seat`.
+    /// Takes the two ends of the party at `seat`: its sender, and its receiver. Both streams
+    /// are at their start, and `wait` is how the ends wait. Call it once for each seat of a
+    /// talk.
     ///
     /// # Safety
-    /// - While these ends are used, this program uses no others of this seat: two senders
-    ///   would write to the same bytes.
-    /// - If it uses ends of the other seat meanwhile, each pair is the first at its seat, in
+    /// - While these ends are in use, this program uses no other ends of this seat: two
+    ///   senders would write to the same bytes.
+    /// - If this program uses ends of the other seat meanwhile, no other program writes to
+    ///   the page, and each of the two pairs is the first pair that was taken at its seat, by
     ///   any program, since the page was [initialised](Self::initialise) or, at the second
-    ///   seat, [joined](Self::join); and no other program writes to the page.
+    ///   seat, [joined](Self::join).
     pub unsafe fn ends<W>(
         &self,
         seat: Seat,
@@ -183,24 +198,27 @@ impl<R: PageMemory> Page<R> {
     where
         W: Wait<R::Atomics> + Clone,
     {
-        // SAFETY: by contract; initialising and joining set words to 0.
+        // SAFETY: by contract. Initialising and joining have set the words to 0.
         let sender = unsafe { Sender::new(self.memory(seat.index()), wait.clone()) };
         // SAFETY: as above.
         let receiver = unsafe { Receiver::new(self.memory(seat.peer().index()), wait) };
         (sender, receiver)
     }
 
-    /// Wakes whoever sleeps until something changes at `seat`, without a change.
+    /// Wakes whoever sleeps on an index word of the party at `seat`, although the word has
+    /// not changed. Whoever is woken looks again.
     pub fn wake<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) {
         wait.wake(Watched::new(&self.ring(seat.index()).sender.index));
         wait.wake(Watched::new(&self.ring(seat.peer().index()).receiver.index));
     }
 
-    /// Speaks for the peer at `seat`, which is gone: see [`Departure::mourn`].
+    /// Speaks for the party at `seat`, which is gone: marks the ends that it left open as
+    /// failed, wakes whoever waits for them, and returns how it left. See
+    /// [`Departure::mourn`], also for when to call it.
     ///
     /// # Safety
-    /// If this program uses ends of the other seat, now or later, it uses those of `seat`
-    /// no more, and what it did with them happened before.
+    /// If this program uses ends of the other seat, now or later, it does not use those of
+    /// `seat` any more, and its last use of them happened before this call.
     pub unsafe fn mourn<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) -> Departure {
         let (sent, received) = (self.memory(seat.index()), self.memory(seat.peer().index()));
         // SAFETY: by contract.
@@ -211,12 +229,12 @@ impl<R: PageMemory> Page<R> {
         self.region.bytes()
     }
 
-    /// Writes all words, as of a page with `first` at its first seat.
+    /// Writes all words of a fresh page with `first` at its first seat.
     ///
     /// # Safety
     /// As for [`initialise`](Self::initialise).
     pub(crate) unsafe fn write(&self, first: Presence) {
-        // `capacity_of` has seen to it that a size fits 32 bits.
+        // `over` has checked by `capacity_of` that the size fits 32 bits.
         #[expect(clippy::cast_possible_truncation)]
         let size = self.size() as u32;
         let rings = [self.ring(0), self.ring(1)];
@@ -240,21 +258,21 @@ impl<R: PageMemory> Page<R> {
     }
 
     fn ring(&self, which: usize) -> &RingHeader<R::Atomics> {
-        // SAFETY: as above, and the capacity is what followed from the size.
+        // SAFETY: as above, and the capacity follows from the size.
         unsafe { self.region.ring(which, self.capacity) }
     }
 }
 
-/// One of the two rings of a page.
+/// One of the two rings of a [`Page`]: the memory that its sender and its receiver use.
 #[derive(Clone, Debug)]
 pub struct PageRing<R: PageMemory> {
     page: Page<R>,
-    /// 0 or 1.
+    /// 0 for the ring that the first party sends on, 1 for the second's.
     which: usize,
 }
 
-// SAFETY: the memory promises that it stays the same, and the capacity is a private
-// number.
+// SAFETY: `PageMemory` promises that words and slab stay the same, and the capacity is a
+// private number.
 unsafe impl<R: PageMemory> Memory for PageRing<R> {
     type Atomics = R::Atomics;
 

@@ -1,6 +1,6 @@
-//! One ring: bytes one way, between two ends.
+//! One ring: a stream of bytes one way, from a sender to a receiver.
 //!
-//! The proof is in [`protocol`].
+//! [`protocol`] has the protocol and its proof.
 
 pub(crate) mod capacity;
 pub(crate) mod departure;

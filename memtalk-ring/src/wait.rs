@@ -1,12 +1,12 @@
-//! How an end waits for its peer, and how the peer ends that wait.
+//! [`Wait`]: how an end sleeps until its peer's index changes, and how the peer wakes it.
 //!
-//! The protocol is [`protocol`](crate::ring::protocol)'s; this is the part that depends on
-//! where the ring runs: a futex in a process, a spin loop or an event
-//! instruction on bare metal, a modelled futex in a checker.
+//! [`protocol`](crate::ring::protocol) has the rules and the proof. Here is the part that
+//! depends on where the ring runs: a futex in a process, a spin loop or an event
+//! instruction on bare metal, a modelled futex in a model checker.
 //!
-//! Ready-made, and without an operating system:
+//! These need no operating system:
 //!
-//! | | waits by | wakes by |
+//! | type | it waits by | it wakes by |
 //! |---|---|---|
 //! | [`Spin`] | looking again | nothing: nobody sleeps |
 //! | [`Idle`] | calling a closure, and looking again | nothing: nobody sleeps |
@@ -27,33 +27,35 @@ pub use idle::Idle;
 use crate::atomics::{Atomics, InPlace};
 use crate::order::site;
 
-/// A way to wait for a word to change.
+/// A way to wait for a word to change: by spinning, or by sleeping until a wake-up.
 ///
-/// Both ends of a ring must agree: either neither sleeps, or what one does to
-/// wake ends the other's sleep ([`SLEEPS`](Self::SLEEPS) is the same on both). So
-/// [`Spin`] and [`Idle`] go with each other, [`Event`] goes with `Event`, and
-/// [`Doorbell`] with a `Doorbell` that raises the interrupt the other waits for.
+/// The two ends of a ring must fit together. Either neither sleeps, or what one does to
+/// wake ends the other's sleep; [`SLEEPS`](Self::SLEEPS) is the same on both. So [`Spin`]
+/// and [`Idle`] fit each other, [`Event`] fits `Event`, and [`Doorbell`] fits a `Doorbell`
+/// that raises the interrupt that the other end waits for.
 pub trait Wait<A: Atomics> {
-    /// Whether ends that use this sleep, and wake sleepers. Where it is `false`,
-    /// publishing costs no fence and no look at the peer's announcement.
+    /// Whether ends that use this sleep, and wake sleepers. If it is `false`, publishing
+    /// costs no fence and no look at the peer's announcement.
     const SLEEPS: bool;
 
-    /// Called between two looks at the peer's word, with the number of looks
-    /// since this wait began, the first time 1. `true`: look again. `false`:
-    /// stop looking and sleep; only if [`SLEEPS`](Self::SLEEPS).
+    /// Called between two looks at the peer's word. `looks` is the number of looks since
+    /// this wait began, from 1 on. Returns `true` to look again, or `false` to sleep, which
+    /// it may only if [`SLEEPS`](Self::SLEEPS).
     fn pause(&mut self, looks: u32) -> bool;
 
-    /// Sleeps on `word` until a wake-up, if `word` still holds `seen`; returns
-    /// at once otherwise. The comparison and falling asleep must be one step
-    /// with respect to [`wake`](Self::wake), and come after a SeqCst fence that the
-    /// caller has made. Returning early is allowed.
+    /// Sleeps until a [`wake`](Self::wake) for `word` if `word` still holds `seen`.
+    /// Otherwise returns at once. It may return early.
+    ///
+    /// Comparing and falling asleep must be one step with respect to
+    /// [`wake`](Self::wake). The caller has made a SeqCst fence before, and the comparison
+    /// must come after it.
     fn sleep(&mut self, word: Watched<'_, A>, seen: u32);
 
     /// Wakes whoever sleeps on `word`.
     fn wake(&self, word: Watched<'_, A>);
 }
 
-/// A word to wait for, not to change: one end's index, or a seat.
+/// A shared word to wait for and not to write: an index word or a seat word.
 pub struct Watched<'w, A: Atomics>(&'w A::Word);
 
 impl<A: Atomics> Clone for Watched<'_, A> {
@@ -65,22 +67,22 @@ impl<A: Atomics> Clone for Watched<'_, A> {
 impl<A: Atomics> Copy for Watched<'_, A> {}
 
 impl<'w, A: Atomics> Watched<'w, A> {
-    /// To wait for `word`.
+    /// Makes a value to wait for `word` with.
     #[inline(always)]
     pub fn new(word: &'w A::Word) -> Self {
         Self(word)
     }
 
-    /// Whether the word holds `seen`: the comparison before sleeping.
+    /// Whether the word holds `seen`. This is the comparison before sleeping.
     #[inline(always)]
     pub fn is(self, seen: u32) -> bool {
         A::load::<site::Compare>(self.0) == seen
     }
 
-    /// The word, for a way to wait that knows more of it than its value.
+    /// The word itself, for an implementation of [`Wait`] that needs more than its value.
     ///
     /// # Safety
-    /// Nothing is stored in it.
+    /// The caller stores nothing in it.
     #[inline(always)]
     pub unsafe fn word(self) -> &'w A::Word {
         self.0
@@ -88,14 +90,14 @@ impl<'w, A: Atomics> Watched<'w, A> {
 }
 
 impl<A: InPlace> Watched<'_, A> {
-    /// Where the word is, for the operating system to look at.
+    /// The address of the word, for a system call such as `futex(2)`.
     #[inline(always)]
     pub fn as_ptr(self) -> *const u32 {
         self.0.as_ptr()
     }
 }
 
-/// Waits by looking again: for peers that both run all the time, such as two
+/// Waits by looking again (a spin loop): for two parties that run all the time, such as two
 /// cores, and for ends that never wait.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spin;

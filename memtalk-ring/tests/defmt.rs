@@ -1,15 +1,15 @@
-//! What a log on bare metal can show. That it compiles is the test: to print
-//! anything takes a logger, which a host has not.
+//! Errors and states implement `defmt::Format`. The test is that this compiles: printing
+//! takes a logger, and a host has none.
 
 use memtalk_ring::{Departure, Error, PageError, Presence, Seat};
 
-fn shows<T: defmt::Format>() {}
+fn is_format<T: defmt::Format>() {}
 
 #[test]
 fn errors_and_states_can_be_logged() {
-    shows::<Error>();
-    shows::<PageError>();
-    shows::<Seat>();
-    shows::<Presence>();
-    shows::<Departure>();
+    is_format::<Error>();
+    is_format::<PageError>();
+    is_format::<Seat>();
+    is_format::<Presence>();
+    is_format::<Departure>();
 }

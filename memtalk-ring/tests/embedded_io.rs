@@ -1,4 +1,5 @@
-//! What embedded-io promises of its traits, sentence by sentence.
+//! The ends keep what embedded-io's traits promise: one test for each sentence of their
+//! documentation.
 
 mod common;
 
@@ -40,7 +41,7 @@ fn ends() -> (
     ends_of(&fresh_page(), never, never)
 }
 
-/// A receiver that sends `bytes` to itself, once, while it waits.
+/// A receiver whose way to wait sends `bytes`, once. A second wait panics.
 fn receiver_that_gets(bytes: &'static [u8]) -> Receiver<Ring, impl Wait<Native>> {
     let page = fresh_page();
     // SAFETY: the page is fresh, and nobody else is at the first seat.
@@ -73,7 +74,7 @@ fn read_waits_for_one_byte_and_not_for_more() {
 }
 
 #[test]
-fn read_returns_nothing_at_the_end_again_and_again() {
+fn read_at_the_end_returns_0_each_time() {
     let (mut sender, mut receiver) = ends();
     sender.write_all(b"a").unwrap();
     sender.end();
@@ -87,7 +88,7 @@ fn read_returns_nothing_at_the_end_again_and_again() {
 }
 
 #[test]
-fn read_into_nothing_returns_at_once() {
+fn read_into_an_empty_buffer_returns_at_once() {
     let (_sender, mut receiver) = ends();
     assert_eq!(receiver.read(&mut []), Ok(0));
     assert_eq!(Buffered::new(receiver, &mut [0; 4]).read(&mut []), Ok(0));
@@ -137,7 +138,7 @@ fn write_waits_for_one_free_byte_and_not_for_more() {
 }
 
 #[test]
-fn write_of_nothing_returns_at_once() {
+fn write_of_an_empty_buffer_returns_at_once() {
     let (mut sender, _receiver) = ends();
     sender.write_all(&[1; CAPACITY]).unwrap();
     assert_eq!(sender.write(&[]), Ok(0));
@@ -197,7 +198,7 @@ fn a_sender_is_ready_when_write_would_not_wait() {
 }
 
 #[test]
-fn a_page_that_makes_no_sense_is_an_error_at_once() {
+fn an_overwritten_page_is_an_error_at_once() {
     let memory = fresh_memory();
     // SAFETY: nobody has taken ends in fresh memory.
     let page = unsafe { Page::initialise(memory, Presence::DEVICE) }.unwrap();
@@ -207,7 +208,7 @@ fn a_page_that_makes_no_sense_is_an_error_at_once() {
     receiver.read_exact(&mut [0; CAPACITY]).unwrap();
     sender.write_all(&[1; CAPACITY]).unwrap();
     receiver.read_exact(&mut [0; CAPACITY]).unwrap();
-    // SAFETY: the whole of the page, which no other thread uses.
+    // SAFETY: this is the whole page, and no other thread uses it.
     unsafe { memory.base().write_bytes(0xff, memory.size()) };
     assert_eq!(sender.write_ready(), Ok(true));
     assert_eq!(sender.write(&[1; CAPACITY]), Err(Error::Corrupt));
@@ -220,7 +221,7 @@ fn a_page_that_makes_no_sense_is_an_error_at_once() {
 }
 
 #[test]
-fn errors_have_kinds() {
+fn each_error_has_its_kind() {
     let kind = |error: Error| error.kind();
     assert_eq!(kind(Error::PeerFailed), ErrorKind::ConnectionReset);
     assert_eq!(kind(Error::Corrupt), ErrorKind::InvalidData);
@@ -249,7 +250,7 @@ fn fill_buf_waits_for_one_byte_and_not_for_more() {
 }
 
 #[test]
-fn consuming_more_than_was_lent_consumes_that() {
+fn consuming_more_than_was_lent_consumes_what_was_lent() {
     let (mut sender, receiver) = ends();
     let mut buffer = [0; 4];
     let mut buffered = Buffered::new(receiver, &mut buffer);
@@ -291,7 +292,7 @@ fn a_buffer_is_ready_when_it_would_not_wait() {
 }
 
 #[test]
-fn a_stream_is_not_confirmed_while_bytes_are_in_the_buffer() {
+fn a_stream_cannot_be_confirmed_while_bytes_are_in_the_buffer() {
     let (mut sender, receiver) = ends();
     let mut buffer = [0; 4];
     let mut buffered = Buffered::new(receiver, &mut buffer);
@@ -306,7 +307,7 @@ fn a_stream_is_not_confirmed_while_bytes_are_in_the_buffer() {
 }
 
 #[test]
-fn the_parts_of_a_buffered_receiver_lose_nothing() {
+fn into_parts_loses_no_byte() {
     let (mut sender, receiver) = ends();
     let mut buffer = [0; 4];
     let mut buffered = Buffered::new(receiver, &mut buffer);

@@ -1,4 +1,4 @@
-//! A party that dies while it initialises memory in which there was a page.
+//! Initialising a page is all or nothing, wherever the party that does it dies.
 
 use core::cell::Cell;
 
@@ -12,11 +12,11 @@ use hooked::{Hook, Leaked};
 
 const SIZE: usize = 512;
 
-/// Stores until it is dead.
+/// A party that dies after a number of stores: it makes no others.
 enum Mortal {}
 
 thread_local! {
-    /// How many stores this thread still makes.
+    /// How many stores this thread makes before it dies.
     static STORES: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
@@ -30,15 +30,16 @@ impl Hook for Mortal {
 
 type OfMortals = Leaked<Mortal, SIZE>;
 
-/// Makes a page as whoever dies after so many stores. Returns whether it lived.
+/// Initialises a page as a party that dies after this many stores. Returns whether it
+/// survived.
 fn initialise(region: OfMortals, first: Presence, stores: usize) -> bool {
     STORES.set(stores);
-    // SAFETY: no test uses ends that it took before.
+    // SAFETY: no test uses ends that it took before this call.
     unsafe { Page::initialise(region, first) }.unwrap();
     STORES.replace(usize::MAX) > 0
 }
 
-/// All words of a page in which no byte was sent.
+/// All words of the page, without the unused bytes and the slabs.
 fn words(region: OfMortals) -> Vec<u32> {
     // SAFETY: nobody writes to it meanwhile.
     let bytes = unsafe { core::slice::from_raw_parts(region.base().as_ptr(), SIZE) };
@@ -74,7 +75,7 @@ fn used_page(region: OfMortals, first: Presence) {
 }
 
 #[test]
-fn whatever_was_there_a_page_is_whole_or_none() {
+fn a_page_is_complete_or_not_there_whatever_the_memory_held() {
     for first in [Presence::PROCESS, Presence::DEVICE] {
         let fresh = OfMortals::new(0);
         assert!(initialise(fresh, first, usize::MAX));

@@ -1,5 +1,5 @@
-//! A long copy looks at its peer's index when it knows of too little, and only then; and
-//! goes on with what the peer has done meanwhile.
+//! A long copy looks at the peer's index only when it knows of too few bytes, and goes on
+//! with what the peer has done meanwhile.
 
 use core::cell::{Cell, RefCell};
 
@@ -10,16 +10,19 @@ mod hooked;
 
 use hooked::{Hook, Leaked};
 
-/// Rings of this page hold 1,856 bytes, and copies are published by 256.
 const SIZE: usize = 4096;
+/// What each ring of a page of this size holds.
 const CAPACITY: usize = 1856;
+/// A copy is published in pieces of this many bytes.
 const PIECE: usize = 256;
 
-/// Lets the peer act before each look at it.
+/// Lets the peer act before each look at its index.
 enum Watched {}
 
 thread_local! {
+    /// How often this thread has looked at the peer's index.
     static LOOKS: Cell<u32> = const { Cell::new(0) };
+    /// What the peer does before a look.
     static PEER: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
 }
 
@@ -28,7 +31,7 @@ impl Hook for Watched {
         if !matches!(site, "LoadHead" | "LoadTail") {
             return;
         }
-        // The peer's own looks are not counted.
+        // The looks that the peer itself makes are not counted.
         if let Some(mut peer) = PEER.take() {
             LOOKS.set(LOOKS.get() + 1);
             peer();
@@ -45,7 +48,7 @@ type Ends = (
 
 /// The two ends of a new ring.
 fn ends() -> Ends {
-    // SAFETY: nobody has taken ends in it.
+    // SAFETY: nobody has taken ends in this memory.
     let page = unsafe { Page::initialise(Fresh::new(0), Presence::DEVICE) }.unwrap();
     // SAFETY: the page is fresh.
     let (sender, _) = unsafe { page.ends(Seat::First, Spin) };
@@ -54,8 +57,8 @@ fn ends() -> Ends {
     (sender, receiver)
 }
 
-/// Does `moves`, while the peer does `meanwhile` before each look. Returns how often that
-/// was.
+/// Does `moves`, while the peer does `meanwhile` before each look at it. Returns the number
+/// of looks.
 fn looks(moves: impl FnOnce(), meanwhile: impl FnMut() + 'static) -> u32 {
     LOOKS.set(0);
     PEER.set(Some(Box::new(meanwhile)));
@@ -88,16 +91,16 @@ fn a_long_receive_goes_on_with_what_is_sent_meanwhile() {
 }
 
 #[test]
-fn whoever_knows_of_enough_does_not_look() {
+fn an_end_that_knows_of_enough_bytes_does_not_look() {
     for len in [1, PIECE, 3 * PIECE, CAPACITY - CAPACITY % PIECE] {
         let (mut sender, mut receiver) = ends();
-        // What is free when it begins is just enough.
+        // Just enough bytes are free when the send begins.
         let before = CAPACITY - len;
         assert_eq!(sender.send(&[0; CAPACITY][..before]), Ok(before));
         let send = || assert_eq!(sender.send(&[0; CAPACITY][..len]), Ok(len));
         assert_eq!(looks(send, || ()), 0, "for {len} bytes to send");
 
-        // It looks once, and finds all of them.
+        // The first receive looks once, and finds all bytes.
         let receive = || assert_eq!(receiver.receive(&mut [0; CAPACITY]), Ok(CAPACITY));
         assert_eq!(looks(receive, || ()), 1);
         assert_eq!(sender.send(&[0; CAPACITY][..len]), Ok(len));
@@ -108,7 +111,7 @@ fn whoever_knows_of_enough_does_not_look() {
 }
 
 #[test]
-fn whoever_finds_nothing_looks_once() {
+fn an_end_that_finds_nothing_looks_once() {
     let (mut sender, mut receiver) = ends();
     let receive = || assert_eq!(receiver.receive(&mut [0; 2 * PIECE]), Ok(0));
     assert_eq!(looks(receive, || ()), 1);
@@ -118,7 +121,7 @@ fn whoever_finds_nothing_looks_once() {
 }
 
 #[test]
-fn whoever_knows_of_a_piece_copies_it_before_it_looks_for_more() {
+fn an_end_that_knows_of_a_piece_copies_it_before_it_looks_for_more() {
     let (mut sender, mut receiver) = ends();
     assert_eq!(sender.send(&[0; PIECE]), Ok(PIECE));
     assert_eq!(receiver.wait(), Ok(PIECE));

@@ -1,4 +1,4 @@
-//! Every error says something of its own, and an end how far it is.
+//! Every error has a text of its own, and the `Debug` output of an end shows its state.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ fn every_error_has_a_text_of_its_own() {
 }
 
 #[test]
-fn an_end_shows_how_far_it_is() {
+fn an_end_shows_its_index_and_what_is_available() {
     let page = common::fresh_page();
     // SAFETY: the page is fresh.
     let (mut sender, _receiver) = unsafe { page.ends(Seat::First, Spin) };

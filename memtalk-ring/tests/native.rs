@@ -1,4 +1,4 @@
-//! That production's fences are fences, on this machine.
+//! The fences of `Native` work as fences on this machine (a store-buffering test).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -22,12 +22,14 @@ struct Written {
     announced: Line,
 }
 
-/// In each round announces it, and looks what the other has announced.
+/// In each round, announces the round and looks what the other thread has announced.
+/// Returns what it saw.
 fn announce_and_look(mine: &Written, theirs: &Written) -> Vec<u32> {
     (1..=ROUNDS)
         .map(|round| {
             mine.round.0.store(round, Ordering::Release);
-            // Both at once, if they can: on one processor they take turns.
+            // The two threads meet here, so that they run at once. On one processor they
+            // take turns.
             for looks in 1_u32.. {
                 if theirs.round.0.load(Ordering::Acquire) >= round {
                     break;
@@ -44,7 +46,7 @@ fn announce_and_look(mine: &Written, theirs: &Written) -> Vec<u32> {
 }
 
 #[test]
-fn of_two_that_announce_and_then_look_one_sees_the_other() {
+fn at_least_one_of_two_that_announce_and_then_look_sees_the_other() {
     common::bounded(|| {
         let [one, other] = [Written::default(), Written::default()];
         let seen = thread::scope(|scope| {

@@ -1,4 +1,5 @@
-//! Sitting down without locks, in memory that holds anything.
+//! `Page::sit_down`: what a party outside does with the memory that it finds, by the table
+//! in LAYOUT.md.
 
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
@@ -19,20 +20,20 @@ const AT_VERSION: usize = offset_of!(Header<Native>, identity.version);
 const AT_SIZE: usize = offset_of!(Header<Native>, identity.size);
 const AT_CAPACITY: usize = offset_of!(Header<Native>, identity.capacity);
 
-/// Memory with these words at these offsets, the last one if there are two; the rest
-/// is 0.
+/// Memory with these words at these offsets, and 0 elsewhere. If an offset is given twice,
+/// the last word counts.
 fn memory(words: &[(usize, u32)]) -> RawRegion {
     let mut bytes = [0; SIZE];
     for (at, word) in words {
         bytes[*at..][..4].copy_from_slice(&word.to_ne_bytes());
     }
     let memory = Box::leak(Box::new(Memory(UnsafeCell::new(bytes))));
-    // SAFETY: it lives for ever, and nobody else uses it.
+    // SAFETY: the memory lives for ever, and nobody else uses it.
     unsafe { RawRegion::new(NonNull::from(memory).cast(), SIZE) }
 }
 
 fn initialise(region: RawRegion, first: Presence) -> Page<RawRegion> {
-    // SAFETY: no test uses ends again that it took before.
+    // SAFETY: no test uses ends that it took before this call.
     unsafe { Page::initialise(region, first) }.unwrap()
 }
 
@@ -53,7 +54,7 @@ fn word(page: &Page<RawRegion>, seat: Seat) -> &AtomicU32 {
 }
 
 #[test]
-fn fresh_memory_becomes_a_page_that_is_offered() {
+fn fresh_memory_becomes_a_page_whose_second_seat_is_free() {
     for silent in [false, true] {
         let (page, seat) = sit_down(memory(&[]), silent).unwrap();
         assert_eq!(seat, Seat::First);
@@ -66,12 +67,12 @@ fn fresh_memory_becomes_a_page_that_is_offered() {
         let head = bytes(*page.region());
         assert_eq!(head[AT_MAGIC..][..4], MAGIC.to_ne_bytes());
         let claim = &head[AT_CLAIM..][..4];
-        assert_eq!(claim, [0; 4], "a process would take it for its own");
+        assert_eq!(claim, [0; 4], "a process would take the page for its own");
     }
 }
 
 #[test]
-fn a_process_that_waits_is_joined() {
+fn a_process_that_waits_at_the_first_seat_is_joined() {
     let region = memory(&[]);
     let process = initialise(region, Presence::PROCESS);
     let (page, seat) = sit_down(region, true).unwrap();
@@ -82,35 +83,35 @@ fn a_process_that_waits_is_joined() {
 }
 
 #[test]
-fn who_was_first_before_a_restart_offers_the_page_again() {
+fn a_first_party_that_restarts_initialises_the_page_again() {
     for second in [0, LEFT, Presence::PROCESS.word(), Presence::DEVICE.word()] {
         let region = memory(&[]);
         let (page, _) = sit_down(region, true).unwrap();
         word(&page, Seat::Second).store(second, Ordering::Relaxed);
-        // SAFETY: the only one at this seat.
+        // SAFETY: these are the only ends at this seat.
         let (mut sender, receiver) = unsafe { page.ends(Seat::First, Spin) };
         sender.send(b"before the restart").unwrap();
         core::mem::forget((sender, receiver));
         let (page, seat) = sit_down(region, true).unwrap();
         assert_eq!(seat, Seat::First);
         assert_eq!(word(&page, Seat::Second).load(Ordering::Relaxed), 0);
-        // SAFETY: the only one at this seat.
+        // SAFETY: these are the only ends at this seat.
         let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
         assert_eq!(receiver.receive(&mut [0]), Ok(0));
     }
 }
 
 #[test]
-fn who_was_second_before_a_restart_tells_the_process() {
+fn a_second_party_that_restarts_tells_the_process_that_it_is_gone() {
     let region = memory(&[]);
     let process = initialise(region, Presence::PROCESS);
     let (page, _) = sit_down(region, true).unwrap();
-    // SAFETY: the only one at this seat.
+    // SAFETY: these are the only ends at this seat.
     let (mut sender, receiver) = unsafe { page.ends(Seat::Second, Spin) };
     sender.send(b"last words").unwrap();
     core::mem::forget((sender, receiver));
     assert_eq!(sit_down(region, true).err(), Some(PageError::Taken));
-    // SAFETY: the only one at this seat.
+    // SAFETY: these are the only ends at this seat.
     let (mut sender, mut receiver) = unsafe { process.ends(Seat::First, Spin) };
     assert_eq!(receiver.receive(&mut [0; 16]), Ok(10));
     assert_eq!(receiver.receive(&mut [0]), Err(Error::PeerFailed));
@@ -118,7 +119,7 @@ fn who_was_second_before_a_restart_tells_the_process() {
 }
 
 #[test]
-fn whatever_else_is_there_is_left_alone() {
+fn any_other_memory_is_refused_and_left_untouched() {
     let process = Presence::PROCESS.word();
     for (at, word, error) in [
         (AT_MAGIC, 0, PageError::Unfinished),
@@ -146,17 +147,18 @@ fn whatever_else_is_there_is_left_alone() {
 }
 
 #[test]
-fn who_joins_starts_with_words_of_its_own() {
+fn a_party_that_joins_clears_its_words_first() {
     let region = memory(&[]);
     let page = initialise(region, Presence::DEVICE);
-    // Left by somebody who did not notice that the page was initialised again.
-    // SAFETY: the only one at this seat, for now.
+    // What the old party at the second seat writes, which has not noticed yet that the page
+    // was initialised again.
+    // SAFETY: these are the only ends at this seat, for now.
     let (mut sender, receiver) = unsafe { page.ends(Seat::Second, Spin) };
     sender.send(b"stray").unwrap();
     drop((sender, receiver));
-    // SAFETY: they are gone.
+    // SAFETY: the old ends are gone.
     unsafe { page.join(Presence::PROCESS) };
-    // SAFETY: the only ones at these seats.
+    // SAFETY: each seat has one pair of ends.
     let (_first, mut receiver) = unsafe { page.ends(Seat::First, Spin) };
     assert_eq!(receiver.receive(&mut [0; 8]), Ok(0));
     // SAFETY: as above.

@@ -13,13 +13,13 @@ use common::{exchange, fresh_page};
 use memtalk_ring::layout::{Line, receiver_offset, sender_offset};
 use memtalk_ring::{Doorbell, Idle, Native, Page, RawRegion, Region, Seat, Wait, Watched};
 
-/// A register that nothing else touches but its owner.
+/// A device register of one's own, which reads 0.
 fn register() -> NonNull<u32> {
     NonNull::from(Box::leak(Box::new(0)))
 }
 
 #[test]
-fn idle_ends_exchange_streams() {
+fn ends_with_idle_exchange_streams() {
     exchange(|| Idle(|_| thread::yield_now()));
 }
 
@@ -49,8 +49,8 @@ fn idle_counts_the_looks_of_each_wait() {
 }
 
 #[test]
-fn doorbell_ends_exchange_streams() {
-    // SAFETY: each register is written by one thread, and read by none.
+fn ends_with_doorbells_exchange_streams() {
+    // SAFETY: one thread writes each register, and none reads it.
     exchange(|| unsafe { Doorbell::new(register(), 1, thread::yield_now) });
 }
 
@@ -69,18 +69,18 @@ fn a_doorbell_does_not_sleep_on_a_changed_word() {
 }
 
 #[test]
-fn a_doorbell_rings_for_a_peer_that_sleeps_and_for_no_other() {
+fn a_doorbell_rings_only_for_a_peer_that_sleeps() {
     let page = fresh_page();
     let bell = register();
     let rung = move || {
-        // SAFETY: the register is written by this thread only.
+        // SAFETY: only this thread writes the register.
         let value = unsafe { bell.read_volatile() };
         // SAFETY: as above.
         unsafe { bell.write_volatile(0) };
         value
     };
 
-    // SAFETY: the register is used by this thread only.
+    // SAFETY: only this thread uses the register.
     let wait = unsafe { Doorbell::new(bell, 0xbe11, || ()) };
     // SAFETY: the page is fresh, and nobody else is at the first seat.
     let (sender, _) = unsafe { page.ends(Seat::First, wait) };
@@ -104,7 +104,7 @@ fn a_doorbell_rings_for_a_peer_that_sleeps_and_for_no_other() {
 }
 
 #[test]
-fn a_sender_waits_for_one_byte_at_least() {
+fn a_sender_that_wants_no_bytes_waits_for_one() {
     let page = fresh_page();
     // SAFETY: the page is fresh, and nobody else is at the second seat.
     let (_, receiver) = unsafe { page.ends(Seat::Second, Idle(|_| ())) };
@@ -117,8 +117,8 @@ fn a_sender_waits_for_one_byte_at_least() {
     assert_eq!(sender.wait(0), Ok(1));
 }
 
-/// Looks at what an end wants while it sleeps, and then lets its peer go on; notes who is
-/// woken.
+/// A way to wait that calls `asleep` in place of sleeping, and notes which words' sleepers
+/// are woken.
 #[derive(Clone)]
 struct Watching<'a> {
     asleep: &'a dyn Fn(),
@@ -141,16 +141,17 @@ impl Wait<Native> for Watching<'_> {
     }
 }
 
-/// A word of a page.
+/// The word at offset `at` of a page.
 fn word(page: &Page<RawRegion>, at: usize) -> &AtomicU32 {
-    // SAFETY: an offset in the page.
+    // SAFETY: the offset lies in the page.
     let word = unsafe { page.region().base().add(at) };
-    // SAFETY: an aligned word that is accessed as an atomic only, as long as the page lives.
+    // SAFETY: the word is aligned, lives as long as the page, and is accessed as an atomic
+    // only.
     unsafe { AtomicU32::from_ptr(word.as_ptr().cast()) }
 }
 
 #[test]
-fn who_waits_for_the_end_only_says_so_in_the_layouts_words() {
+fn a_sender_that_waits_for_the_end_only_announces_u32_max() {
     let page = fresh_page();
     // SAFETY: the page is fresh, and nobody else is at the second seat.
     let (_, receiver) = unsafe { page.ends(Seat::Second, Idle(|_| ())) };
@@ -176,7 +177,7 @@ fn who_waits_for_the_end_only_says_so_in_the_layouts_words() {
 }
 
 #[test]
-fn whoever_waits_for_something_at_a_seat_is_woken() {
+fn wake_reaches_whoever_waits_for_either_word_of_a_seat() {
     let page = fresh_page();
     let capacity = page.capacity().bytes();
     for seat in [Seat::First, Seat::Second] {

@@ -353,7 +353,7 @@ fn an_index_that_cannot_be_is_noticed(machine: &'static Machine) {
         let mut bytes = page(&[(sender_offset(First, CAPACITY) + INDEX, index)]);
         fs::write(object.path(), &bytes).unwrap();
         let ended = machine.start(&object).finish();
-        ended.assert_said(CORRUPT, "indices cannot be");
+        ended.assert_said(CORRUPT, "indices are impossible");
         // It has written its seat and its own two lines, and nothing else.
         let found = fs::read(object.path()).unwrap();
         for (at, len) in [(seat_offset(Second), 4), (sent, LINE), (received, LINE)] {
@@ -368,7 +368,9 @@ fn an_index_that_cannot_be_is_noticed(machine: &'static Machine) {
         let page = object.open();
         words::write(&page, sent + INDEX, index);
         words::write(&page, seat_offset(Second), SEATED);
-        guest.finish().assert_said(CORRUPT, "indices cannot be");
+        guest
+            .finish()
+            .assert_said(CORRUPT, "indices are impossible");
     }
 }
 

@@ -662,8 +662,8 @@ fn pages_of_a_machine_that_are_of_another_kind_are_left_alone() {
     for (at, word, text) in [
         (words::MAGIC, layout::MAGIC.swap_bytes(), "other byte order"),
         (words::VERSION, 1, "layout version 1"),
-        (words::SIZE, 1 << 20, "which it has not"),
-        (words::CAPACITY, 64, "which it has not"),
+        (words::SIZE, 1 << 20, "claims 1048576 bytes"),
+        (words::CAPACITY, 64, "capacity does not match"),
     ] {
         party::initialise(memory.region(64, PAGE), Presence::DEVICE);
         words::write(&object.open(), 64 + at, word);

@@ -81,12 +81,12 @@ fn pages_of_another_layout_are_not_touched() {
             change(words::MAGIC, MAGIC.swap_bytes()),
         ),
         (
-            "has 8192 bytes, which it has not",
+            "claims 8192 bytes, but its memory",
             change(words::SIZE, 8192),
         ),
-        ("4096 bytes, which it has not", change(words::CAPACITY, 100)),
-        ("4096 bytes, which it has not", page[..100].to_vec()),
-        ("4096 bytes, which it has not", longer),
+        ("its capacity does not match", change(words::CAPACITY, 100)),
+        ("claims 4096 bytes, but its memory", page[..100].to_vec()),
+        ("claims 4096 bytes, but its memory", longer),
     ] {
         fs::write(object.path(), &contents).unwrap();
         attempt(&object).assert_failed(6, what);

@@ -1,14 +1,14 @@
 /*
- * Sends back all that comes through a page of shared memory, as the second of the
- * two sides:
+ * A program for Linux that echoes what comes through a page of shared memory. It takes
+ * the second seat:
  *
  *     cargo build -p memtalk-ring-c --release
  *     cc -std=c99 -Imemtalk-ring/c memtalk-ring/c/examples/echo.c \
  *         target/release/libmemtalk_ring_c.a -o echo
  *     ./echo /someobject [SECONDS]
  *
- * The page must be there within SECONDS (5 unless said otherwise), and so must
- * everything else that is waited for: the next byte, room for it, the confirmation.
+ * It waits at most SECONDS (5 if not given) for each thing: the page, the next byte, room
+ * in the ring, the confirmation.
  */
 
 #define _POSIX_C_SOURCE 200809L
@@ -32,10 +32,10 @@ enum status {
     NO_OBJECT = 3, /* there is no such object */
     TOO_SMALL = 4, /* the object cannot hold a page */
     NO_PAGE = 5,   /* nobody initialised it */
-    FOREIGN = 6,   /* another version, size or byte order */
-    PEER = 7,      /* the other side failed, or overwrote the page */
-    TIMEOUT = 8,   /* the other side was silent for too long */
-    BUSY = 9       /* two talk there already */
+    FOREIGN = 6,   /* the page has another version, size or byte order */
+    PEER = 7,      /* the peer gave up, or the page was overwritten */
+    TIMEOUT = 8,   /* the peer did nothing for too long */
+    BUSY = 9       /* the second seat is taken */
 };
 
 static enum status say(enum status status, const char *what, const char *why) {
@@ -43,7 +43,7 @@ static enum status say(enum status status, const char *what, const char *why) {
     return status;
 }
 
-/* Looks are a fifth of a millisecond apart: `looks` of them are left. */
+/* Waits a fifth of a millisecond before the next look. Returns 0 if no looks are left. */
 static int look_again(long *looks) {
     const struct timespec pause = {0, 200000};
     if (*looks <= 0)
@@ -97,7 +97,7 @@ static enum status attach(memtalk_page *page, void *memory, size_t size, long lo
     }
 }
 
-/* Until the other side's stream is at its end and ours is confirmed. */
+/* Echoes until the peer's stream is at its end, and ours is confirmed. */
 static enum status echo(memtalk_sender *sender, memtalk_receiver *receiver, long patience) {
     unsigned char bytes[1024];
     long looks = patience;
@@ -128,14 +128,14 @@ static enum status echo(memtalk_sender *sender, memtalk_receiver *receiver, long
         }
     }
 
-    /* All of it went on its way back: that is what we confirm. */
+    /* All bytes have been sent back. This is what we confirm. */
     result = memtalk_receiver_close(receiver);
     if (result == 0)
         result = memtalk_sender_end(sender);
     while (result == 0) {
         result = memtalk_sender_delivered(sender);
         if (result == 0 && !look_again(&looks))
-            return say(TIMEOUT, "ending", "the other side confirms nothing");
+            return say(TIMEOUT, "ending", "the peer does not confirm our stream");
     }
     return result > 0 ? COMPLETE : say(PEER, "ending", memtalk_error_text(result));
 }
@@ -171,7 +171,7 @@ int main(int argc, char **argv) {
         return say(SYSTEM, "the page", memtalk_error_text(result));
 
     status = echo(&sender, &receiver, looks);
-    /* Do nothing once the streams are over, as they are after COMPLETE. */
+    /* After COMPLETE both streams are over, and these do nothing. */
     memtalk_sender_fail(&sender);
     memtalk_receiver_fail(&receiver);
     return status;

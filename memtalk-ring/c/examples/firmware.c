@@ -1,25 +1,26 @@
 /*
- * Firmware that sends back what comes, from its main loop. It owns the page: the
+ * Firmware that echoes what the host sends, from its main loop. It owns the page: the
  * host maps this memory and takes the second seat.
  *
- * Put `shared` where the host sees it, with your linker script, for example
+ * Place `shared` where the host sees it, by your linker script. For example, write
  * __attribute__((section(".shared"))) in front of it.
  */
 
 #include "memtalk_ring.h"
 
-/* A page of 4,096 bytes, and what it takes to align it in C99. */
+/* A page of 4,096 bytes, and room to align it (C99 has no alignas). */
 static unsigned char shared[4096 + MEMTALK_ALIGNMENT];
 
 static memtalk_page page;
 static memtalk_sender sender;
 static memtalk_receiver receiver;
 
-/* What was received and not yet sent back. */
+/* From `bytes[sent]` up to `bytes[received]`: what was received and not yet sent back. */
 static unsigned char bytes[64];
 static int32_t received, sent;
 
-/* Never waits. Returns 0, 1 once both streams are complete, or an error. */
+/* One step of the echo, which never waits. Returns 1 once both streams are complete, 0
+ * before that, or an error. */
 static int32_t step(void) {
     int32_t result;
     if (sent < received) {
@@ -49,10 +50,10 @@ int main(void) {
     if (result == 0)
         result = memtalk_page_open(&page, MEMTALK_FIRST, &sender, &receiver);
     while (result == 0 && memtalk_page_seat(&page, MEMTALK_SECOND) == 0)
-        ; /* Whatever this firmware does while nobody is there. */
+        ; /* What this firmware does until the host comes. */
     while (result == 0) {
         result = step();
-        /* … and whatever else this firmware does. */
+        /* … and what else this firmware does. */
     }
     memtalk_sender_fail(&sender);
     memtalk_receiver_fail(&receiver);

@@ -1,53 +1,55 @@
-//! What can go wrong, as numbers.
+//! `memtalk_error`: what can go wrong, as numbers and as texts.
 
 use core::ffi::{CStr, c_char};
 
 use memtalk_ring::{Error, PageError};
 
-/// Why a call did not do what it should. Functions return these as negative
-/// numbers; 0 and more mean success.
+/// Why a call failed. Functions return these as negative numbers; 0 and more mean
+/// success.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum memtalk_error {
-    /// A pointer is NULL or not aligned, a number out of its range, or a flag
-    /// missing or unknown. Nothing was done, but that what was to be opened is closed.
+    /// A pointer is NULL or not aligned, a number is out of its range, or a flag is
+    /// missing or unknown. Nothing was done, except that a page that was to be opened
+    /// is not open now.
     BadArgument = -1,
-    /// The page or the end was never opened, or not successfully. Nothing was done.
+    /// The page or the end was never opened, or opening it failed. Nothing was done.
     NotOpen = -2,
     /// The ends of this seat were opened through this page before.
     AlreadyOpen = -3,
     /// The memory cannot hold a page: its size is not a multiple of 64 from
-    /// MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE, or its address not one of 64.
+    /// MEMTALK_MIN_SIZE to MEMTALK_MAX_SIZE, or its address is not a multiple of 64.
     BadMemory = -10,
-    /// Somebody began to initialise the page and has not finished, or died over
-    /// it: try again for a while.
+    /// A process has begun to initialise the page and has not finished: it is still at
+    /// it, or it died. Try again for a while.
     Unfinished = -11,
     /// The page is from a machine of the other byte order.
     ByteOrder = -12,
-    /// The memory does not carry the magic number. If it is all zero, nobody has
-    /// begun to initialise it yet; otherwise it is somebody else's.
+    /// The memory does not carry the magic number. If it is all zero, nobody has begun
+    /// to initialise it yet; otherwise it is somebody else's.
     NotAPage = -13,
     /// The page has another version of the layout.
     Version = -14,
-    /// The page says that it has another size than was passed.
+    /// The page claims another size than was passed, or a capacity that does not follow
+    /// from its size.
     Size = -15,
-    /// Two sit at the page already.
+    /// Both seats of the page are taken.
     Taken = -16,
-    /// The other side gave up or died: the stream is incomplete. A receiver has
-    /// received all that was sent before.
+    /// The peer gave up or died, so the stream is incomplete. A receiver returns this
+    /// only after it has received all that was sent before.
     PeerFailed = -20,
-    /// The shared memory was overwritten: the other side's words cannot be. The
+    /// Something overwrote the shared memory: the ring's indices are impossible. The
     /// stream is incomplete, and what was received last may be garbage.
     Corrupt = -21,
-    /// This end is over: it was ended, closed or failed before.
+    /// This end was already ended, closed or failed.
     Ended = -22,
-    /// The stream cannot be confirmed: its end was not reached.
+    /// The stream cannot be confirmed yet: its end was not reached.
     NotAtEnd = -23,
     /// A cause that this version of the interface has no number for.
     Other = -30,
 }
 
-/// What an error says in English, in a few words and without a full stop.
+/// The text of an error in English: a few words, without a full stop.
 ///
 /// Returns a constant string for any number, never NULL.
 #[unsafe(no_mangle)]
@@ -82,7 +84,10 @@ const ALL: [(memtalk_error, &CStr); 15] = {
             c"the memory does not carry memtalk's magic number",
         ),
         (Version, c"the page has another layout version"),
-        (Size, c"the page says that it has another size"),
+        (
+            Size,
+            c"the page's size does not match its memory or its capacity",
+        ),
         (Taken, c"both seats of the page are taken"),
         (
             PeerFailed,
@@ -90,7 +95,7 @@ const ALL: [(memtalk_error, &CStr); 15] = {
         ),
         (
             Corrupt,
-            c"the shared memory was overwritten: its indices cannot be",
+            c"the ring's indices are impossible: something overwrote the shared memory",
         ),
         (Ended, c"this end of the stream is over"),
         (NotAtEnd, c"the end of the stream was not reached"),
@@ -125,7 +130,7 @@ impl From<PageError> for memtalk_error {
     }
 }
 
-/// What a function returns in C: `run`'s number, or its error.
+/// What a function returns in C: the number or the error that `run` returns.
 pub(crate) fn code(run: impl FnOnce() -> Result<u32, memtalk_error>) -> i32 {
     match run() {
         // At most 2²⁹: a capacity, a flag, a word of flags.
@@ -134,7 +139,7 @@ pub(crate) fn code(run: impl FnOnce() -> Result<u32, memtalk_error>) -> i32 {
     }
 }
 
-/// A number of bytes that went through a ring, which is at most 2²⁹ at once.
+/// A number of bytes that one call moved through a ring, at most 2²⁹.
 pub(crate) fn count(bytes: usize) -> u32 {
     bytes.try_into().unwrap_or(u32::MAX)
 }

@@ -1,17 +1,18 @@
-//! [`memtalk_ring`] for C: firmware and programs without Rust can join a talk.
+//! [`memtalk_ring`] for C: firmware, and programs in other languages, can take part in a
+//! talk.
 //!
-//! `memtalk_ring.h` declares what is here, with its contract for C programmers at
-//! the top; a test generates it from these sources. `examples/echo.c` is a
-//! program for Linux, `examples/firmware.c` one without an operating system.
+//! `memtalk_ring.h` declares everything here, and has the contract for C programmers at
+//! the top. A test generates it from these sources. `examples/echo.c` is a program for
+//! Linux, `examples/firmware.c` one without an operating system.
 //!
 //! # Contract
 //! - **No heap, no operating system.** The caller provides the memory of pages and
-//!   ends; their sizes are checked when this is compiled.
-//! - **Nothing waits.** Each call returns at once, and wakes nobody: who uses this
-//!   takes its seat as [`MEMTALK_SILENT`], and looks again when it likes.
+//!   ends. That a value fits its C type is checked when this is compiled.
+//! - **Nothing waits.** Each call returns at once, and wakes nobody. So a program that uses
+//!   this takes its seat as [`MEMTALK_SILENT`], and looks again whenever it likes.
 //! - **Errors are negative numbers**, each with one meaning: [`memtalk_error`].
 //!   What can be checked of an argument is checked.
-//! - **Nothing panics**, whatever the other side writes into the page.
+//! - **Nothing panics**, whatever the peer writes into the page.
 //!
 //! # For a microcontroller
 //! ```console
@@ -21,21 +22,24 @@
 //!       firmware.c target/thumbv6m-none-eabi/release/libmemtalk_ring_c.a
 //! ```
 //!
-//! The library refers to nothing but `memcpy` and its like, which every C compiler
-//! asks for as well. The page needs memory that both sides see coherently, by
-//! 32-bit loads and stores: uncached where the chip has a data cache that the other
-//! side does not look into. On Linux the library comes with Rust's standard
-//! library; what a program does not use of it, the linker leaves out.
+//! The library refers to no other symbols than `memcpy` and its like, which every C
+//! compiler needs as well. The page needs memory that both sides see coherently, by
+//! 32-bit loads and stores: uncached, if the chip has a data cache that the peer does not
+//! look into. On Linux the library contains Rust's standard library. The linker leaves out
+//! what a program does not use of it.
 
 #![no_std]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(
     clippy::missing_safety_doc,
-    reason = "the contract of all pointers is one, at the top of the header"
+    reason = "one contract holds for all pointers: it is at the top of the header"
 )]
-#![allow(non_camel_case_types, reason = "the types have their names in C")]
+#![allow(
+    non_camel_case_types,
+    reason = "the types have the names that they have in C"
+)]
 
-// Has a panic handler, where there is an operating system.
+// Provides the panic handler where there is an operating system.
 #[cfg(not(target_os = "none"))]
 extern crate std;
 
@@ -61,7 +65,7 @@ pub use sender::{
     memtalk_sender_fail, memtalk_sender_send,
 };
 
-/// Never called: a program on bare metal has to have one.
+/// Never called. A program on bare metal must have a panic handler.
 #[cfg(target_os = "none")]
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo) -> ! {

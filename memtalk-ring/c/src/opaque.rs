@@ -1,13 +1,13 @@
-//! Rust values in memory that a C program provides.
+//! [`Opaque`]: Rust values in memory that a C program provides.
 //!
-//! A mark before the value tells an opaque type that was opened from one that is
-//! zero or holds something else.
+//! A mark before the value tells whether an opaque type was opened, or is still zero or
+//! holds something else.
 
 use core::mem::{align_of, size_of};
 
 use crate::memtalk_error;
 
-/// What really lies in an opaque type.
+/// What an opaque C type really holds.
 #[repr(C)]
 pub(crate) struct Slot<T> {
     /// [`Opaque::MARK`] once the value is there.
@@ -20,19 +20,19 @@ pub(crate) struct Slot<T> {
 /// # Safety
 /// Each type has a mark of its own; it is made of plain integers.
 pub(crate) unsafe trait Opaque: Sized {
-    /// What it holds. Nothing drops it.
+    /// The type of the value. Nothing drops the value.
     type Value;
 
-    /// Neither 0, nor anybody else's.
+    /// The mark of this type: not 0, and not the mark of another type.
     const MARK: u32;
 
-    /// Evaluated for each type: the value fits.
+    /// Asserts that the value fits. It must be evaluated for each type.
     const FITS: () = assert!(
         size_of::<Slot<Self::Value>>() <= size_of::<Self>()
             && align_of::<Slot<Self::Value>>() <= align_of::<Self>()
     );
 
-    /// The slot at `at`, if that can be one.
+    /// The slot at `at`, unless that is NULL or not aligned.
     fn slot(at: *mut Self) -> Result<*mut Slot<Self::Value>, memtalk_error> {
         if at.is_null() || !at.is_aligned() {
             return Err(memtalk_error::BadArgument);
@@ -40,22 +40,22 @@ pub(crate) unsafe trait Opaque: Sized {
         Ok(at.cast())
     }
 
-    /// Puts `value` into it, whatever it held.
+    /// Opens the slot at `at`: puts `value` and the mark there, whatever it held.
     ///
     /// # Safety
-    /// If not NULL, `at` is valid for writes, and nobody else uses it meanwhile.
+    /// If `at` is not NULL, it is valid for writes, and nobody else uses it meanwhile.
     unsafe fn put(at: *mut Self, value: Self::Value) -> Result<(), memtalk_error> {
         let slot = Self::slot(at)?;
         let value = Slot {
             mark: Self::MARK,
             value: core::mem::MaybeUninit::new(value),
         };
-        // SAFETY: aligned, not NULL, and large enough by `FITS`.
+        // SAFETY: `slot` is aligned, not NULL, and large enough by `FITS`.
         unsafe { slot.write(value) };
         Ok(())
     }
 
-    /// Makes it one that was never opened.
+    /// Clears the mark of the slot at `at`, as if it was never opened.
     ///
     /// # Safety
     /// As for [`put`](Self::put).
@@ -67,18 +67,18 @@ pub(crate) unsafe trait Opaque: Sized {
         Ok(())
     }
 
-    /// The value in it.
+    /// The value in the slot at `at`, or an error if that was not opened.
     ///
     /// # Safety
-    /// If not NULL, `at` is valid for reads and writes, and nobody else uses it
-    /// during `'a`. If it starts with the mark, [`put`](Self::put) wrote it.
+    /// If `at` is not NULL, it is valid for reads and writes, and nobody else uses it during
+    /// `'a`. If the mark is there, [`put`](Self::put) wrote it.
     unsafe fn get<'a>(at: *mut Self) -> Result<&'a mut Self::Value, memtalk_error>
     where
         Self::Value: 'a,
     {
         let slot = Self::slot(at)?;
         let mark = slot.cast::<u32>();
-        // SAFETY: valid by contract, and the mark comes first.
+        // SAFETY: it is valid by contract, and the mark comes first.
         if unsafe { mark.read() } != Self::MARK {
             return Err(memtalk_error::NotOpen);
         }

@@ -1,8 +1,8 @@
-//! The functions as C calls them: what is wrong is an error, never more.
+//! The functions as C calls them: each misuse that can be checked returns its error.
 
 #![allow(
     clippy::multiple_unsafe_ops_per_block,
-    reason = "each call is one, on the same pointers"
+    reason = "each call is an unsafe operation, on the same pointers"
 )]
 
 use core::ffi::CStr;
@@ -18,13 +18,13 @@ const SIZE: usize = 4096;
 #[repr(align(64))]
 struct Memory([u8; SIZE]);
 
-/// As C's static variables are.
+/// A value of zeros, as C's static variables are.
 fn zeroed<T>() -> T {
-    // SAFETY: used for integers and arrays of integers only.
+    // SAFETY: this is called for integers and arrays of integers only.
     unsafe { core::mem::zeroed() }
 }
 
-/// A talk with both ends of both seats.
+/// A page, with the ends of both seats.
 struct Talk {
     memory: Box<Memory>,
     page: memtalk_page,
@@ -40,20 +40,20 @@ impl Talk {
         });
         let memory = talk.memory.0.as_mut_ptr().cast();
         let flags = MEMTALK_OUTSIDE | MEMTALK_SILENT;
-        // SAFETY: fresh memory that lives as long as the talk.
+        // SAFETY: the memory is fresh, and lives as long as the talk.
         let made = unsafe { memtalk_page_initialise(&mut talk.page, memory, SIZE, flags) };
         assert_eq!(made, 0);
         for seat in [MEMTALK_FIRST, MEMTALK_SECOND] {
             let (sender, receiver) = &mut talk.ends[seat as usize];
-            // SAFETY: once for each seat.
+            // SAFETY: this happens once for each seat.
             let opened = unsafe { memtalk_page_open(&mut talk.page, seat, sender, receiver) };
             assert_eq!(opened, 0);
         }
         talk
     }
 
-    /// The first seat's sender and the second's receiver.
-    fn there(&mut self) -> (*mut memtalk_sender, *mut memtalk_receiver) {
+    /// The two ends of the first ring: the first seat's sender, the second's receiver.
+    fn first_ring(&mut self) -> (*mut memtalk_sender, *mut memtalk_receiver) {
         let [first, second] = &mut self.ends;
         (&raw mut first.0, &raw mut second.1)
     }
@@ -66,9 +66,9 @@ fn is(error: memtalk_error, result: i32) {
 #[test]
 fn a_stream_is_sent_ended_and_confirmed() {
     let mut talk = Talk::new();
-    let (sender, receiver) = talk.there();
+    let (sender, receiver) = talk.first_ring();
     let mut bytes = [0_u8; 2000];
-    // SAFETY: pointers to what lives longer.
+    // SAFETY: all pointers are to values that live longer.
     unsafe {
         assert_eq!(memtalk_sender_capacity(sender), 1856);
         assert_eq!(
@@ -104,9 +104,9 @@ fn a_stream_is_sent_ended_and_confirmed() {
 #[test]
 fn an_end_that_is_over_says_so() {
     let mut talk = Talk::new();
-    let (sender, receiver) = talk.there();
+    let (sender, receiver) = talk.first_ring();
     let mut byte = 0_u8;
-    // SAFETY: pointers to what lives longer.
+    // SAFETY: all pointers are to values that live longer.
     unsafe {
         assert_eq!(memtalk_sender_end(sender), 0);
         is(memtalk_error::Ended, memtalk_sender_end(sender));
@@ -131,11 +131,11 @@ fn an_end_that_is_over_says_so() {
 }
 
 #[test]
-fn giving_up_is_told() {
+fn each_end_learns_that_the_other_gave_up() {
     let mut talk = Talk::new();
-    let (sender, receiver) = talk.there();
+    let (sender, receiver) = talk.first_ring();
     let mut byte = 0_u8;
-    // SAFETY: pointers to what lives longer.
+    // SAFETY: all pointers are to values that live longer.
     unsafe {
         assert_eq!(memtalk_sender_send(sender, c"x".as_ptr().cast(), 1), 1);
         assert_eq!(memtalk_sender_fail(sender), 0);
@@ -150,11 +150,11 @@ fn giving_up_is_told() {
     }
 
     let mut talk = Talk::new();
-    let (sender, receiver) = talk.there();
-    // SAFETY: pointers to what lives longer.
+    let (sender, receiver) = talk.first_ring();
+    // SAFETY: all pointers are to values that live longer.
     unsafe {
         assert_eq!(memtalk_receiver_fail(receiver), 0);
-        // Where there is room for the byte, sending does not look at the other side.
+        // There is room for the byte, so this call does not look at the peer.
         memtalk_sender_send(sender, c"x".as_ptr().cast(), 1);
         is(memtalk_error::PeerFailed, memtalk_sender_delivered(sender));
         is(
@@ -167,11 +167,11 @@ fn giving_up_is_told() {
 #[test]
 fn an_overwritten_page_is_an_error() {
     let mut talk = Talk::new();
-    let (sender, receiver) = talk.there();
+    let (sender, receiver) = talk.first_ring();
     let mut byte = 0_u8;
     let ring = sender_offset(Seat::First, 1856);
     talk.memory.0[ring..][..size_of::<RingHeader<Native>>()].fill(0x77);
-    // SAFETY: pointers to what lives longer.
+    // SAFETY: all pointers are to values that live longer.
     unsafe {
         is(
             memtalk_error::Corrupt,
@@ -187,10 +187,10 @@ fn bad_arguments_are_errors() {
     let mut talk = Talk::new();
     let page = &raw mut talk.page;
     let memory = talk.memory.0.as_mut_ptr();
-    let (sender, receiver) = talk.there();
+    let (sender, receiver) = talk.first_ring();
     let mut byte = 0_u8;
     let byte = (&raw mut byte).cast();
-    // SAFETY: what is checked is never followed.
+    // SAFETY: each bad pointer is refused before it is used.
     unsafe {
         is(
             BadArgument,
@@ -250,12 +250,12 @@ fn bad_arguments_are_errors() {
 }
 
 #[test]
-fn what_was_never_opened_is_an_error() {
+fn a_page_or_an_end_that_was_never_opened_is_an_error() {
     use memtalk_error::NotOpen;
     let (mut page, mut sender, mut receiver) = zeroed();
     let mut byte = 0_u8;
     let byte = (&raw mut byte).cast();
-    // SAFETY: zero, as they may be.
+    // SAFETY: a value that was not opened may be zero.
     unsafe {
         is(
             NotOpen,
@@ -276,19 +276,19 @@ fn what_was_never_opened_is_an_error() {
 }
 
 #[test]
-fn the_ends_of_a_seat_are_opened_once() {
+fn the_ends_of_a_seat_are_opened_only_once() {
     let mut talk = Talk::new();
     let page = &raw mut talk.page;
-    let (sender, receiver) = talk.there();
-    // SAFETY: refused.
+    let (sender, receiver) = talk.first_ring();
+    // SAFETY: the call is refused.
     let again = unsafe { memtalk_page_open(page, MEMTALK_FIRST, sender, receiver) };
     is(memtalk_error::AlreadyOpen, again);
-    // SAFETY: the end from before.
+    // SAFETY: this is the end from before, which is still open.
     assert_eq!(unsafe { memtalk_sender_capacity(sender) }, 1856);
 }
 
 #[test]
-fn seats_are_taken_and_seen() {
+fn a_seat_word_shows_who_sits_there_and_who_has_left() {
     let mut talk = Talk::new();
     let page = &raw mut talk.page;
     let flags = MEMTALK_OUTSIDE | MEMTALK_SILENT;
@@ -302,23 +302,23 @@ fn seats_are_taken_and_seen() {
     // A process has come, and has left.
     let left = seat_offset(Seat::Second);
     talk.memory.0[left..][..4].copy_from_slice(&MEMTALK_LEFT.to_ne_bytes());
-    // SAFETY: as above.
+    // SAFETY: the page lives longer.
     let seen = unsafe { memtalk_page_seat(page, MEMTALK_SECOND) };
     assert_eq!(seen, MEMTALK_LEFT.cast_signed());
 }
 
 #[test]
-fn memory_that_is_no_page_is_told_apart() {
+fn memory_that_is_no_page_is_refused_with_the_reason() {
     use memtalk_error::*;
     let mut memory = Box::new(Memory([0; SIZE]));
     let mut page = zeroed();
     let base = memory.0.as_mut_ptr();
     let mut attach = |offset: usize, size: usize| {
-        // SAFETY: within the memory.
+        // SAFETY: the place is within the memory.
         unsafe { memtalk_page_attach(&mut page, base.add(offset).cast(), size) }
     };
     let word = |at: usize, to: u32| {
-        // SAFETY: within the memory.
+        // SAFETY: the place is within the memory.
         unsafe { base.add(at).cast::<u32>().write(to) }
     };
     is(BadMemory, attach(0, 448));
@@ -342,9 +342,9 @@ fn memory_that_is_no_page_is_told_apart() {
 }
 
 #[test]
-fn every_number_has_a_text() {
+fn every_error_has_a_text_of_its_own() {
     let text = |error| {
-        // SAFETY: a constant string.
+        // SAFETY: every text is a constant string.
         unsafe { CStr::from_ptr(memtalk_error_text(error)) }
             .to_str()
             .unwrap()

@@ -1,5 +1,4 @@
-//! The C program in `examples` at one side of a talk, the command `memtalk` at the
-//! other.
+//! Talks between the C program `examples/echo.c` and the command `memtalk`.
 
 mod support;
 
@@ -12,7 +11,7 @@ use std::time::Duration;
 
 use support::{Process, echo, memtalk, until};
 
-/// The object of a talk: removed with this value, even if memtalk was killed.
+/// The object of a talk. It is removed when this is dropped, even if memtalk was killed.
 struct Object(PathBuf);
 
 impl Drop for Object {
@@ -21,13 +20,13 @@ impl Drop for Object {
     }
 }
 
-/// A talk, and what this test has of it.
+/// A talk of memtalk and the C program, with memtalk's input and output.
 struct Talk {
     object: Object,
     memtalk: Process,
     echo: Process,
     input: Option<ChildStdin>,
-    /// What memtalk has written, piece by piece.
+    /// What memtalk writes to its output, piece by piece.
     output: mpsc::Receiver<Vec<u8>>,
 }
 
@@ -76,7 +75,7 @@ impl Talk {
         input.write_all(bytes).expect("memtalk reads its input");
     }
 
-    /// Waits for so many bytes of memtalk's output, or for its end.
+    /// Waits for `count` bytes of memtalk's output, or for its end.
     fn hear(&self, count: usize) -> Vec<u8> {
         let mut heard = Vec::new();
         while heard.len() < count {
@@ -89,7 +88,8 @@ impl Talk {
         heard
     }
 
-    /// Both streams complete, and no more of them; nothing is left behind.
+    /// Ends the input, and checks that both streams are complete, that no byte follows, and
+    /// that nothing is left behind.
     fn assert_complete(mut self) {
         self.input = None;
         assert_eq!(self.hear(1), b"", "all of it was heard before");
@@ -100,7 +100,7 @@ impl Talk {
 }
 
 #[test]
-fn a_third_leaves_two_alone_who_talk() {
+fn a_third_party_leaves_a_talk_alone() {
     let mut talk = Talk::start("third");
     talk.say(b"before");
     assert_eq!(talk.hear(6), b"before");
@@ -123,7 +123,7 @@ fn a_megabyte_comes_back_whole() {
         .map(|i| i.wrapping_mul(0x9E37_79B9).to_be_bytes()[0])
         .collect();
     let (mut input, sent) = (talk.input.take().expect("it is open"), bytes.clone());
-    // In the background: the ring holds less than this.
+    // In the background, because the ring holds less than this.
     thread::spawn(move || input.write_all(&sent));
     assert!(talk.hear(bytes.len()) == bytes, "what came back differs");
     talk.assert_complete();
@@ -146,7 +146,7 @@ fn an_empty_stream_is_complete() {
 }
 
 #[test]
-fn a_killed_program_is_noticed() {
+fn memtalk_notices_that_the_program_was_killed() {
     let mut talk = Talk::start("killed");
     talk.say(b"hello");
     assert_eq!(talk.hear(5), b"hello");
@@ -155,12 +155,12 @@ fn a_killed_program_is_noticed() {
 }
 
 #[test]
-fn the_program_is_told_that_memtalk_was_asked_to_end() {
+fn the_program_learns_that_memtalk_was_terminated() {
     let mut talk = Talk::start("asked");
     talk.say(b"hello");
     assert_eq!(talk.hear(5), b"hello");
     let pid = i32::try_from(talk.memtalk.0.id()).expect("a process id");
-    // SAFETY: no pointers are involved, and it is our child, not yet waited for.
+    // SAFETY: no pointers are involved. The process is our child, not yet waited for.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
     talk.echo.fails_with(7, "the peer gave up");
     assert_eq!(talk.memtalk.finish().0, None, "ended by the signal");

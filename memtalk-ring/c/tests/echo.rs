@@ -1,4 +1,4 @@
-//! The C program in `examples` at one side of a talk, this test at the other.
+//! Talks between the C program `examples/echo.c` and a test, which has the first seat.
 
 mod support;
 
@@ -14,7 +14,7 @@ use support::{Process, until};
 
 const SIZE: usize = 4096;
 
-/// A POSIX shared memory object that goes with this value.
+/// A POSIX shared memory object, which is removed when this is dropped.
 struct Object {
     name: String,
     file: File,
@@ -34,7 +34,7 @@ impl Object {
         object
     }
 
-    /// Mapped for as long as this process lives.
+    /// Maps the object for as long as this process lives.
     fn map(&self) -> RawRegion {
         use std::os::fd::AsRawFd;
         // SAFETY: a new mapping replaces no other.
@@ -50,11 +50,11 @@ impl Object {
         };
         assert_ne!(memory, libc::MAP_FAILED);
         let memory = NonNull::new(memory.cast()).expect("no mapping at 0");
-        // SAFETY: never unmapped, and used through this region only.
+        // SAFETY: the mapping is never unmapped, and used through this region only.
         unsafe { RawRegion::new(memory, SIZE) }
     }
 
-    /// What has to be done even if this process is killed later.
+    /// Removes the name. Called early, so that nothing is left if this process is killed.
     fn unlink(&self) {
         let _ = std::fs::remove_file(format!("/dev/shm{}", self.name));
     }
@@ -66,7 +66,7 @@ impl Drop for Object {
     }
 }
 
-/// Starts the program.
+/// Starts the program at the object `name`.
 fn echo(name: &str, seconds: u32) -> Process {
     let mut command = Command::new(support::echo());
     command.arg(name).arg(seconds.to_string());
@@ -78,14 +78,14 @@ type Ends = (
     Receiver<PageRing<RawRegion>, Spin>,
 );
 
-/// The program at the second seat, and our ends.
+/// Starts a talk: the program at the second seat, and our ends at the first.
 fn talk(test: &str, seconds: u32) -> (Process, Object, Ends) {
     let object = Object::new(test, SIZE);
     let echo = echo(&object.name, seconds);
     // SAFETY: nobody has taken ends in a new mapping.
     let page =
         unsafe { Page::initialise(object.map(), Presence::DEVICE) }.expect("it is large enough");
-    // SAFETY: a fresh page, and nobody else sits at this seat.
+    // SAFETY: the page is fresh, and nobody else sits at this seat.
     let ends = unsafe { page.ends(Seat::First, Spin) };
     let presence = until("the program sits down", || page.presence(Seat::Second));
     assert_eq!(presence, Presence::DEVICE);
@@ -113,7 +113,7 @@ fn a_megabyte_comes_back_whole_and_both_streams_are_confirmed() {
     assert!(back == bytes, "what came back differs");
     assert!(!receiver.at_end(), "our stream is not at its end");
 
-    // The half-close, and then the last words of the other half.
+    // Our half-close, and then the end of the program's stream.
     sender.end();
     until("its stream ends", || {
         assert_eq!(receiver.receive(&mut buffer), Ok(0));
@@ -144,7 +144,7 @@ fn each_byte_comes_back_at_once() {
 }
 
 #[test]
-fn a_receiver_that_stops_is_a_failure() {
+fn the_program_fails_when_our_receiver_gives_up() {
     let (echo, _object, (mut sender, mut receiver)) = talk("stops", 10);
     receiver.fail();
     sender.end();
@@ -152,35 +152,35 @@ fn a_receiver_that_stops_is_a_failure() {
 }
 
 #[test]
-fn an_overwritten_page_is_a_failure() {
+fn the_program_fails_when_the_page_is_overwritten() {
     let (echo, object, _ends) = talk("overwritten", 10);
     use std::os::unix::fs::FileExt;
     object
         .file
         .write_all_at(&[0x77; 4], sender_offset(Seat::First, 1856) as u64)
         .expect("the tail of our ring");
-    echo.fails_with(7, "overwritten");
+    echo.fails_with(7, "something overwrote the shared memory");
 }
 
 #[test]
-fn silence_has_a_bound() {
+fn the_program_waits_for_a_byte_only_as_long_as_it_was_told() {
     let (echo, _object, _ends) = talk("silence", 1);
     echo.fails_with(8, "nothing came");
 }
 
 #[test]
-fn no_object_is_a_failure() {
+fn the_program_fails_without_an_object() {
     echo(&format!("/memtalk-c-none-{}", std::process::id()), 1).fails_with(3, "No such");
 }
 
 #[test]
-fn an_object_without_a_page_is_a_failure() {
+fn the_program_fails_at_an_object_without_a_page() {
     let object = Object::new("zero", SIZE);
     echo(&object.name, 1).fails_with(5, "magic number");
 }
 
 #[test]
-fn an_object_too_small_for_a_page_is_a_failure() {
+fn the_program_fails_at_an_object_too_small_for_a_page() {
     let object = Object::new("small", 448);
     echo(&object.name, 1).fails_with(4, "cannot hold a page");
     let object = Object::new("empty", 0);
@@ -188,7 +188,7 @@ fn an_object_too_small_for_a_page_is_a_failure() {
 }
 
 #[test]
-fn a_page_of_another_version_is_a_failure() {
+fn the_program_fails_at_a_page_of_another_version() {
     use std::os::unix::fs::FileExt;
     let object = Object::new("version", SIZE);
     // SAFETY: nobody has taken ends in a new mapping.
@@ -200,7 +200,7 @@ fn a_page_of_another_version_is_a_failure() {
 }
 
 #[test]
-fn wrong_arguments_are_a_failure() {
+fn the_program_fails_with_wrong_arguments() {
     let output = Command::new(support::echo()).output().expect("it starts");
     assert_eq!(output.status.code(), Some(2));
 }

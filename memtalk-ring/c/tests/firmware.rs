@@ -1,5 +1,5 @@
-//! What the library asks of a program that has no operating system, and what it
-//! brings along.
+//! The library in a program without an operating system: which symbols it needs, and that
+//! it contains no panic.
 
 mod support;
 
@@ -9,10 +9,10 @@ use std::process::Command;
 use support::{HERE, c_compiler, library, run};
 
 #[test]
-fn it_needs_nothing_but_memcpy_and_its_like_and_brings_no_panic() {
+fn firmware_needs_only_memcpy_and_its_like_and_contains_no_panic() {
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware");
-    // Not to be run, so that these may be anywhere; whatever else is missing, the
-    // linker names.
+    // The program is never run, so the addresses of these do not matter. The linker fails
+    // if any other symbol is missing.
     let given = ["memcpy", "memmove", "memset", "memcmp"];
     run(c_compiler()
         .args(["-ffreestanding", "-nostdlib", "-static"])

@@ -1,5 +1,5 @@
-//! `memtalk_ring.h` is what the sources say, and C and C++ compilers take it
-//! without a warning. `BLESS=1` writes a new one.
+//! `memtalk_ring.h` is what cbindgen generates from the sources, and C and C++ compilers
+//! accept it without a warning. `BLESS=1` writes a new one.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,25 +7,25 @@ use std::process::Command;
 
 use cbindgen::{Builder, DocumentationStyle, Language, RenameRule, Style};
 
-/// What the header says before its declarations.
+/// The text at the top of the header: the contract for C programmers.
 const CONTRACT: &str = "\
 /*
  * memtalk's ring for C: a byte stream each way between two parties that share
- * memory. Both ends, without a heap and without an operating system.
+ * memory. Both ends of both rings, without a heap and without an operating system.
  *
- * Generated from the sources of memtalk-ring-c: change them, then run
+ * This file is generated from the sources of memtalk-ring-c. Change them, then run
  * BLESS=1 cargo test -p memtalk-ring-c --test header
  *
- * A page holds two rings. One party initialises it, the other attaches to it; each
- * takes its seat and opens the two ends of that seat:
+ * A page holds two rings. One party initialises it, the other one, its peer, attaches
+ * to it. Each takes its seat, and opens the two ends of that seat:
  *
  *     static memtalk_page page;
  *     static memtalk_sender sender;
  *     static memtalk_receiver receiver;
  *
  *     while (memtalk_page_attach(&page, memory, size) != 0)
- *         ; // until the other side has initialised it
- *     if (memtalk_page_seat(&page, MEMTALK_SECOND) == 0) // else two talk
+ *         ; // until the peer has initialised it
+ *     if (memtalk_page_seat(&page, MEMTALK_SECOND) == 0) // else the seat is taken
  *         memtalk_page_join(&page, MEMTALK_OUTSIDE | MEMTALK_SILENT);
  *     memtalk_page_open(&page, MEMTALK_SECOND, &sender, &receiver);
  *
@@ -35,18 +35,19 @@ const CONTRACT: &str = "\
  * bytes.
  *
  * Waiting. No function waits: each returns at once, and wakes nobody. Look again
- * when it suits you: in the main loop, on a timer, when the other side interrupts.
+ * when it suits you: in the main loop, on a timer, when the peer interrupts.
  *
- * The other side may write anything into the page at any time. An end returns bytes
- * or an error then, and never touches memory but its page's and yours. (That side
- * can of course send garbage, or stay silent for ever.)
+ * Trust. The peer may write anything into the page at any time. An end then returns
+ * bytes or an error, and accesses no memory but its page's and yours. (The peer can of
+ * course send garbage, or stay silent for ever.)
  *
- * Up to you, since no function can check it:
- * - `memory` is readable and writable as long as the page and its ends are in use,
- *   coherent with what the other side sees, and you touch it only through them.
- * - A pointer to a memtalk_page, memtalk_sender or memtalk_receiver is NULL or
- *   points to one of those. Let it be zero before it is opened (static, or
- *   `= {0}`): then its use is an error instead of undefined. Do not copy an open
+ * Your part of the contract, which no function can check:
+ * - `memory` is readable and writable as long as the page and its ends are in use. It
+ *   is coherent with what the peer sees. You access it only through the page and
+ *   its ends.
+ * - A pointer to a memtalk_page, memtalk_sender or memtalk_receiver is NULL or points
+ *   to one of those. Set each to zero before it is opened (static, or `= {0}`). Then to
+ *   use it too early is an error instead of undefined behaviour. Do not copy an open
  *   one.
  * - `bytes` points to `len` bytes, none of them in the page.
  * - Once you call memtalk_page_initialise, memtalk_page_sit_down or memtalk_page_join,
@@ -92,7 +93,7 @@ fn generated() -> String {
 }
 
 #[test]
-fn the_header_is_what_the_sources_say() {
+fn the_header_is_what_is_generated_from_the_sources() {
     let path = here("memtalk_ring.h");
     let generated = generated();
     if std::env::var_os("BLESS").is_some() {
@@ -107,17 +108,17 @@ fn the_header_is_what_the_sources_say() {
 }
 
 #[test]
-fn c_and_cpp_compilers_take_it_without_a_warning() {
+fn c_and_cpp_compilers_accept_the_header_without_a_warning() {
     for language in [["-xc", "-std=c99"], ["-xc++", "-std=c++11"]] {
         let compile = |options: &[&str], file: PathBuf| {
             let mut cc = Command::new("cc");
             let cc = cc.args(language).arg("-fsyntax-only").args(options);
             cc.arg(file).output().expect("cc starts")
         };
-        // Not every C compiler knows C++. What it says does not tell: `cc1plus` is in
-        // its warnings as well.
+        // Not every C compiler knows C++. This is found out by an empty file: the text of
+        // its messages does not tell, since `cc1plus` is in its warnings as well.
         if language[0] == "-xc++" && !compile(&[], "/dev/null".into()).status.success() {
-            // Also where the output of tests that pass is not shown.
+            // Written past the test harness, which hides what a test that passes prints.
             let _ = writeln!(std::io::stderr(), "\nNOT TRIED: there is no C++ compiler");
             continue;
         }

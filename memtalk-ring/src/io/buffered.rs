@@ -1,4 +1,4 @@
-//! A receiver with a private buffer.
+//! [`Buffered`]: a receiver with a private buffer, which implements `BufRead`.
 
 use embedded_io::{BufRead, ErrorType, Read, ReadExactError, ReadReady};
 
@@ -7,14 +7,15 @@ use crate::ring::memory::Memory;
 use crate::ring::receiver::Receiver;
 use crate::wait::{Spin, Wait};
 
-/// A [`Receiver`] with a private buffer, which it can lend as a slice.
+/// A [`Receiver`] with a private buffer, to read it as a `BufRead`.
 ///
-/// A `BufRead` lends its bytes as a `&[u8]`. A receiver must not lend the ring's
-/// own: a peer that keeps to no protocol may write there at any time, and bytes
-/// behind a reference must not change. So the bytes are copied out of reach first.
+/// A `BufRead` lends its bytes as a `&[u8]`. A receiver must not lend the bytes of the
+/// ring: a hostile peer may write there at any time, and bytes behind a reference must not
+/// change. So the bytes are first copied to where the peer cannot reach them.
 ///
-/// Bytes in the buffer are received but not read, and dropping this gives up on
-/// them. [`close`](Self::close) confirms the stream when all were read.
+/// The bytes in the buffer are received, but not read. [`close`](Self::close) confirms the
+/// stream once all bytes were read. If this is dropped before, those in the buffer are lost,
+/// and the receiver has given up.
 ///
 /// ```
 /// # use core::ptr::NonNull;
@@ -41,17 +42,19 @@ use crate::wait::{Spin, Wait};
 /// ```
 pub struct Buffered<'b, M: Memory, W: Wait<M::Atomics> = Spin> {
     receiver: Receiver<M, W>,
-    /// Not empty.
+    /// At least one byte long.
     buffer: &'b mut [u8],
-    /// What was received and not read: from `start` up to `end`, at most the length
-    /// of `buffer`.
+    /// The bytes from `start` up to `end` were received and not read. `start` is at most
+    /// `end`, and `end` at most the length of `buffer`.
     start: usize,
     end: usize,
 }
 
 impl<'b, M: Memory, W: Wait<M::Atomics>> Buffered<'b, M, W> {
-    /// Reads from `receiver` through `buffer`. A buffer of no bytes does not compile:
-    /// it could not tell a byte that is there from the end of the stream.
+    /// Reads from `receiver` through `buffer`.
+    ///
+    /// A buffer of 0 bytes does not compile, because it could not tell the end of the stream
+    /// from a byte that is there.
     #[must_use]
     pub fn new<const N: usize>(receiver: Receiver<M, W>, buffer: &'b mut [u8; N]) -> Self {
         const { assert!(N > 0, "the buffer must hold a byte") };
@@ -66,7 +69,7 @@ impl<'b, M: Memory, W: Wait<M::Atomics>> Buffered<'b, M, W> {
     /// Confirms the stream, as [`Receiver::close`] does.
     ///
     /// # Errors
-    /// [`Error::NotAtEnd`] if bytes in the buffer are not read; otherwise as for
+    /// [`Error::NotAtEnd`] if bytes in the buffer were not read, otherwise as for
     /// [`Receiver::close`].
     pub fn close(&mut self) -> Result<(), Error> {
         if !self.unread().is_empty() {
@@ -75,7 +78,7 @@ impl<'b, M: Memory, W: Wait<M::Atomics>> Buffered<'b, M, W> {
         self.receiver.close()
     }
 
-    /// The receiver, and the bytes that were received and not read.
+    /// Returns the receiver, and the bytes that were received and not read.
     pub fn into_parts(self) -> (Receiver<M, W>, &'b [u8]) {
         let unread = self.buffer.get(self.start..self.end);
         (self.receiver, unread.unwrap_or_default())
@@ -128,7 +131,7 @@ impl<M: Memory, W: Wait<M::Atomics>> BufRead for Buffered<'_, M, W> {
         Ok(self.unread())
     }
 
-    /// Consumes all that was lent if that is less than `amt`.
+    /// Consumes `amt` bytes, or all that were lent if those are fewer.
     fn consume(&mut self, amt: usize) {
         self.start = self.start.saturating_add(amt).min(self.end);
     }

@@ -1,13 +1,14 @@
-//! What a page says of itself, and whether that can be believed.
+//! The page's header: how it is written, and how it is checked before anything in it is
+//! believed.
 //!
-//! The creator writes everything else, then the [magic
+//! The party that initialises the page writes everything else, then the [magic
 //! number](crate::page::layout::MAGIC) with release ordering. Whoever attaches reads the
 //! magic number with acquire ordering before anything else. So nobody sees a
 //! half-initialised page.
 //!
-//! A process writes the [claim](crate::page::layout::CLAIM) before anything else, so that
-//! memory whose creator died half-way can be told from memory that is somebody
-//! else's. A party outside leaves the claim 0: see [`sit_down`](crate::page::sit_down).
+//! A process writes the [claim](crate::page::layout::CLAIM) before it fills in the rest.
+//! So memory whose creator died half-way can be told from memory that is somebody else's.
+//! A party outside leaves the claim 0: see [`sit_down`](crate::page::sit_down).
 
 use super::layout::{CLAIM, Header, MAGIC, VERSION, capacity_of};
 use super::seat::Presence;
@@ -16,26 +17,30 @@ use crate::order::site;
 use crate::ring::capacity::Capacity;
 use crate::ring::header::{Line, RingHeader};
 
-/// Why memory is not a page that we can talk through. Nothing was written to it.
+/// Why no talk is possible through this memory.
+///
+/// Nothing was written to it, except where [`sit_down`](crate::Page::sit_down) says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PageError {
-    /// Its size is not a multiple of 64 in the range of a page, or its address
-    /// is not aligned to 64: the size in bytes.
+    /// The memory has this size in bytes, and cannot hold a page. Either the size is
+    /// not a multiple of 64 from [`MIN_SIZE`](crate::layout::MIN_SIZE) to
+    /// [`MAX_SIZE`](crate::layout::MAX_SIZE), or the address is not a multiple of 64.
     BadMemory(usize),
-    /// It is claimed, but its creator has not finished (or died over it).
+    /// A process has claimed the memory, and has not finished the page: it is still at
+    /// it, or it died.
     Unfinished,
-    /// It carries the magic number of a machine of the other byte order.
+    /// The magic number was written by a machine of the other byte order.
     ByteOrder,
-    /// It does not carry the magic number: somebody else's memory.
+    /// There is no magic number: the memory is somebody else's, or fresh.
     NotAPage,
-    /// It has another version of the layout: this one.
+    /// The page has this other version of the layout.
     Version(u32),
-    /// It says that it is this large, in bytes, and that is not so; or its
-    /// capacity does not follow from its size.
+    /// The page claims this size in bytes. Either the memory has another size, or
+    /// the capacity that the page claims does not follow from its size.
     Size(u32),
-    /// Two sit there already.
+    /// Both seats are taken.
     Taken,
 }
 
@@ -51,7 +56,7 @@ impl core::fmt::Display for PageError {
             }
             Self::Size(size) => write!(
                 f,
-                "the page says that it has {size} bytes, which it has not"
+                "the page claims {size} bytes, but its memory or its capacity does not match"
             ),
             Self::Taken => f.write_str("both seats of the page are taken"),
         }
@@ -60,23 +65,24 @@ impl core::fmt::Display for PageError {
 
 impl core::error::Error for PageError {}
 
-/// What a page says of itself, loaded once.
+/// What a page says of itself. It is loaded once, so that a peer cannot change it
+/// between the check and the use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The magic number.
+    /// [`MAGIC`], if this is a page.
     pub magic: u32,
-    /// The claim.
+    /// [`CLAIM`], if a process initialises or initialised the page.
     pub claim: u32,
     /// The layout version.
     pub version: u32,
     /// The size of the page in bytes.
     pub size: u32,
-    /// The bytes in one slab.
+    /// The size of each slab in bytes.
     pub capacity: u32,
 }
 
 impl Snapshot {
-    /// Loads it from shared words, the magic number first.
+    /// Loads it from the shared words of a header, the magic number first.
     pub fn load<A: Atomics>(header: &Header<A>) -> Self {
         let identity = &header.identity;
         Self {
@@ -88,8 +94,8 @@ impl Snapshot {
         }
     }
 
-    /// Reads it from the first bytes of a page, in the machine's byte order;
-    /// missing bytes count as 0.
+    /// Reads it from the first 20 bytes of a page, in this machine's byte order.
+    /// Missing bytes count as 0.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut words = bytes
@@ -105,11 +111,12 @@ impl Snapshot {
         }
     }
 
-    /// Whether this describes a page in memory of `size` bytes, and then its
-    /// capacity.
+    /// Checks that this describes a page in memory of `size` bytes, and returns the
+    /// capacity of its rings.
     ///
     /// # Errors
-    /// Every [`PageError`]; each tells what is wrong.
+    /// Every [`PageError`] except [`PageError::Taken`]. What the page says is checked
+    /// before the size of the memory is.
     pub fn check(&self, size: usize) -> Result<Capacity, PageError> {
         let capacity = capacity_of(size).ok_or(PageError::BadMemory(size));
         match self.magic {
@@ -128,12 +135,19 @@ impl Snapshot {
     }
 }
 
-/// Writes all words of a page of `size` bytes with `first` at its first seat, the
-/// magic number last.
+/// Initialises a page of `size` bytes with `first` at its first seat. Writes the magic
+/// number last.
 ///
-/// Nobody else may be using the page, but for a process at the second seat of what the
-/// page was before. Whatever that reads of what is written here, or later, it finds its
-/// seat free afterwards.
+/// Nobody else may be using the page, with one exception: a process may still sit at the
+/// second seat, from the talk before. What it still writes to its own words,
+/// [`join`](crate::Page::join) clears. Once it has read anything that is written here or
+/// later, it finds its seat free. The order of the stores is the proof:
+/// - Before the fence: the magic number becomes 0, so that a page that is left half-written
+///   is not taken for a page. The second seat becomes free.
+/// - After the fence: everything else. [`RestartFence`](site::RestartFence) here and
+///   [`NoticeFence`](site::NoticeFence) in that process make its look at its seat see
+///   what was stored before the fence.
+/// - Last: the magic number.
 pub fn write_words<A: Atomics>(
     header: &Header<A>,
     rings: [&RingHeader<A>; 2],
@@ -160,7 +174,7 @@ pub fn write_words<A: Atomics>(
     A::store::<site::PublishMagic>(&identity.magic, MAGIC);
 }
 
-/// Sets the words of these lines to 0. Nobody else writes to them.
+/// Sets the index and the want of these lines to 0.
 pub fn clear_words<'l, A: Atomics>(lines: impl IntoIterator<Item = &'l Line<A>>) {
     for line in lines {
         A::store::<site::HeaderStore>(&line.index, 0);

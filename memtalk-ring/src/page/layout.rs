@@ -1,13 +1,13 @@
-//! The page: which byte means what.
+//! The layout of a page in memory, and all rules for its use.
 //!
 #![doc = include_str!("../../LAYOUT.md")]
 //!
-//! # Why the gap before the second ring struct
-//! Many processors fetch cache lines in pairs, 128 bytes at a multiple of 128. If
-//! both lines of a ring struct were one pair, each end would take the other's line
-//! along with its own: small messages through a ring of a page then take up to
-//! twice as long. So ring structs lie across two pairs. In a page whose size is a
-//! multiple of 4,096 both do, which is what the 64 bytes before the second are for.
+//! # Why there is a gap before the second ring struct
+//! Many processors fetch cache lines in pairs: 128 bytes at a multiple of 128. If both
+//! lines of a ring struct were one pair, each end would fetch the other's line along with
+//! its own. Small messages through a ring of one page then take up to twice as long. So a
+//! ring struct lies across two pairs. The 64 bytes before the second one are there for
+//! this: in a page whose size is a multiple of 4,096, both ring structs lie across pairs.
 
 use core::mem::{align_of, offset_of, size_of};
 
@@ -17,65 +17,65 @@ use crate::atomics::{Atomics, Native};
 pub use super::seat::{LEFT, OUTSIDE, SEATED, SILENT};
 pub use crate::ring::header::{LINE, Line, RingHeader};
 
-/// The magic number, `talk` in ASCII when read from the most significant byte.
-/// Its bytes differ, so that a page from a machine of the other byte order is
-/// recognised as such.
+/// The magic number: `talk` in ASCII, from the most significant byte. It differs from
+/// itself with its bytes swapped, so that a page from a machine of the other byte order
+/// is recognised.
 pub const MAGIC: u32 = 0x7461_6C6B;
 
-/// Written before anything else: tells memory that a creator began to
-/// initialise, and perhaps died over it, from memory that is somebody else's.
+/// The claim, which a process writes before it fills in the rest of the page. It tells
+/// memory whose creator died half-way from memory that is somebody else's.
 pub const CLAIM: u32 = !MAGIC;
 
 /// The version of the layout and of the protocol.
 pub const VERSION: u32 = 2;
 
-/// What never changes once the page is initialised.
+/// The words that identify a page. They do not change once the page is initialised.
 #[repr(C, align(32))]
 pub struct Identity<A: Atomics> {
     /// [`MAGIC`], written last.
     pub magic: A::Word,
-    /// [`CLAIM`], written first.
+    /// [`CLAIM`], if a process initialised the page; 0 if a party outside did.
     pub claim: A::Word,
     /// [`VERSION`].
     pub version: A::Word,
-    /// Size of the page in bytes.
+    /// The size of the page in bytes.
     pub size: A::Word,
-    /// Bytes in one slab.
+    /// The size of each slab in bytes.
     pub capacity: A::Word,
 }
 
-/// Who sits where.
+/// The two seat words.
 #[repr(C, align(32))]
 pub struct Seats<A: Atomics> {
-    /// The first instance's seat and the second's: 0, or [`SEATED`] and more.
+    /// The first seat's word, and the second's: 0 while nobody has sat there, otherwise
+    /// [`SEATED`] with [`OUTSIDE`] and [`SILENT`] where they apply, or [`LEFT`].
     pub taken: [A::Word; 2],
 }
 
-/// The head of the page, before the first ring struct.
+/// The header of the page: the first 64 bytes, before the first ring struct.
 #[repr(C, align(64))]
 pub struct Header<A: Atomics> {
-    /// What the page is.
+    /// The words that identify the page.
     pub identity: Identity<A>,
-    /// Who sits where.
+    /// The two seat words.
     pub seats: Seats<A>,
 }
 
-/// Unused bytes before the second ring struct.
+/// The unused bytes before the second ring struct.
 const GAP: usize = LINE;
 
-/// Bytes that a page needs beside its two slabs.
+/// The size in bytes of everything in a page but its two slabs.
 pub const OVERHEAD: usize = size_of::<Header<Native>>() + 2 * size_of::<RingHeader<Native>>() + GAP;
 
-/// The smallest page: one cache line of slab each way.
+/// The size in bytes of the smallest page: one cache line of slab each way.
 pub const MIN_SIZE: usize = OVERHEAD + 2 * LINE;
 
-/// The largest page: 1 GiB, which keeps both slabs within
+/// The size in bytes of the largest page: 1 GiB, which keeps both slabs within
 /// [`Capacity::MAX`](crate::ring::capacity::Capacity::MAX).
 pub const MAX_SIZE: usize = 1 << 30;
 
-/// The capacity in bytes of each ring in a page of `size` bytes, or `None`
-/// unless `size` is a multiple of 64 from [`MIN_SIZE`] to [`MAX_SIZE`].
-/// 1,856 for a page of 4,096 bytes.
+/// The capacity in bytes of each ring in a page of `size` bytes: 1,856 in a page of 4,096.
+/// `None` unless `size` is a multiple of 64 from [`MIN_SIZE`] to [`MAX_SIZE`].
 #[must_use]
 pub const fn capacity_of(size: usize) -> Option<u32> {
     if size < MIN_SIZE || size > MAX_SIZE || !size.is_multiple_of(LINE) {
@@ -104,21 +104,21 @@ pub const fn seat_offset(seat: Seat) -> usize {
     offset_of!(Header<Native>, seats.taken) + seat.index() * size_of::<u32>()
 }
 
-/// Offset in bytes of the [`Line`] that the party at `seat` writes as a sender: in the
-/// ring that it sends on. `capacity` is the page's, see [`capacity_of`].
+/// Offset in bytes of the [`Line`] that the party at `seat` writes as a sender, in the
+/// ring that it sends on. `capacity` is [that of the page](capacity_of).
 #[must_use]
 pub const fn sender_offset(seat: Seat, capacity: u32) -> usize {
     ring_offset(seat.index(), capacity) + offset_of!(RingHeader<Native>, sender)
 }
 
-/// Offset in bytes of the [`Line`] that the party at `seat` writes as a receiver: in
-/// the ring that its peer sends on. `capacity` is the page's, see [`capacity_of`].
+/// Offset in bytes of the [`Line`] that the party at `seat` writes as a receiver, in the
+/// ring that its peer sends on. `capacity` is [that of the page](capacity_of).
 #[must_use]
 pub const fn receiver_offset(seat: Seat, capacity: u32) -> usize {
     ring_offset(seat.peer().index(), capacity) + offset_of!(RingHeader<Native>, receiver)
 }
 
-// The table above, checked by the compiler.
+// The compiler checks the tables of LAYOUT.md here.
 const _: () = {
     assert!(offset_of!(Header<Native>, identity) == 0);
     assert!(offset_of!(Identity<Native>, magic) == 0);
@@ -148,7 +148,7 @@ const _: () = {
     assert!(receiver_offset(Seat::First, 1856) == 256 + 1856 + 64);
     assert!(MAGIC != MAGIC.swap_bytes());
     assert!(MAGIC == 0x7461_6C6B && CLAIM == 0x8B9E_9394);
-    // Everything fits, and stays aligned, at both ends of the range.
+    // Everything fits and is aligned, from the smallest page to the largest.
     let mut sizes = [
         MIN_SIZE,
         MIN_SIZE + LINE,

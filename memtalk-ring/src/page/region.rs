@@ -1,4 +1,4 @@
-//! Memory that can hold a page.
+//! [`Region`] and [`PageMemory`]: memory that can hold a page.
 
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
@@ -12,27 +12,27 @@ use crate::ring::header::{LINE, RingHeader};
 /// cells of a model checker.
 ///
 /// # Safety
-/// As long as the value (or a clone of it) lives, each function returns the same each
-/// time, and `slab` a pointer that is valid for reads and writes of `capacity` bytes.
-/// Nobody in this program accesses these words and bytes but through pages of this
-/// memory.
+/// As long as the value (or a clone of it) lives:
+/// - Each function returns the same each time, and `slab` a pointer that is valid for reads
+///   and writes of `capacity` bytes.
+/// - This program accesses these words and bytes only through pages of this memory.
 pub unsafe trait PageMemory: Clone {
-    /// How its words and bytes are accessed.
+    /// How the words and bytes are accessed.
     type Atomics: Atomics;
 
-    /// How many bytes it has.
+    /// The size in bytes.
     fn bytes(&self) -> usize;
 
     /// Whether its address is a multiple of 64.
     fn is_aligned(&self) -> bool;
 
-    /// The head of the page.
+    /// The header of the page.
     ///
     /// # Safety
-    /// The memory is aligned, and has a size that [a page can have](crate::page::layout).
+    /// The memory is aligned, and its size is [one of a page](crate::page::layout).
     unsafe fn header(&self) -> &Header<Self::Atomics>;
 
-    /// A ring struct: of the first ring, 0, or the second, 1.
+    /// The ring struct of the first ring (`which` is 0) or the second (1).
     ///
     /// # Safety
     /// As for [`header`](Self::header), and `capacity` follows from the size.
@@ -49,28 +49,28 @@ pub unsafe trait PageMemory: Clone {
     ) -> *const <Self::Atomics as Atomics>::Byte;
 }
 
-/// Consecutive memory that holds a page, for as long as the value lives: a mapping, a
-/// static buffer, the window of a device.
+/// Consecutive memory that holds a page, for as long as the value lives: a mapping
+/// (`mmap`), a static buffer, the window of a device.
 ///
 /// # Safety
-/// As long as the value (or a clone of it) lives, `base` returns the same address,
-/// valid for reads and writes of `size` bytes, which are initialised, and `size` returns
-/// the same number. Nobody in this program accesses that memory but through pages of this
-/// address and size.
+/// As long as the value (or a clone of it) lives:
+/// - `base` returns the same address each time, and `size` the same number.
+/// - The `size` bytes at `base` are initialised, and valid for reads and writes.
+/// - This program accesses that memory only through pages of this address and size.
 pub unsafe trait Region: Clone {
-    /// How its words and bytes are accessed: [`Native`], or what the memory
-    /// needs instead, if it is not coherent for example.
+    /// How the words and bytes are accessed: [`Native`], or another implementation if the
+    /// memory needs one, because it is not coherent for example.
     type Atomics: InPlace;
 
-    /// Address of the first byte; a page needs a multiple of 64.
+    /// The address of the first byte. A page needs a multiple of 64.
     fn base(&self) -> NonNull<u8>;
 
-    /// Size in bytes.
+    /// The size in bytes.
     fn size(&self) -> usize;
 }
 
-// SAFETY: the region promises that its memory stays the same. All parts lie within it, as
-// `layout` asserts, and consist of atomics, bytes and padding.
+// SAFETY: the region promises that its address and size stay the same. All parts lie within
+// it, as `layout` asserts, and consist of atomics, bytes and padding.
 unsafe impl<R: Region> PageMemory for R {
     type Atomics = R::Atomics;
 
@@ -86,7 +86,7 @@ unsafe impl<R: Region> PageMemory for R {
 
     #[inline]
     unsafe fn header(&self) -> &Header<R::Atomics> {
-        // SAFETY: by contract it is aligned, and larger than a header.
+        // SAFETY: by contract the memory is aligned, and larger than a header.
         unsafe { self.base().cast().as_ref() }
     }
 
@@ -94,7 +94,7 @@ unsafe impl<R: Region> PageMemory for R {
     unsafe fn ring(&self, which: usize, capacity: Capacity) -> &RingHeader<R::Atomics> {
         // SAFETY: by contract the offset lies within the region.
         let ring = unsafe { self.base().add(ring_offset(which, capacity.bytes())) };
-        // SAFETY: it is a multiple of a line, and a ring struct follows.
+        // SAFETY: the offset is a multiple of a line, and a ring struct lies there.
         unsafe { ring.cast().as_ref() }
     }
 
@@ -106,7 +106,8 @@ unsafe impl<R: Region> PageMemory for R {
     }
 }
 
-/// A region that somebody else keeps alive: a `static`, a device window.
+/// A [`Region`] given by its address and size, which somebody else keeps alive: a `static`,
+/// the window of a device.
 #[derive(Clone, Copy, Debug)]
 pub struct RawRegion {
     base: NonNull<u8>,
@@ -114,11 +115,10 @@ pub struct RawRegion {
 }
 
 impl RawRegion {
-    /// The `size` bytes at `base`.
+    /// The region of `size` bytes at `base`.
     ///
     /// # Safety
-    /// What [`Region`] asks for, for as long as any page or end on this region
-    /// is in use.
+    /// The contract of [`Region`] holds as long as any page or end in this memory is in use.
     #[must_use]
     pub const unsafe fn new(base: NonNull<u8>, size: usize) -> Self {
         Self { base, size }
@@ -138,8 +138,8 @@ unsafe impl Region for RawRegion {
     }
 }
 
-// SAFETY: an address and a number; every access through them is atomic, or to
-// slab bytes that one end owns.
+// SAFETY: it is an address and a number. Every access through them is atomic, or to slab
+// bytes that are available to one end only.
 unsafe impl Send for RawRegion {}
 // SAFETY: as above.
 unsafe impl Sync for RawRegion {}

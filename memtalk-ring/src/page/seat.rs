@@ -1,29 +1,29 @@
-//! The two seats of a page, and who sits there.
+//! [`Seat`] and [`Presence`]: the two seats of a page, and what their words say.
 
 /// Bit 0 of a seat word: somebody sits here.
 pub const SEATED: u32 = 1;
 
-/// Bit 1 of a seat word: who sits here is outside the operating system that the
-/// other side runs on, a guest or a device. It holds none of that system's locks.
+/// Bit 1 of a seat word: the party here is outside the peer's operating system, a guest
+/// or a device for example. It holds none of that system's locks.
 pub const OUTSIDE: u32 = 2;
 
-/// Bit 2 of a seat word: who sits here wakes nobody. Whoever waits for it looks
-/// again after a while. It may clear this bit during the talk, before the first
-/// wake-up that it makes; it must not set it, since the other may sleep already.
+/// Bit 2 of a seat word: the party here is silent, it wakes nobody. Whoever waits for it
+/// looks again after a while. The party may clear this bit during the talk, before the
+/// first wake-up that it makes. It must not set the bit, because its peer may sleep already.
 pub const SILENT: u32 = 4;
 
-/// Bit 3 of the second's seat word, alone: a process that sat here has left, and
-/// touches the page no more. Written where the first is [outside](OUTSIDE), which may
-/// then initialise the page again.
+/// Bit 3 of the second seat's word, and no other bit: a process that sat here has left, and
+/// does not touch the page any more. It is written if the first party is
+/// [outside](OUTSIDE), which may then initialise the page again.
 pub const LEFT: u32 = 8;
 
-/// One of the two places in a talk.
+/// One of the two seats of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Seat {
-    /// The instance that created the page; it sends on the first ring.
+    /// The seat of the party that initialises the page. It sends on the first ring.
     First,
-    /// The instance that joined; it sends on the second ring.
+    /// The seat of the party that joins. It sends on the second ring.
     Second,
 }
 
@@ -37,7 +37,7 @@ impl Seat {
         }
     }
 
-    /// 0 for the first, 1 for the second.
+    /// 0 for the first seat, 1 for the second.
     #[must_use]
     pub const fn index(self) -> usize {
         match self {
@@ -47,31 +47,31 @@ impl Seat {
     }
 }
 
-/// Who sits at a seat, as the page says.
+/// What a seat word says of the party that sits there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Presence {
-    /// It is outside the operating system that the other side runs on, and holds
-    /// none of its locks ([`OUTSIDE`]).
+    /// The party is outside the peer's operating system, and holds none of its locks
+    /// ([`OUTSIDE`]).
     pub outside: bool,
-    /// It wakes nobody, for now ([`SILENT`]).
+    /// The party wakes nobody, for now ([`SILENT`]).
     pub silent: bool,
 }
 
 impl Presence {
-    /// A process that sleeps, wakes, and holds its seat's lock.
+    /// A process that can wake its peer and holds the lock of its seat.
     pub const PROCESS: Self = Self {
         outside: false,
         silent: false,
     };
 
-    /// A guest or a device that has nothing but the memory.
+    /// A party outside that is silent: a guest or a device that has nothing but the memory.
     pub const DEVICE: Self = Self {
         outside: true,
         silent: true,
     };
 
-    /// As a seat word.
+    /// The seat word that says this.
     #[must_use]
     pub const fn word(self) -> u32 {
         let outside = if self.outside { OUTSIDE } else { 0 };
@@ -79,7 +79,7 @@ impl Presence {
         SEATED | outside | silent
     }
 
-    /// From a seat word; `None` if nobody sits there, which is any word without
+    /// What a seat word says. `None` if it says that nobody sits there: any word without
     /// [`SEATED`].
     #[must_use]
     pub const fn from_word(word: u32) -> Option<Self> {

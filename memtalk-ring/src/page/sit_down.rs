@@ -1,54 +1,49 @@
-//! Sitting down without an operating system: a virtual machine, firmware, a device.
+//! [`Page::sit_down`]: taking a seat without an operating system, as a virtual machine's
+//! guest, firmware or a device does.
 //!
-//! A process that sits down takes locks, which its kernel drops when it dies. A
-//! party outside that kernel has nothing but the memory. It goes by what the page
-//! says ([`Page::sit_down`]):
+//! A process that sits down takes locks, and its kernel drops them when it dies. A party
+//! outside that kernel has nothing but the memory, so it goes by what the page says:
+//! [the table in `layout`](crate::page::layout#sitting-down) has what it does in each case.
+//! Firmware that owns the memory does not need to look. It calls [`Page::initialise`]
+//! whenever it starts, and so takes the first seat.
 //!
-//! | the memory | first seat | second seat | what it does |
-//! | --- | --- | --- | --- |
-//! | magic number and claim are 0 | | | initialises a page, and sits first |
-//! | a page | its own, before a restart | any | initialises it again, and sits first |
-//! | a page | a process | free | joins: sits second |
-//! | a page | a process | its own, before a restart | tells the process that its peer is gone |
-//! | a page | a process | a process | leaves it alone |
-//! | anything else | | | leaves it alone |
+//! The first party then
+//! 1. waits until somebody has come to the second seat ([`Page::is_free`] is `false`);
+//! 2. talks;
+//! 3. waits until nobody sits at the second seat ([`Page::presence`] is `None`). By then a
+//!    process that sat there has seen the end of its streams. If it was killed, the next
+//!    process to come fails what it left open, and frees the seat in its name;
+//! 4. initialises the page for the next talk.
 //!
-//! Firmware that provides the memory itself does not ask: it calls
-//! [`Page::initialise`] whenever it starts, and sits first.
-//!
-//! Who sits first waits until somebody has come to the second seat
-//! ([`Page::is_free`]), talks, waits until nobody sits there ([`Page::presence`]), which
-//! is when a process has seen the end of its streams as well, and initialises the page
-//! for the next talk. If the process was killed, the next to come frees the seat in its
-//! name, and fails what it left open.
-//!
-//! Who sits second, and finds its own seat free, has joined a page that somebody has
-//! initialised since. It sits down again.
+//! If the second party finds its own seat free, somebody has initialised the page again
+//! since it joined. It sits down again.
 //!
 //! # What it relies on
-//! At most one party outside uses a page at a time: a seat that says
-//! [`OUTSIDE`](crate::page::layout::OUTSIDE) is its own, from an earlier life. And a
-//! process and a party outside do not come to the second seat at the same moment.
-//! Without locks and without compare-and-swap nobody could tell.
+//! - At most one party outside uses a page at a time. So a seat word that says
+//!   [`OUTSIDE`](crate::page::layout::OUTSIDE) is that party's own, from before a restart.
+//! - A process and a party outside do not come to the second seat at the same moment.
 //!
-//! # Why starting again is safe
-//! A page may be initialised again while a process still sits at its second seat,
-//! knows nothing of it, and moves its own index. That reaches nobody:
-//! - Who sits first looks at the second's words only once somebody has come to that
-//!   seat ([`Page::is_free`]), and initialising has freed it.
-//! - Who joins sets those words to 0 before it takes the seat ([`Page::join`]).
-//! - Nobody joins before the old process has gone, which holds the seat's lock
-//!   until then. It goes when it sees that its seat is free.
-//! - The old process frees its seat only if the word is still its own, in one step,
-//!   which processes can make.
+//! Without locks and without compare-and-swap, nobody could tell whether that is so.
 //!
-//! Nor does the old process take the next talk for its own: initialising frees its seat
-//! before anything else, and it looks at its seat after it has copied bytes, and before
-//! it does anything with them or believes the end of a stream.
+//! # Why initialising again is safe
+//! A page may be initialised again while a process still sits at its second seat, does
+//! not know of it, and advances its own index. What this old process writes reaches nobody:
+//! - The first party looks at the second's words only once somebody has come to the second
+//!   seat ([`Page::is_free`]). Initialising has freed that seat.
+//! - Whoever joins sets those words to 0 before it takes the seat ([`Page::join`]).
+//! - Nobody joins before the old process has gone, because it holds the seat's lock until
+//!   then. It goes when it sees that its seat is free.
+//! - The old process marks its seat as left only if the seat word is still its own. It
+//!   compares and writes in one atomic step. (Processes run where compare-and-swap exists.)
 //!
-//! A page that is being initialised has a magic number of 0, and a claim of 0, which
-//! no process leaves: so no process takes it for a dead process's and initialises
-//! it as well.
+//! Nor does the old process take the next talk for its own. Initialising frees its seat
+//! before it writes anything else but the magic number. The old process looks at its seat
+//! after it has copied bytes, and before it does anything with them or believes the end
+//! of a stream.
+//!
+//! While a page is being initialised here, its magic number and its claim are 0. No process
+//! leaves both 0. So no process takes the page for one that a dead process left
+//! unfinished, and initialises it as well.
 
 use super::Page;
 use super::header::{PageError, Snapshot};
@@ -57,17 +52,23 @@ use super::seat::{Presence, Seat};
 use crate::wait::Spin;
 
 impl<R: PageMemory> Page<R> {
-    /// Sits down in memory that a process shares with us, who are outside its
-    /// operating system: see [`sit_down`](crate::page::sit_down) for what is done when.
+    /// Takes a seat in memory that a process shares with us, a party outside its operating
+    /// system: initialises fresh memory or our own page from before a restart, and joins
+    /// a process that waits. Returns the page and our seat.
     ///
-    /// Who sits first waits until the second seat is not [free](Self::is_free) any more
-    /// before it takes its ends.
+    /// [`sit_down`](crate::page::sit_down) has the rules. If we are `silent`, we wake
+    /// nobody, and the peer looks again by itself. At the first seat, wait until the second
+    /// is not [free](Self::is_free) any more before you take your ends.
     ///
     /// # Errors
-    /// Every [`PageError`]. [`PageError::Unfinished`] while a process initialises the
-    /// page: try again. [`PageError::Taken`] if two sit there, or if one of them was
-    /// us: that talk has been declared over then, and there is no other on this page.
-    /// Otherwise nothing was written.
+    /// Every [`PageError`]; among them:
+    /// - [`PageError::Unfinished`] while a process initialises the page. Try again.
+    /// - [`PageError::Taken`] if a process has the first seat, and the second is taken by
+    ///   another process, or was ours before a restart. In the last case the ends that we
+    ///   left open are marked as failed, so that the process learns that we are gone. No
+    ///   other talk takes place on this page.
+    ///
+    /// Nothing else is written after an error.
     ///
     /// # Safety
     /// As for [`initialise`](Self::initialise).

@@ -1,25 +1,26 @@
-//! Index arithmetic of the ring: pure functions on `u32`, no memory, no atomics.
+//! [`Capacity`]: the arithmetic on a ring's indices, without memory and without atomics.
 //!
 //! A ring of `capacity` bytes counts in indices from `0` to `2 * capacity - 1`.
 //! With twice as many indices as slots, an empty ring (both indices equal) and
-//! a full one (indices `capacity` apart) look different, every slot is used,
+//! a full one (indices `capacity` apart) look different. Every slot is used,
 //! and the capacity need not be a power of two. Free-running indices would
-//! not do: for a capacity that does not divide 2³² they skip slots when the
+//! not do: for a capacity that does not divide 2³², they skip slots when the
 //! counter wraps.
 
 /// The size of a ring's slab in bytes, and the arithmetic on its indices.
 ///
-/// An *index* is a number below [`indices`](Self::indices); every function
-/// here that takes one requires that and every one that returns one ensures it.
+/// An *index* is a number below [`indices`](Self::indices). Every function here requires
+/// this of an index that it takes, unless it says otherwise, and ensures it for one that
+/// it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity(u32);
 
 impl Capacity {
-    /// The largest capacity: 2²⁹ bytes, so that an index leaves the two top
-    /// bits of its word to the flags.
+    /// The largest capacity: 2²⁹ bytes. Indices stay below 2³⁰ then, which leaves the
+    /// two top bits of an index word to the flags.
     pub const MAX: u32 = 1 << 29;
 
-    /// A capacity of `bytes`, or `None` unless it lies in `1..=MAX`.
+    /// A capacity of `bytes`. `None` unless that is in `1..=MAX`.
     #[must_use]
     pub const fn new(bytes: u32) -> Option<Self> {
         if 0 < bytes && bytes <= Self::MAX {
@@ -41,7 +42,7 @@ impl Capacity {
         2 * self.0
     }
 
-    /// The index `by` bytes after `index`; `by` is at most the capacity.
+    /// The index that is `by` bytes after `index`. `by` is at most the capacity.
     #[must_use]
     pub const fn advance(self, index: u32, by: u32) -> u32 {
         debug_assert!(index < self.indices() && by <= self.0);
@@ -53,12 +54,12 @@ impl Capacity {
         }
     }
 
-    /// How many bytes lie from `head` up to `tail`, or `None` where two honest
-    /// ends could never stand like that: `tail` is not an index, or lies more
-    /// than a capacity ahead.
+    /// How many bytes lie from `head` up to `tail`. `None` if two honest ends never have
+    /// these indices: one of them is not below [`indices`](Self::indices), or `tail` is
+    /// more than a capacity ahead of `head`.
     ///
-    /// Either argument may come from the peer; this is the check that stands
-    /// between its word and our memory.
+    /// Either argument may come from the peer and hold anything. This is the check that
+    /// stands between the peer's word and our memory.
     #[must_use]
     pub const fn used(self, tail: u32, head: u32) -> Option<u32> {
         if tail >= self.indices() || head >= self.indices() {
@@ -83,9 +84,9 @@ impl Capacity {
         }
     }
 
-    /// Splits `len` bytes from `index` on where the slab ends: the length up to
-    /// the end of the slab, and the rest, which starts at slot 0. `len` is at
-    /// most the capacity.
+    /// Splits the `len` bytes from `index` on at the end of the slab. Returns how many lie
+    /// before the end of the slab, and how many continue at slot 0. `len` is at most the
+    /// capacity.
     #[must_use]
     pub const fn split(self, index: u32, len: u32) -> (u32, u32) {
         debug_assert!(len <= self.0);
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn used_is_the_distance_that_was_advanced() {
+    fn used_is_how_far_the_tail_was_advanced_from_the_head() {
         for ring in every_ring() {
             for head in 0..ring.indices() {
                 for len in 0..=ring.bytes() {
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn indices_that_cannot_be_are_refused() {
+    fn impossible_indices_are_refused() {
         for ring in every_ring() {
             for head in 0..ring.indices() {
                 let full = ring.advance(head, ring.bytes());

@@ -1,4 +1,4 @@
-//! How a peer went, and speaking for one that is gone.
+//! [`Departure`]: how a peer left, and failing what a dead peer left open.
 
 use super::memory::Memory;
 use super::protocol::{Receiving, Role, Sending, mine};
@@ -7,12 +7,12 @@ use crate::atomics::Atomics;
 use crate::order::site;
 use crate::wait::{Wait, Watched};
 
-/// Marks the end with role `R` as failed if it is still open, in the name of a
-/// peer that is gone, and wakes who waits for it. Returns the state it was left
-/// in; `None` if its word makes no sense.
+/// Marks the end with role `R` of a peer that is gone as failed, if it is still open. Wakes
+/// whoever waits for that end. Returns the state in which the peer left it; `None` if its
+/// word has both flags, which no honest peer writes.
 ///
-/// With the word changed before the wake-up, nobody can fall asleep on the old
-/// value afterwards.
+/// The word changes before the wake-up, so nobody can fall asleep on the old value
+/// afterwards.
 ///
 /// # Safety
 /// As for [`Departure::mourn`].
@@ -27,30 +27,31 @@ unsafe fn mourn<R: Role, M: Memory, W: Wait<M::Atomics>>(memory: &M, wait: &W) -
     state
 }
 
-/// How a peer went.
+/// How a peer left a talk, as its two index words say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Departure {
-    /// It closed both its ends: both streams are complete.
+    /// The peer closed both its ends: both streams are complete.
     Complete,
-    /// It ended both, but said that it gave up on one.
+    /// The peer ended both, but at least one of them as failed, or with a word that no
+    /// honest peer writes.
     GaveUp,
-    /// It left an end open.
+    /// The peer left an end open.
     Died,
 }
 
 impl Departure {
-    /// Speaks for a peer that is gone: marks what it left open as failed, wakes
-    /// who waits for it, and tells how it went. `sent` is the memory of the ring
-    /// that the peer sent on, `received` of the one that it received from.
+    /// Speaks for a peer that is gone: marks each end that it left open as failed, wakes
+    /// whoever waits for those ends, and returns how the peer left. `sent` is the memory
+    /// of the ring that the peer sent on, `received` of the ring that it received from.
     ///
-    /// Call it when the peer cannot write any more, and only then: an index word
-    /// has one writer at a time. Whatever told you so must have told it after
-    /// the peer's last write, as a lock does that the peer held.
+    /// Call this only when the peer cannot write any more, because an index word has one
+    /// writer at a time. You must have learnt that after the peer's last write: from a
+    /// lock that the peer held, for example.
     ///
     /// # Safety
-    /// If this program uses both ends of one of the rings, now or later, it uses the peer's
-    /// no more, and what it did with that happened before.
+    /// If this program uses both ends of one of the rings, now or later, it does not use
+    /// the peer's end any more, and its last use of that end happened before this call.
     pub unsafe fn mourn<M: Memory, W: Wait<M::Atomics>>(sent: &M, received: &M, wait: &W) -> Self {
         // SAFETY: by contract.
         let sending = unsafe { mourn::<Sending, _, _>(sent, wait) };

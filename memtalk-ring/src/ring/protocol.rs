@@ -2,26 +2,26 @@
 //!
 //! # One machine, used twice
 //! The two ends of a ring do the same thing. Each owns an index that only it
-//! writes. Between the two indices lie the *used* bytes, from head up to tail;
-//! the rest of the capacity is *free*. The sender turns free bytes into used
-//! ones by moving the tail on, the receiver used ones into free ones by moving
-//! the head on. What one end may move over is what is *available* to it: free
-//! bytes to the sender, used bytes to the receiver. [`Side`] is that machine;
+//! writes. The bytes from head up to tail are *used*; the rest of the capacity
+//! is *free*. The sender turns free bytes into used ones by advancing the tail.
+//! The receiver turns used bytes into free ones by advancing the head. An end
+//! may advance its index over the bytes that are *available* to it: free bytes
+//! for the sender, used bytes for the receiver. [`Side`] is that machine, and
 //! [`Role`] says which end it is. [`Sender`](crate::Sender) and
 //! [`Receiver`](crate::Receiver) add the copying.
 //!
 //! # No byte is read before it is written, nor overwritten before it is read
 //! 1. *An end knows its own index* and never reads it back from shared memory.
 //! 2. *`available` is conservative.* It is computed from the peer's index as
-//!    last seen. The peer only ever moves its index on, which makes more bytes
-//!    available to us, never fewer; and our own moves are subtracted. So at any
+//!    last seen. The peer only ever advances its index, which makes more bytes
+//!    available to us, never fewer. Our own advances are subtracted. So at any
 //!    time at least `available` bytes really are available, and nobody but us
 //!    can change that. This is why a stale view is safe.
 //! 3. *Ownership passes with the index.* An end touches only slab bytes that
-//!    are available to it. The peer touched them last before it published the
-//!    index that made them available (release), and we saw that index (acquire)
-//!    before we touch them. Both directions: written before read, and read
-//!    before overwritten.
+//!    are available to it. The peer's last access to them came before it
+//!    published the index that made them available (release). We saw that index
+//!    (acquire) before we touch them. This holds in both directions: a byte is
+//!    written before it is read, and read before it is overwritten.
 //!
 //! # No wake-up is lost
 //! An end that finds too little available may sleep on the peer's index word.
@@ -32,47 +32,56 @@
 //!   want := n        (Announce)          index := new    (Publish…), once or more
 //!   fence SeqCst     (AnnounceFence)     fence SeqCst    (PublishFence)
 //!   sleep if index = old                 look at want    (LoadWant)
-//!                                        wanted, and there: wake
+//!                                        if that many are there: wake
 //! ```
 //!
-//! [`Wait::sleep`] compares the word and falls asleep in one step. The two
-//! fences are in one total order. If the waiting end's comes first, the
-//! publishing end sees the announcement and wakes: the waiting end either sleeps
-//! already and is woken, or has yet to compare, finds the word changed, and does
-//! not sleep. If the publishing end's comes first, the comparison sees the new
-//! index. SeqCst *accesses* would do as well only if all four were such. The comparison is
-//! the kernel's, and counts as relaxed.
+//! [`Wait::sleep`] compares the word and falls asleep in one step. The two fences
+//! are in one total order.
+//! - *The waiting end's fence comes first.* The publishing end sees the
+//!   announcement and wakes. Either the waiting end sleeps already, and is woken.
+//!   Or it has yet to compare, finds the word changed, and does not sleep.
+//! - *The publishing end's fence comes first.* The comparison sees the new index.
+//!
+//! SeqCst *accesses* in place of the fences would do only if all four accesses were
+//! SeqCst. The comparison is the kernel's, and counts as relaxed.
 //!
 //! An end may publish several times before it looks at the announcement once
-//! ([`Side::notify`]): the argument holds for what was published last, and with it
-//! for all before. So a long copy is published piece by piece, for a peer that is
-//! awake to go on with, and pays for one fence, which takes as long as copying
-//! some hundred bytes. No public function returns or waits before it has looked.
+//! ([`Side::notify`]). The argument holds for what was published last, and so for
+//! everything before it. A long copy is therefore published piece by piece, so that
+//! a peer that is awake can go on meanwhile. It pays for one fence, which takes as
+//! long as copying some hundred bytes. A public function that has published looks at
+//! the announcement before it returns or waits.
 //!
-//! The word cannot go round and come back to the value that was seen: the
-//! sleeping end stands still, so the peer can move its index by at most one
-//! capacity, and there are twice as many indices.
+//! The word cannot wrap around to the value that was seen. The sleeping end's index
+//! does not move, so the peer can advance its own by at most one capacity, and there
+//! are twice as many indices.
 //!
-//! The announcement says *how many* bytes are wanted, so that a sender that
-//! sleeps on a full ring is woken when a good part of it is free, not for each
-//! byte. The publishing end compares this with what it knows to be available to
-//! the peer *at least as far as it can tell*: capacity minus its own, possibly
-//! stale, `available`. That errs upwards, so it wakes too often rather than too
-//! rarely. `n` is at most the capacity, so a peer that moves on as far as it can
-//! reaches it.
+//! The announcement says *how many* bytes are wanted. So a sender that sleeps on a
+//! full ring is woken when a good part of it is free, not for each byte. The
+//! publishing end compares this with an upper bound on what is available to the
+//! peer: the capacity minus its own `available`, which may be stale. An upper bound
+//! makes it wake too often rather than too rarely. `n` is at most the capacity, so
+//! it is reached once the publishing end has advanced as far as it can. (An end that
+//! waits only until its peer's end is over announces [`THE_END`], more than any
+//! capacity.)
 //!
-//! # Ends
-//! An end state shares the word with the index ([`word`](crate::ring::word)), so
-//! whoever sees the end of a stream has also seen its last byte, and a process
-//! that sleeps on the word cannot sleep through the end. Ends always wake.
-//! A receiver closes only after everything was received up to and including
-//! the end of the stream: that is the sender's certificate of delivery.
+//! # The end of a stream
+//! An end's state shares the word with its index ([`word`](crate::ring::word)). So
+//! whoever sees the end of a stream has also seen its last byte, and a process that
+//! sleeps on the word cannot sleep through the end. An end that is over always wakes
+//! its peer, if that sleeps. A receiver closes only after it has received everything,
+//! up to and including the end of the stream: that is the sender's certificate of
+//! delivery.
 //!
 //! # The peer is not trusted
-//! The peer's word is loaded once, decoded, checked, and only then used. It
-//! must be a valid index, leave at most a capacity used, and not take back what
-//! was available; a receiver must not confirm what it was not sent. Anything
-//! else is [`Error::Corrupt`], for good. Whatever the peer writes, an end
+//! The peer's word is loaded once, decoded, checked, and only then used:
+//! - It must be a valid index.
+//! - At most a capacity may be used.
+//! - It must not take back what was available.
+//! - A receiver must not confirm a stream before it has received all of it, and
+//!   its end.
+//!
+//! Anything else is [`Error::Corrupt`], for good. Whatever the peer writes, an end
 //! accesses only its slab.
 
 use super::capacity::Capacity;
@@ -84,11 +93,11 @@ use crate::error::Error;
 use crate::order::{Site, site};
 use crate::wait::{Wait, Watched};
 
-/// Which of the two ends.
+/// Which of the two ends of a ring: [`Sending`] or [`Receiving`].
 pub(crate) trait Role {
-    /// The site that publishes this end's index.
+    /// The site that stores this end's index word.
     type Publish: Site;
-    /// The site that reads the peer's index.
+    /// The site that loads the peer's index word.
     type Look: Site;
 
     /// The cache line that this end writes.
@@ -97,11 +106,12 @@ pub(crate) trait Role {
     /// The cache line that the peer writes.
     fn theirs<A: Atomics>(ring: &RingHeader<A>) -> &Line<A>;
 
-    /// How many bytes are available to this end; `None` if the indices cannot be.
+    /// How many bytes are available to this end. `None` if two honest ends never have
+    /// these indices.
     fn available(capacity: Capacity, mine: u32, theirs: u32) -> Option<u32>;
 
-    /// Whether the peer may be closed while we are in `state` and it has left
-    /// `remaining` bytes of the ring to itself.
+    /// Whether an honest peer may have closed its end, while ours is in `state` and
+    /// `remaining` bytes of the ring are available to the peer.
     fn may_close(state: State, remaining: u32) -> bool;
 }
 
@@ -125,7 +135,7 @@ impl Role for Sending {
         Some(capacity.bytes() - used)
     }
 
-    /// A receiver confirms an end that we sent, and not before it took all.
+    /// A receiver closes only after we have ended the stream, and it has received all.
     fn may_close(state: State, remaining: u32) -> bool {
         state == State::Closed && remaining == 0
     }
@@ -150,38 +160,39 @@ impl Role for Receiving {
         capacity.used(theirs, mine)
     }
 
-    /// A sender ends its stream when it likes.
+    /// A sender may end its stream at any time.
     fn may_close(_state: State, _remaining: u32) -> bool {
         true
     }
 }
 
-/// What is copied is published piece by piece, so many to a ring, so that the peer can
-/// copy at the same time.
+/// A piece is the capacity divided by this. A long copy is published piece by piece, so
+/// that the peer can copy at the same time.
 const PIECES: u32 = 8;
 
-/// No piece is smaller, in bytes: more publications cost more than they save waiting. From 128 to 512 the throughput of a ring of
-/// a page is the same; a ring of 64 KiB moves half with pieces of 256 bytes.
+/// But a piece is at least this many bytes: smaller ones cost more in publishing than they
+/// save in waiting. Measured: from 128 to 512 bytes, the throughput of a ring of one page is
+/// the same. A ring of 64 KiB has half its throughput with pieces of 256 bytes.
 const SMALLEST_PIECE: u32 = 256;
 
-/// Wanted by an end that waits for its peer's end only: more than any capacity.
+/// What an end wants that waits only until its peer's end is over: more than any capacity.
 pub(crate) const THE_END: u32 = u32::MAX;
 
-/// Consecutive bytes of a ring in its slab, each part as its start and its length:
-/// up to the end of the slab, and on from its start.
+/// Consecutive bytes of a ring in its slab, as two parts of a start and a length each: the
+/// part up to the end of the slab, and the part that continues at the slab's start.
 pub(crate) type Parts<M> = [(*const Byte<M>, usize); 2];
 
 /// The cache line that the end with role `R` writes.
 #[inline(always)]
 pub(super) fn mine<R: Role, M: Memory>(memory: &M) -> &Line<M::Atomics> {
-    // SAFETY: only that end writes there, or `mourn` in its name.
+    // SAFETY: only that end writes there, or `mourn` for it once it is gone.
     R::mine(unsafe { memory.header() })
 }
 
-/// The cache line that its peer writes.
+/// The cache line that the peer of that end writes.
 #[inline(always)]
 fn theirs<R: Role, M: Memory>(memory: &M) -> &Line<M::Atomics> {
-    // SAFETY: nothing is written there.
+    // SAFETY: this is used to read only.
     R::theirs(unsafe { memory.header() })
 }
 
@@ -190,25 +201,26 @@ pub(crate) struct Side<R: Role, M: Memory, W> {
     memory: M,
     wait: W,
     capacity: Capacity,
-    /// The most bytes that are copied before they are published.
+    /// The most bytes that are copied before they are published. At least 1.
     piece: u32,
     /// Our index, as last published.
     index: u32,
-    /// Our own state, as last published.
+    /// Our state, as last published.
     state: State,
-    /// At most the capacity. Really available, and only we can take it away.
+    /// How many bytes are available to us at least, at most the capacity. Only our own
+    /// moves make it less.
     available: u32,
-    /// The peer's word as last loaded; what it said is in `available` and `peer`.
+    /// The peer's word as last loaded. `available` and `peer` say what it means.
     seen: u32,
-    /// The peer's state. Once it is not `Open`, the word is not looked at again.
+    /// The peer's state. Once it is not `Open`, the word is not loaded again.
     peer: State,
-    /// The peer wrote something that no honest peer writes.
+    /// Whether the peer wrote something that no honest peer writes. Stays true.
     corrupt: bool,
     role: core::marker::PhantomData<R>,
 }
 
 impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
-    /// An end that stands at index 0, as does its peer.
+    /// An end whose index and whose peer's index are 0.
     pub(crate) fn new(memory: M, wait: W) -> Self {
         let capacity = memory.capacity();
         Self {
@@ -218,7 +230,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
             piece: SMALLEST_PIECE.max(capacity.bytes() / PIECES),
             index: 0,
             state: State::Open,
-            // No index of 0 is refused, so the default is never used.
+            // Two indices of 0 are possible, so the default is never used.
             available: R::available(capacity, 0, 0).unwrap_or(0),
             seen: 0,
             peer: State::Open,
@@ -231,21 +243,21 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         self.capacity.bytes()
     }
 
-    /// Bytes that were available at the last [`look`](Self::look), less those
-    /// that we moved over since.
+    /// How many bytes were available at the last [`look`](Self::look), less those that we
+    /// moved over since.
     pub(crate) fn available(&self) -> u32 {
         self.available
     }
 
-    /// How much of `len` bytes is copied before it is published.
+    /// How many of `len` bytes are copied before they are published.
     #[inline]
     pub(crate) fn piece(&self, len: usize) -> usize {
         len.min(self.piece as usize)
     }
 
-    /// Moves over exactly `len` bytes, with `copy` as for [`stream`](Self::stream).
-    /// Does nothing and returns `false` if that takes more than one piece or a look
-    /// at the peer. Most small messages go this way, in few instructions.
+    /// The fast path, for most small messages: moves over exactly `len` bytes in one piece,
+    /// without a look at the peer. Calls `copy` as [`stream`](Self::stream) does. If that
+    /// is not possible, does nothing and returns `false`.
     #[inline]
     pub(crate) fn move_at_once(&mut self, len: usize, copy: impl FnOnce(usize, Parts<M>)) -> bool {
         let open = self.state == State::Open && self.peer == State::Open;
@@ -259,16 +271,16 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         true
     }
 
-    /// Moves over up to `len` bytes piece by piece, each published as soon as
-    /// `copy` has copied it. `copy` gets a piece's place in the caller's bytes and
-    /// its two parts in the slab. Ends when nothing more is available, and returns
-    /// how many bytes that made. The caller has looked, if it had to.
+    /// Moves over up to `len` bytes, and publishes each piece as soon as `copy` has copied
+    /// it. `copy` gets the piece's offset in the caller's bytes and its two parts in the
+    /// slab. Stops when nothing more is available, and returns how many bytes it moved
+    /// over. The caller has looked before, if the first piece needs it.
     #[inline]
     pub(crate) fn stream(&mut self, len: usize, mut copy: impl FnMut(usize, Parts<M>)) -> usize {
         let mut done = 0;
         while done < len {
             let wanted = self.piece(len - done);
-            // What a look finds wrong now is for the next call to say.
+            // If this look finds an error, the next call returns it.
             if done > 0 && (self.available as usize) < wanted && self.look().is_err() {
                 break;
             }
@@ -286,7 +298,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         done
     }
 
-    /// `len`, or as much of it as is [`available`](Self::available).
+    /// The lesser of `len` and [`available`](Self::available).
     #[inline]
     pub(crate) fn at_most(&self, len: usize) -> u32 {
         u32::try_from(len).map_or(self.available, |len| len.min(self.available))
@@ -300,10 +312,10 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         self.peer
     }
 
-    /// Loads the peer's word, checks it, and takes note of what it says.
+    /// Loads the peer's word, checks it, and records what it says.
     ///
-    /// Not marked for inlining: where size counts, the seven places that call it would
-    /// make up a third of the ring.
+    /// Not marked `#[inline]`: in code that is optimised for size, seven inlined copies
+    /// would make up a third of the ring.
     pub(crate) fn look(&mut self) -> Result<(), Error> {
         if self.corrupt {
             return Err(Error::Corrupt);
@@ -326,7 +338,8 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         }
     }
 
-    /// What a word of the peer means, or `None` if no honest peer writes it.
+    /// What the peer's word means: how many bytes are available to us, and the peer's
+    /// state. `None` if no honest peer writes this word.
     #[inline]
     fn judge(&self, word: u32) -> Option<(u32, State)> {
         let (index, peer) = decode(word)?;
@@ -337,8 +350,8 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         honest.then_some((available, peer))
     }
 
-    /// Where the first `len` available bytes lie: up to the end of the slab, and
-    /// on from its start. `len` is at most [`available`](Self::available).
+    /// Where the first `len` available bytes lie in the slab. `len` is at most
+    /// [`available`](Self::available).
     #[inline]
     pub(crate) fn parts(&self, len: u32) -> Parts<M> {
         let (first, second) = self.capacity.split(self.index, len);
@@ -349,7 +362,8 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         [(from, first as usize), (slab, second as usize)]
     }
 
-    /// Moves our index on by `by` bytes, at most [`available`](Self::available).
+    /// Advances our index by `by` bytes, at most [`available`](Self::available), and
+    /// wakes the peer if it waits for them. Does nothing if this end is over.
     #[inline]
     pub(crate) fn advance(&mut self, by: u32) {
         if by > 0 && self.state == State::Open {
@@ -358,7 +372,8 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         }
     }
 
-    /// The same, and leaves it to the caller to [`notify`](Self::notify) the peer.
+    /// Advances our index and publishes it. The caller must [`notify`](Self::notify) the
+    /// peer afterwards.
     #[inline]
     fn advance_quietly(&mut self, by: u32) {
         debug_assert!(by <= self.available);
@@ -367,7 +382,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         self.publish(State::Open);
     }
 
-    /// Publishes that this end is over. Only the first end counts.
+    /// Publishes that this end is over. Does nothing if it was over before.
     pub(crate) fn end(&mut self, how: State) {
         if self.state == State::Open {
             self.state = how;
@@ -382,7 +397,8 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         M::Atomics::store::<R::Publish>(&mine.index, encode(self.index, state));
     }
 
-    /// Wakes the peer if it sleeps and what it wants was published.
+    /// Wakes the peer if it sleeps, and as many bytes as it wants are there now, or this
+    /// end is over.
     #[inline]
     fn notify(&self) {
         if !W::SLEEPS {
@@ -398,8 +414,8 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         }
     }
 
-    /// Waits until at least `want` bytes are available or the peer has ended.
-    /// `want` is at most the capacity, or [`THE_END`].
+    /// Waits until at least `want` bytes are available, or the peer's end is over. `want` is
+    /// at most the capacity, or [`THE_END`].
     pub(crate) fn wait(&mut self, want: u32) -> Result<(), Error> {
         let mut looks = 0_u32;
         loop {
@@ -414,7 +430,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         }
     }
 
-    /// Completes the `Debug` output of an end.
+    /// Adds the state of this end to its `Debug` output.
     pub(crate) fn describe(&self, mut f: core::fmt::DebugStruct<'_, '_>) -> core::fmt::Result {
         f.field("capacity", &self.capacity.bytes())
             .field("index", &self.index)
@@ -424,7 +440,8 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
             .finish_non_exhaustive()
     }
 
-    /// Sleeps until the peer publishes, unless it did since the last look.
+    /// Sleeps until the peer wakes us, unless its word has changed since the last look. May
+    /// return early.
     fn sleep(&mut self, want: u32) {
         let mine = mine::<R, _>(&self.memory);
         let theirs = theirs::<R, _>(&self.memory);

@@ -1,4 +1,4 @@
-//! The receiving end of a ring.
+//! [`Receiver`]: the end of a ring that reads bytes out of it.
 
 use super::memory::Memory;
 use super::protocol::{Parts, Receiving, Side};
@@ -7,31 +7,32 @@ use crate::atomics::{Atomics, InPlace};
 use crate::error::Error;
 use crate::wait::{Spin, Wait};
 
-/// The receiving end of a ring: takes bytes out, and confirms the stream.
+/// The receiving end of a ring, its consumer: reads bytes, and confirms the stream.
 ///
-/// - [`receive`](Self::receive) copies what is there and returns at once.
-/// - [`filled`](Self::filled) gives the filled part of the slab itself, to be
-///   used in place and released.
-/// - [`wait`](Self::wait) waits for a byte or the end of the stream,
-///   [`close`](Self::close) confirms that all of it was delivered.
+/// - [`receive`](Self::receive) copies the bytes that are there, without waiting.
+/// - [`filled`](Self::filled) lends the filled part of the slab, to be used in place
+///   (zero-copy) and released.
+/// - [`wait`](Self::wait) waits for a byte or the end of the stream.
+/// - [`close`](Self::close) confirms that the whole stream was delivered.
 ///
 /// A receiver that is dropped before [`close`](Self::close) has given up: the
 /// sender gets [`Error::PeerFailed`], and no certificate of delivery.
 ///
-/// Meanwhile the sender may do anything: what is filled stays filled, and the
-/// peer can add to it only.
+/// The sender may do anything meanwhile. It can only add bytes to what is filled, never
+/// take them back.
 pub struct Receiver<M: Memory, W: Wait<M::Atomics> = Spin> {
     side: Side<Receiving, M, W>,
 }
 
 impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
-    /// The receiving end of the ring in `memory`, at index 0.
+    /// Makes the receiving end of the ring in `memory`, at the start of the stream (index 0).
+    /// `wait` is how it waits.
     ///
     /// # Safety
-    /// - While this receiver is used, this program uses no other of this ring: one would
-    ///   release bytes that the other still reads.
-    /// - If it uses a sender of the ring meanwhile, the ring's words were 0 before either
-    ///   was made, and nobody else writes to the ring.
+    /// - While this receiver is in use, this program uses no other receiver of this ring: one
+    ///   would release bytes that the other still reads.
+    /// - If this program uses a sender of the ring meanwhile, the ring's words were 0 before
+    ///   either end was made, and nobody else writes to the ring.
     pub unsafe fn new(memory: M, wait: W) -> Self {
         Self {
             side: Side::new(memory, wait),
@@ -44,23 +45,27 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
         self.side.capacity() as usize
     }
 
-    /// Copies as many bytes as are there and fit to the start of `bytes`, and
-    /// releases them, the first of them while it copies the others. Returns their
-    /// number; 0 if nothing is there (for now, or
-    /// for good: [`at_end`](Self::at_end) tells).
+    /// Copies the bytes that are there, as many as fit, to the start of `bytes`, and releases
+    /// them. Never waits. Returns how many bytes were received: 0 if `bytes` is empty or
+    /// nothing is there. [`at_end`](Self::at_end) tells whether that is the end of the
+    /// stream, or only nothing yet.
+    ///
+    /// A long copy is released piece by piece: the sender may fill the first bytes again
+    /// while the others are still copied, and what it sends meanwhile is received as well.
     ///
     /// # Errors
-    /// [`Error::PeerFailed`] if the sender gave up and all that it committed was
-    /// received, [`Error::Corrupt`] if the page makes no sense,
-    /// [`Error::Ended`] after [`close`](Self::close) or [`fail`](Self::fail).
+    /// - [`Error::PeerFailed`] if the sender gave up, once all that it committed was
+    ///   received.
+    /// - [`Error::Corrupt`] if the sender's index word is impossible.
+    /// - [`Error::Ended`] after [`close`](Self::close) or [`fail`](Self::fail).
     #[inline]
     pub fn receive(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
         let len = bytes.len();
         let mut copy = |at: usize, parts| {
-            // SAFETY: a place in `bytes`, at most its length.
+            // SAFETY: `at` is at most the length of `bytes`.
             let rest = unsafe { bytes.get_unchecked_mut(at..) };
-            // SAFETY: parts of the slab that are available to us alone, and no
-            // longer than what is left.
+            // SAFETY: these parts of the slab are available to us alone, and together no
+            // longer than `rest`.
             unsafe { read::<M>(parts, rest) };
         };
         if self.side.move_at_once(len, &mut copy) {
@@ -79,8 +84,8 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
         Ok(self.side.stream(len, copy))
     }
 
-    /// The filled part of the slab, to be used in place and released. It is
-    /// empty while nothing is there.
+    /// Lends the filled part of the slab, to be used in place and released. It is empty
+    /// while the ring is. Never waits.
     ///
     /// # Errors
     /// As for [`receive`](Self::receive).
@@ -90,8 +95,8 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
         Ok(Filled { receiver: self })
     }
 
-    /// Whether receiving may go on; where `enough` is known to be there, without a
-    /// look at the peer's cache line.
+    /// Checks that receiving may go on. If `enough` bytes are known to be there, it does not
+    /// touch the peer's cache line.
     #[inline]
     fn check(&mut self, enough: usize) -> Result<(), Error> {
         self.check_open()?;
@@ -101,7 +106,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
         self.check_peer()
     }
 
-    /// Waits until at least one byte is there and returns how many are; 0 means
+    /// Waits until at least one byte is there, and returns how many are there. 0 means
     /// that the stream has ended and all of it was received.
     ///
     /// # Errors
@@ -113,20 +118,20 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
         Ok(self.side.available() as usize)
     }
 
-    /// Whether the stream has ended and all of it was received, as far as the
-    /// last call has seen.
+    /// Whether the stream has ended and all of it was received, as far as the last call has
+    /// seen. Does not look at the shared memory itself.
     #[must_use]
     pub fn at_end(&self) -> bool {
         self.side.available() == 0 && self.side.peer() == State::Closed
     }
 
-    /// Confirms the stream: all of it has arrived where it should. This is what
-    /// the sender's [`wait_delivered`](crate::Sender::wait_delivered) waits for,
-    /// so call it when the bytes are safe, not when they are merely read.
+    /// Confirms the stream: all of it has arrived where it should. The sender's
+    /// [`wait_delivered`](crate::Sender::wait_delivered) waits for this. So call it when the
+    /// bytes are safe, not when they are merely read.
     ///
     /// # Errors
-    /// [`Error::NotAtEnd`] if not [`at_end`](Self::at_end): nothing is confirmed.
-    /// [`Error::Ended`] after an earlier `close` or [`fail`](Self::fail).
+    /// - [`Error::NotAtEnd`] before [`at_end`](Self::at_end): nothing is confirmed then.
+    /// - [`Error::Ended`] after an earlier `close` or [`fail`](Self::fail).
     pub fn close(&mut self) -> Result<(), Error> {
         self.check_open()?;
         if !self.at_end() {
@@ -136,8 +141,9 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
         Ok(())
     }
 
-    /// Stops receiving before the end: the sender is told. Returns at once; does
-    /// nothing after [`close`](Self::close).
+    /// Gives up: stops receiving before the end of the stream. The sender gets
+    /// [`Error::PeerFailed`]. Never waits. Does nothing after [`close`](Self::close) or an
+    /// earlier `fail`.
     pub fn fail(&mut self) {
         self.side.end(State::Failed);
     }
@@ -149,7 +155,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
         }
     }
 
-    /// What a failed sender committed is received before its failure is.
+    /// A sender's failure is reported only after all that it committed was received.
     fn check_peer(&self) -> Result<(), Error> {
         if self.side.available() == 0 && self.side.peer() == State::Failed {
             return Err(Error::PeerFailed);
@@ -170,16 +176,16 @@ impl<M: Memory, W: Wait<M::Atomics>> core::fmt::Debug for Receiver<M, W> {
     }
 }
 
-/// The filled part of a ring's slab, handed out by [`Receiver::filled`].
+/// The filled part of a ring's slab, lent by [`Receiver::filled`].
 ///
-/// Nothing is given back before [`release`](Self::release); dropping it changes
-/// nothing.
+/// Nothing is given back to the sender before [`release`](Self::release). Dropping this
+/// releases nothing: the bytes are there the next time.
 pub struct Filled<'r, M: Memory, W: Wait<M::Atomics>> {
     receiver: &'r mut Receiver<M, W>,
 }
 
 impl<M: Memory, W: Wait<M::Atomics>> Filled<'_, M, W> {
-    /// How many bytes are there.
+    /// How many bytes are there. The sender may have sent more since.
     #[must_use]
     pub fn len(&self) -> usize {
         self.receiver.side.available() as usize
@@ -191,18 +197,19 @@ impl<M: Memory, W: Wait<M::Atomics>> Filled<'_, M, W> {
         self.len() == 0
     }
 
-    /// Copies as many bytes as are there and fit to the start of `bytes`, and
-    /// returns how many that are.
+    /// Copies the bytes that are there, as many as fit, to the start of `bytes`, and returns
+    /// how many that are. Releases nothing yet.
     #[inline]
     pub fn copy_to(&self, bytes: &mut [u8]) -> usize {
         let side = &self.receiver.side;
         let len = side.at_most(bytes.len());
-        // SAFETY: parts of the slab that are available to us alone.
+        // SAFETY: these parts of the slab are available to us alone.
         unsafe { read::<M>(side.parts(len), bytes) };
         len as usize
     }
 
-    /// Gives the first `len` bytes back to the sender, at most all of them.
+    /// Gives the first `len` bytes back to the sender, which may fill them again at once;
+    /// all of them if `len` is more.
     #[inline]
     pub fn release(self, len: usize) {
         let side = &mut self.receiver.side;
@@ -210,11 +217,11 @@ impl<M: Memory, W: Wait<M::Atomics>> Filled<'_, M, W> {
     }
 }
 
-/// Copies all of `parts` to the start of `bytes`, which has room for it.
+/// Copies all of `parts` to the start of `bytes`.
 ///
 /// # Safety
-/// The parts lie within a slab, nobody else accesses them meanwhile, and `bytes`
-/// is as long as both together or longer.
+/// The parts lie within a slab, nobody else accesses them meanwhile, and `bytes` is at
+/// least as long as both together.
 #[inline]
 unsafe fn read<M: Memory>(parts: Parts<M>, bytes: &mut [u8]) {
     let [(from, first), (start, second)] = parts;
@@ -231,10 +238,12 @@ unsafe fn read<M: Memory>(parts: Parts<M>, bytes: &mut [u8]) {
 }
 
 impl<M: Memory<Atomics: InPlace>, W: Wait<M::Atomics>> Filled<'_, M, W> {
-    /// The filled part in memory, in this order: up to the end of the slab, and
-    /// on from its start (often empty). Valid for reads as long as this value
-    /// lives; a hostile peer may write there at the same time, so make no
-    /// reference to it.
+    /// The filled part as two pieces of memory, each a pointer and a length in bytes: the
+    /// piece up to the end of the slab, and the piece that continues at its start (often
+    /// empty).
+    ///
+    /// The pointers are valid for reads as long as this value lives. Do not make references
+    /// of them: a hostile peer may write there at the same time.
     #[must_use]
     pub fn parts(&self) -> [(*const u8, usize); 2] {
         let side = &self.receiver.side;

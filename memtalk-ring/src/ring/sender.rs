@@ -1,4 +1,4 @@
-//! The sending end of a ring.
+//! [`Sender`]: the end of a ring that writes bytes into it.
 
 use super::memory::Memory;
 use super::protocol::{Parts, Sending, Side, THE_END};
@@ -7,33 +7,34 @@ use crate::atomics::{Atomics, InPlace};
 use crate::error::Error;
 use crate::wait::{Spin, Wait};
 
-/// The sending end of a ring: puts bytes in, and says when the stream ends.
+/// The sending end of a ring, its producer: writes bytes, and marks the end of the stream.
 ///
-/// - [`send`](Self::send) copies as much as fits and returns at once.
-/// - [`space`](Self::space) gives the free part of the slab itself, to be filled
-///   in place.
-/// - [`wait`](Self::wait) waits for free bytes, [`end`](Self::end) marks the end
-///   of the stream, [`wait_delivered`](Self::wait_delivered) waits until the
-///   receiver confirms all of it.
+/// - [`send`](Self::send) copies as many bytes as fit, without waiting.
+/// - [`space`](Self::space) lends the free part of the slab, to be filled in place
+///   (zero-copy).
+/// - [`wait`](Self::wait) waits until bytes are free.
+/// - [`end`](Self::end) marks the end of the stream.
+/// - [`wait_delivered`](Self::wait_delivered) waits until the receiver has confirmed the
+///   whole stream.
 ///
 /// A sender that is dropped before [`end`](Self::end) has given up: the receiver
 /// gets what was committed, and then [`Error::PeerFailed`] instead of an end of
 /// stream. So a panic or an early return is never taken for a complete stream.
 ///
-/// Meanwhile the receiver may do anything: what is free stays free, and the
-/// peer can add to it only.
+/// The receiver may do anything meanwhile. It can only make more bytes free, never fewer.
 pub struct Sender<M: Memory, W: Wait<M::Atomics> = Spin> {
     side: Side<Sending, M, W>,
 }
 
 impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
-    /// The sending end of the ring in `memory`, at index 0.
+    /// Makes the sending end of the ring in `memory`, at the start of the stream (index 0).
+    /// `wait` is how it waits.
     ///
     /// # Safety
-    /// - While this sender is used, this program uses no other of this ring: two would
-    ///   write to the same bytes of the slab.
-    /// - If it uses a receiver of the ring meanwhile, the ring's words were 0 before either
-    ///   was made, and nobody else writes to the ring.
+    /// - While this sender is in use, this program uses no other sender of this ring: two
+    ///   would write to the same bytes of the slab.
+    /// - If this program uses a receiver of the ring meanwhile, the ring's words were 0
+    ///   before either end was made, and nobody else writes to the ring.
     pub unsafe fn new(memory: M, wait: W) -> Self {
         Self {
             side: Side::new(memory, wait),
@@ -46,20 +47,24 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
         self.side.capacity() as usize
     }
 
-    /// Copies as many bytes of `bytes` as fit into the ring and commits them, the
-    /// first of them while it copies the others. Returns their number; 0 if the
-    /// ring is full (or `bytes` is empty).
+    /// Copies as many of `bytes` as fit into the ring, and commits them. Never waits.
+    /// Returns how many bytes were sent: 0 if the ring is full or `bytes` is empty.
+    ///
+    /// A long copy is committed piece by piece: the receiver may take the first bytes while
+    /// the others are still copied, and what it frees meanwhile is used as well.
     ///
     /// # Errors
-    /// [`Error::PeerFailed`] if the receiver has stopped, [`Error::Corrupt`] if
-    /// the page makes no sense, [`Error::Ended`] after [`end`](Self::end).
+    /// - [`Error::PeerFailed`] if the receiver gave up. A call that knows of enough free
+    ///   bytes does not look at the receiver, and may succeed even so.
+    /// - [`Error::Corrupt`] if the receiver's index word is impossible.
+    /// - [`Error::Ended`] after [`end`](Self::end) or [`fail`](Self::fail).
     #[inline]
     pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let copy = |at, parts| {
-            // SAFETY: a place in `bytes`, at most its length.
+            // SAFETY: `at` is at most the length of `bytes`.
             let rest = unsafe { bytes.get_unchecked(at..) };
-            // SAFETY: parts of the slab that are available to us alone, and no
-            // longer than what is left.
+            // SAFETY: these parts of the slab are available to us alone, and together no
+            // longer than `rest`.
             unsafe { write::<M>(parts, rest) };
         };
         if self.side.move_at_once(bytes.len(), copy) {
@@ -78,8 +83,8 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
         Ok(self.side.stream(len, copy))
     }
 
-    /// The free part of the slab, to be filled in place and committed. It is
-    /// empty while the ring is full.
+    /// Lends the free part of the slab, to be filled in place and committed. It is empty
+    /// while the ring is full. Never waits.
     ///
     /// # Errors
     /// As for [`send`](Self::send).
@@ -89,8 +94,8 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
         Ok(Space { sender: self })
     }
 
-    /// Whether sending may go on; where `enough` is known to be free, without a
-    /// look at the peer's cache line.
+    /// Checks that sending may go on. If `enough` bytes are known to be free, it does not
+    /// touch the peer's cache line.
     #[inline]
     fn check(&mut self, enough: usize) -> Result<(), Error> {
         self.check_open()?;
@@ -100,12 +105,11 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
         self.check_peer()
     }
 
-    /// Waits until at least `want` bytes are free, and returns how many are.
-    /// `want` is taken as at least 1 and at most the capacity.
+    /// Waits until at least `want` bytes are free, and returns how many are free.
+    /// A `want` of 0 counts as 1, and one above the capacity as the capacity.
     ///
-    /// While waiting on a full ring, wanting half the capacity instead of one
-    /// byte saves wake-ups and loses no time: the receiver has the other half to
-    /// go on with.
+    /// On a full ring, wait for half the capacity instead of one byte. This saves wake-ups
+    /// and loses no time, because the receiver can go on with the other half.
     ///
     /// # Errors
     /// As for [`send`](Self::send).
@@ -119,25 +123,26 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
         Ok(self.side.available() as usize)
     }
 
-    /// Marks the end of the stream: no byte follows. Returns at once; does
-    /// nothing if the stream has ended already.
+    /// Marks the end of the stream (a half-close): no byte follows. Never waits. Does
+    /// nothing after an earlier `end` or [`fail`](Self::fail).
     pub fn end(&mut self) {
         self.side.end(State::Closed);
     }
 
-    /// Marks the stream as incomplete: no byte follows, and it was not the end.
-    /// Returns at once; does nothing if the stream has ended already.
+    /// Gives up: no byte follows, and the stream is incomplete. The receiver gets what was
+    /// committed, and then [`Error::PeerFailed`]. Never waits. Does nothing after
+    /// [`end`](Self::end) or an earlier `fail`.
     pub fn fail(&mut self) {
         self.side.end(State::Failed);
     }
 
-    /// Whether the receiver has confirmed the whole stream, up to and including
-    /// its end.
+    /// Whether the receiver has confirmed the whole stream, up to and including its end:
+    /// the certificate of delivery. Always `false` before [`end`](Self::end). Never waits.
     ///
     /// # Errors
-    /// [`Error::PeerFailed`] if the receiver stopped before that,
-    /// [`Error::Corrupt`] if the page makes no sense, [`Error::Ended`] after
-    /// [`fail`](Self::fail).
+    /// - [`Error::PeerFailed`] if the receiver gave up before that.
+    /// - [`Error::Corrupt`] if the receiver's index word is impossible.
+    /// - [`Error::Ended`] after [`fail`](Self::fail).
     pub fn delivered(&mut self) -> Result<bool, Error> {
         if self.side.state() == State::Failed {
             return Err(Error::Ended);
@@ -150,8 +155,8 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
         }
     }
 
-    /// Ends the stream, if that has not been done, and waits until the receiver
-    /// confirms all of it.
+    /// [Ends](Self::end) the stream if it is still open, and waits until the receiver has
+    /// confirmed all of it.
     ///
     /// # Errors
     /// As for [`delivered`](Self::delivered).
@@ -170,8 +175,8 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
         }
     }
 
-    /// A receiver that is over takes nothing more. It cannot have closed while
-    /// we are open: that would have been corrupt.
+    /// A receiver that is over takes nothing more. It cannot be closed while we are open:
+    /// a look would have found that corrupt.
     fn check_peer(&self) -> Result<(), Error> {
         match self.side.peer() {
             State::Open => Ok(()),
@@ -192,15 +197,15 @@ impl<M: Memory, W: Wait<M::Atomics>> core::fmt::Debug for Sender<M, W> {
     }
 }
 
-/// The free part of a ring's slab, handed out by [`Sender::space`].
+/// The free part of a ring's slab, lent by [`Sender::space`].
 ///
-/// Nothing is sent before [`commit`](Self::commit); dropping it changes nothing.
+/// Nothing is sent before [`commit`](Self::commit). Dropping this sends nothing.
 pub struct Space<'s, M: Memory, W: Wait<M::Atomics>> {
     sender: &'s mut Sender<M, W>,
 }
 
 impl<M: Memory, W: Wait<M::Atomics>> Space<'_, M, W> {
-    /// How many bytes are free.
+    /// How many bytes are free. The receiver may have freed more since.
     #[must_use]
     pub fn len(&self) -> usize {
         self.sender.side.available() as usize
@@ -212,18 +217,20 @@ impl<M: Memory, W: Wait<M::Atomics>> Space<'_, M, W> {
         self.len() == 0
     }
 
-    /// Copies as much of `bytes` as fits to the start of the free part and
-    /// returns how much that is.
+    /// Copies as many of `bytes` as fit to the start of the free part, and returns how many
+    /// that are. Sends nothing yet.
     #[inline]
     pub fn copy_from(&mut self, bytes: &[u8]) -> usize {
         let side = &self.sender.side;
         let len = side.at_most(bytes.len());
-        // SAFETY: parts of the slab that are available to us alone.
+        // SAFETY: these parts of the slab are available to us alone.
         unsafe { write::<M>(side.parts(len), bytes) };
         len as usize
     }
 
-    /// Sends the first `len` bytes of the free part, at most all of it.
+    /// Sends the first `len` bytes of the free part; all of it if `len` is more.
+    ///
+    /// These bytes are sent as they are, whether they were filled or not.
     #[inline]
     pub fn commit(self, len: usize) {
         let side = &mut self.sender.side;
@@ -231,11 +238,11 @@ impl<M: Memory, W: Wait<M::Atomics>> Space<'_, M, W> {
     }
 }
 
-/// Fills `parts` with the first of `bytes`, which are enough.
+/// Fills `parts` with bytes from the start of `bytes`.
 ///
 /// # Safety
-/// The parts lie within a slab, nobody else accesses them meanwhile, and `bytes`
-/// is as long as both together or longer.
+/// The parts lie within a slab, nobody else accesses them meanwhile, and `bytes` is at
+/// least as long as both together.
 #[inline]
 unsafe fn write<M: Memory>(parts: Parts<M>, bytes: &[u8]) {
     let [(to, first), (start, second)] = parts;
@@ -252,10 +259,12 @@ unsafe fn write<M: Memory>(parts: Parts<M>, bytes: &[u8]) {
 }
 
 impl<M: Memory<Atomics: InPlace>, W: Wait<M::Atomics>> Space<'_, M, W> {
-    /// The free part in memory, in this order: up to the end of the slab, and on
-    /// from its start (often empty). Valid for writes as long as this value
-    /// lives; a hostile peer may write there at the same time, so make no
-    /// reference to it.
+    /// The free part as two pieces of memory, each a pointer and a length in bytes: the
+    /// piece up to the end of the slab, and the piece that continues at its start (often
+    /// empty).
+    ///
+    /// The pointers are valid for writes as long as this value lives. Do not make
+    /// references of them: a hostile peer may write there at the same time.
     #[must_use]
     pub fn parts(&mut self) -> [(*mut u8, usize); 2] {
         let side = &self.sender.side;

@@ -1,32 +1,31 @@
-//! The index word: where one end of a ring stands, and whether it has ended.
+//! The index word of one end of a ring: its index, and whether that end is over.
 //!
-//! An index and its end state travel in one 32-bit word, so that both change in
-//! one store: no reader ever sees an end without the last bytes before it, and
-//! a process that sleeps on the word (a futex compares it) cannot sleep through
-//! an end.
+//! The index and the state share one 32-bit word, so that both change in one store. No
+//! reader ever sees the end of a stream without the last bytes before it. A process that
+//! sleeps on the word (a futex compares it) cannot sleep through the end.
 //!
 //! | bits | meaning |
 //! | --- | --- |
 //! | 0 to 29 | the index, `0..2 * capacity` |
-//! | 30 | failed: this end gave up, the stream is incomplete |
-//! | 31 | closed: of a tail, end of stream; of a head, all of it was delivered |
+//! | 30 | failed: this end gave up, and the stream is incomplete |
+//! | 31 | closed: in a tail, the stream ends here; in a head, all of it was delivered |
 
-/// Bit 30 of an index word: this end gave up and the stream is incomplete.
+/// Bit 30 of an index word: this end gave up, and the stream is incomplete.
 pub const FAILED: u32 = 1 << 30;
 
-/// Bit 31 of an index word. In a tail: the stream ends at this index. In a
-/// head: the stream was delivered up to and including its end.
+/// Bit 31 of an index word, closed. In a tail: the stream ends at this index. In a head:
+/// the stream was delivered, up to and including its end.
 pub const CLOSED: u32 = 1 << 31;
 
-/// Whether an end still goes on, and how it ended.
+/// Whether an end is still open, and how it ended if it is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum State {
     /// More may follow.
     Open = 0,
-    /// A sender's end of stream, or a receiver's confirmation of it.
+    /// The sender ended its stream, or the receiver confirmed all of it.
     Closed = CLOSED,
-    /// Gave up before the stream was complete.
+    /// This end gave up before the stream was complete.
     Failed = FAILED,
 }
 
@@ -36,8 +35,8 @@ pub(crate) const fn encode(index: u32, state: State) -> u32 {
     index | state as u32
 }
 
-/// Takes an index word apart; `None` if it carries both flags, which no end
-/// ever writes. The index is not checked here: that takes the other index.
+/// Unpacks an index word. `None` if it has both flags, which no end ever writes. The index
+/// is not checked here, because that takes the other end's index.
 pub(crate) const fn decode(word: u32) -> Option<(u32, State)> {
     if word < FAILED {
         return Some((word, State::Open));
@@ -56,7 +55,7 @@ mod tests {
     use crate::ring::capacity::Capacity;
 
     #[test]
-    fn words_survive_the_round_trip() {
+    fn a_word_decodes_to_the_index_and_the_state_that_were_encoded() {
         for state in [State::Open, State::Closed, State::Failed] {
             for index in [0, 1, 2 * Capacity::MAX - 1] {
                 assert_eq!(decode(encode(index, state)), Some((index, state)));
@@ -65,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_either_closed_or_failed() {
+    fn a_word_with_both_flags_is_refused() {
         assert_eq!(decode(CLOSED | FAILED), None);
         assert_eq!(decode(u32::MAX), None);
     }

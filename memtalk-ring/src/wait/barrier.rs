@@ -1,19 +1,19 @@
-//! The barrier between a store and the signal that tells of it.
+//! The barrier between a store to shared memory and the signal that announces it.
 
 use crate::atomics::Atomics;
 use crate::order::site;
 
-/// Whoever gets the signal that follows (an event, a write to a device) sees the
-/// stores that come before.
+/// Makes the stores before it visible to whoever gets the signal after it: an event, or a
+/// write to a device.
 ///
-/// A fence says so of memory only: on Arm it does not order an event, which is no
-/// memory access, and on RISC-V no writes to devices. Elsewhere the strongest fence is
-/// all there is.
+/// A fence orders accesses to memory only. On Arm it does not order an event, which is not
+/// a memory access. On RISC-V it does not order writes to devices. So these two get an
+/// instruction of their own. Elsewhere the strongest fence is all there is.
 #[inline(always)]
 pub(super) fn before_signal<A: Atomics>() {
     A::fence::<site::SignalFence>();
     #[cfg(any(target_arch = "arm", target_arch = "aarch64"))]
-    // SAFETY: waits, and touches neither registers nor memory.
+    // SAFETY: the instruction only waits. It touches neither registers nor memory.
     unsafe {
         core::arch::asm!("dsb sy", options(nostack, preserves_flags));
     }

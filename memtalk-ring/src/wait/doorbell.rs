@@ -1,34 +1,34 @@
-//! Waking by an interrupt, through a device register.
+//! [`Doorbell`]: waking the peer by an interrupt, through a device register.
 //!
 //! # No wake-up is lost
 //! To sleep, an end compares the word, and calls the closure if it has not
 //! changed. To wake, its peer writes to the register after the new word is visible.
 //! So if the comparison found the old word, the doorbell rings after the
-//! comparison: while the closure waits, or before it has begun to. The second is
-//! why an interrupt that is pending must end the closure's wait at once, and why
-//! nobody may take it away in between.
+//! comparison: while the closure waits, or before it has begun to wait. Because of
+//! the second case, a pending interrupt must end the closure's wait at once, and
+//! nobody may clear it in between.
 
 use core::ptr::NonNull;
 
 use super::{Wait, Watched, barrier};
 use crate::atomics::Atomics;
 
-/// Wakes by writing a value to a device register (a mailbox, a software interrupt,
-/// the doorbell of a virtual machine), and sleeps by calling a closure, usually a
-/// wait for the interrupt that the peer's doorbell raises.
+/// Wakes by writing a value to a device register: a mailbox, a software interrupt, the
+/// doorbell of a virtual machine. Sleeps by calling a closure, which usually waits for the
+/// interrupt that the peer's doorbell raises.
 ///
-/// What the closure must keep to:
-/// - A doorbell that has rung since the closure last returned ends its wait at
-///   once, even if it rang before this call. With `wfi` this means: the interrupt
-///   is enabled, so that it wakes the core, but masked, so that it stays pending.
-///   A handler that takes it must leave a mark, and the closure looks at the mark
-///   and waits with interrupts masked in between.
-/// - It takes the interrupt (or the mark) away after it has waited, never before.
+/// Rules for the closure:
+/// - If the doorbell has rung since the closure last returned, it returns at once, even if
+///   the doorbell rang before this call. With `wfi`, this means that the interrupt is
+///   enabled, so that it wakes the core, but masked, so that it stays pending. If a handler
+///   takes the interrupt instead, it must set a flag. The closure then masks interrupts,
+///   looks at the flag, and waits only if it is not set, with interrupts still masked.
+/// - It clears the pending interrupt (or the flag) after it has waited, never before.
 /// - It may return early. The end looks again, and calls it again.
 ///
-/// Ends that wait for the same interrupt do so one at a time, in one thread of
-/// execution: they would take it away from each other. The two ends of a seat, used
-/// in turn by one main loop, are fine.
+/// Ends that wait for the same interrupt must do so one at a time, in one thread of
+/// execution, since one would clear it for the other. One main loop that uses the two ends
+/// of a seat in turn is fine.
 ///
 /// ```no_run
 /// use core::ptr::{NonNull, with_exposed_provenance_mut};
@@ -57,12 +57,12 @@ pub struct Doorbell<S> {
 }
 
 impl<S: FnMut()> Doorbell<S> {
-    /// Wakes by writing `value` to `register`, and sleeps by calling `sleep`.
+    /// A way to wait that wakes by writing `value` to `register`, and sleeps by calling
+    /// `sleep`.
     ///
     /// # Safety
-    /// As long as the value (or a clone of it) is in use, `register` may be written
-    /// to with a volatile access, at any time and from any thread of execution that
-    /// uses an end.
+    /// As long as the returned value (or a clone of it) is in use, a volatile write to
+    /// `register` is sound at any time, from any thread of execution that uses an end.
     #[must_use]
     pub const unsafe fn new(register: NonNull<u32>, value: u32, sleep: S) -> Self {
         Self {

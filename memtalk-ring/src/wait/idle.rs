@@ -1,15 +1,14 @@
-//! Waiting in the caller's own way, without being woken.
+//! [`Idle`]: waiting by a closure of the caller's, for peers that wake nobody.
 
 use super::{Wait, Watched};
 use crate::atomics::Atomics;
 
-/// Waits by calling a closure and looking again: yields to other tasks, feeds a
-/// watchdog, or sleeps until the next tick of a timer.
+/// Waits by calling a closure and looking again (polling). The closure can yield to other
+/// tasks, feed a watchdog, or sleep until the next tick of a timer.
 ///
-/// The closure gets the number of looks since this wait began, the first time 1,
-/// and at most [`u32::MAX`]; so it can spin a little before it does more. It must
-/// return on its own, since the peer wakes nobody; how soon is how late a byte may
-/// be noticed.
+/// The closure gets the number of looks since this wait began, from 1 to at most
+/// [`u32::MAX`]. So it can spin for a short time before it does more. It must return on its
+/// own, since the peer wakes nobody. A byte may be noticed as late as the closure returns.
 ///
 /// ```
 /// use memtalk_ring::Idle;

@@ -1,12 +1,12 @@
-//! A bound for a test program.
+//! A bound on the time that a test program may take.
 
 use std::process;
 use std::sync::Once;
 use std::thread;
 use std::time::Duration;
 
-/// From its first call on, ends the test program as a failure if its tests take two
-/// minutes together, in whatever call one of them hangs.
+/// Aborts the test program two minutes after the first call of this, if it still runs. So a
+/// test that hangs is a failure, whatever call it hangs in.
 // Public in `verification`, whose tests use it too.
 #[allow(unreachable_pub)]
 pub fn bound_the_whole() {

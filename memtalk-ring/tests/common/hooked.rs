@@ -1,4 +1,4 @@
-//! Memory whose accesses a test can see.
+//! Memory whose loads and stores a test can watch and suppress.
 
 #[path = "bound.rs"]
 mod bound;
@@ -11,21 +11,21 @@ use core::sync::atomic::AtomicU32;
 use memtalk_ring::order::Site;
 use memtalk_ring::{Atomics, Native, Region};
 
-/// What a test does at accesses to words.
+/// What a test does before accesses to words.
 pub(crate) trait Hook: 'static {
-    /// Before the load at the site of this name.
+    /// Called before a load, with the name of its site.
     fn load(_site: &str) {}
 
-    /// Before a store; `false`: it is not made.
+    /// Called before a store. If it returns `false`, nothing is stored.
     fn store() -> bool {
         true
     }
 }
 
-/// As `Native`, with a hook.
+/// `Native` with a hook before each load and store.
 pub(crate) struct Hooked<H>(PhantomData<H>);
 
-// SAFETY: as `Native`, or nothing at all.
+// SAFETY: each access is `Native`'s, or is not made.
 unsafe impl<H: Hook> Atomics for Hooked<H> {
     type Word = AtomicU32;
     type Byte = UnsafeCell<u8>;
@@ -63,7 +63,7 @@ struct Memory<const SIZE: usize>(UnsafeCell<[u8; SIZE]>);
 pub(crate) struct Leaked<H, const SIZE: usize>(NonNull<u8>, PhantomData<H>);
 
 impl<H, const SIZE: usize> Leaked<H, SIZE> {
-    /// Full of `byte`.
+    /// New memory, with `byte` in each place.
     pub(crate) fn new(byte: u8) -> Self {
         bound::bound_the_whole();
         let memory = Box::leak(Box::new(Memory(UnsafeCell::new([byte; SIZE]))));
@@ -79,7 +79,7 @@ impl<H, const SIZE: usize> Clone for Leaked<H, SIZE> {
 
 impl<H, const SIZE: usize> Copy for Leaked<H, SIZE> {}
 
-// SAFETY: memory that lives for ever, and that one thread uses.
+// SAFETY: the memory lives for ever, and one thread uses it.
 unsafe impl<H: Hook, const SIZE: usize> Region for Leaked<H, SIZE> {
     type Atomics = Hooked<H>;
 

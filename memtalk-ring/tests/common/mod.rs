@@ -1,6 +1,6 @@
-//! Pages, and talks over them that cannot hang a test.
+//! Fresh pages, and talks on them that have a time limit.
 
-// Each test program uses a part of this.
+// Each test program uses only a part of this.
 #![allow(dead_code)]
 
 mod bound;
@@ -20,7 +20,7 @@ struct Memory([u8; 4096]);
 pub(crate) fn fresh_memory() -> RawRegion {
     bound_the_whole();
     let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096]))));
-    // SAFETY: it lives for ever, and nobody else knows of it.
+    // SAFETY: the memory lives for ever, and nobody else uses it.
     unsafe { RawRegion::new(memory.cast(), 4096) }
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn fresh_page() -> Page<RawRegion> {
     unsafe { Page::initialise(fresh_memory(), Presence::DEVICE) }.unwrap()
 }
 
-/// Runs `test` in a thread of its own; fails if it panics or takes a minute.
+/// Runs `test` in a thread of its own. Fails if it panics or takes longer than a minute.
 pub(crate) fn bounded(test: impl FnOnce() + Send + 'static) {
     let (done, wait) = mpsc::channel();
     let running = thread::spawn(move || {
@@ -38,12 +38,12 @@ pub(crate) fn bounded(test: impl FnOnce() + Send + 'static) {
         done.send(()).unwrap();
     });
     if wait.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
-        panic!("it hangs");
+        panic!("the test takes longer than a minute");
     }
     running.join().unwrap();
 }
 
-/// Two threads send each other some capacities of bytes, and confirm them.
+/// Two threads send each other more bytes than the rings hold, and confirm the streams.
 pub(crate) fn exchange<W>(wait: impl Fn() -> W + Send + 'static)
 where
     W: Wait<Native> + Clone + Send + 'static,

@@ -1,16 +1,16 @@
-//! The static library, for tests that link C programs with it, and those programs.
+//! Builds the static library and the C programs, and runs processes with a time limit.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(dead_code, reason = "each test program uses only a part of this")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// Where the header is.
+/// The directory of the header and of `examples`.
 pub(crate) const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
-/// What `command` writes; it must succeed.
+/// Runs `command`, which must succeed, and returns its output.
 pub(crate) fn run(command: &mut Command) -> String {
     let Output {
         status,
@@ -22,7 +22,7 @@ pub(crate) fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&stdout).into_owned()
 }
 
-/// A compiler of C99 that takes no warning, and finds the header.
+/// A C99 compiler that finds the header, and takes a warning for an error.
 pub(crate) fn c_compiler() -> Command {
     let mut compiler = Command::new("cc");
     compiler
@@ -43,13 +43,13 @@ pub(crate) fn library() -> PathBuf {
     build("memtalk-ring-c").join("libmemtalk_ring_c.a")
 }
 
-/// Builds the command that a C program can talk with.
+/// Builds the command `memtalk`.
 pub(crate) fn memtalk() -> &'static Path {
     static MEMTALK: OnceLock<PathBuf> = OnceLock::new();
     MEMTALK.get_or_init(|| build("memtalk").join("memtalk"))
 }
 
-/// Builds one package for use, and returns the directory with what that made.
+/// Builds a package in release mode, and returns the directory with the results.
 fn build(package: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c");
     run(Command::new(env!("CARGO"))
@@ -57,14 +57,15 @@ fn build(package: &str) -> PathBuf {
         .args(["-p", package, "--target-dir"])
         .arg(&target)
         .current_dir(HERE)
-        // What this test is built with (a sanitizer perhaps), the C compiler lacks.
+        // The C program is linked without what this test may be built with, such as a
+        // sanitizer.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("CARGO_BUILD_TARGET"));
     target.join("release")
 }
 
-/// The program in `examples/echo.c`, built as its first lines say.
+/// Builds the program `examples/echo.c` as its first lines say.
 pub(crate) fn echo() -> &'static Path {
     static ECHO: OnceLock<PathBuf> = OnceLock::new();
     ECHO.get_or_init(|| {
@@ -78,10 +79,11 @@ pub(crate) fn echo() -> &'static Path {
     })
 }
 
-/// For everything that should take a moment.
+/// How long a test waits for something that should take a moment.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Looks until there is something, or the test fails.
+/// Calls `look` until it returns something. The test fails if that takes longer than
+/// [`PATIENCE`].
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -93,7 +95,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A process that does not outlive this value.
+/// A process that is killed when this is dropped.
 pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
@@ -102,7 +104,8 @@ impl Process {
         Self(child.expect("the program starts"))
     }
 
-    /// Its status, and what it said.
+    /// Waits until the process ends. Returns its exit status, and what it wrote to standard
+    /// error.
     pub(crate) fn finish(mut self) -> (Option<i32>, String) {
         let status = until("the program ends", || self.0.try_wait().expect("a child"));
         let said = self.0.stderr.take().expect("a pipe");
@@ -110,6 +113,8 @@ impl Process {
         (status.code(), said)
     }
 
+    /// Waits until the process ends. It must exit with `status`, and write one line with
+    /// `because` to standard error.
     pub(crate) fn fails_with(self, status: i32, because: &str) {
         let (ended, said) = self.finish();
         assert_eq!(ended, Some(status), "{said}");
