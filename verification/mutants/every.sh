@@ -30,6 +30,8 @@ export RUST_BACKTRACE=0
 export PROPTEST_RNG_SEED=1
 export SCHEDULES=4000
 export UNCOUNTED=1
+# Nobody debugs them, and most of the time goes into building.
+export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
 # One test that fails is enough.
 export FAIL_FAST=1
 
@@ -78,6 +80,7 @@ engines_for() {
     memtalk/src/lifecycle/rules.rs* | memtalk/src/lifecycle/sit_down.rs* | \
         memtalk/src/lifecycle/get_up.rs* | memtalk/src/lifecycle/await_peer.rs* | \
         memtalk/src/lifecycle/watch.rs*) set lifecycle shell crash ;;
+    memtalk/src/wait/*) set queue shell loom ;;
     *) set shell crash lifecycle ;;
     esac
     for engine; do
