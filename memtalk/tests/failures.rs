@@ -153,7 +153,7 @@ fn failed(failure: Option<(Failure, TempFile)>, end: &Finished) -> Option<Failed
 }
 
 /// What it says of an object that it could not remove.
-const STAYS: &str = "the object may stay: ";
+const STAYS: &str = "the object may be left behind: ";
 
 /// Checks the words of a process in which this failed: one line says so, if the process
 /// could not go on; and one more, if it could not remove the object.

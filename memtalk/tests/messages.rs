@@ -59,7 +59,7 @@ fn a_message_is_one_line_and_one_write() {
     let writes = writes(found);
     for (write, text) in writes.iter().zip([
         "waiting for a peer\n",
-        "a peer is there; 1856 bytes fit under way in each direction\n",
+        "a peer is there; up to 1856 bytes can be under way in each direction\n",
         "sent 0 bytes, received 5 bytes, in ",
     ]) {
         let said = write.strip_prefix(&front);

@@ -103,12 +103,12 @@ fn pages_of_another_layout_are_not_touched() {
 fn things_that_are_no_shared_memory_objects() {
     let object = Object::new();
     fs::create_dir(object.path()).unwrap();
-    attempt(&object).assert_failed(6, "no shared memory object");
+    attempt(&object).assert_failed(6, "not a shared memory object");
     fs::remove_dir(object.path()).unwrap();
 
     let target = TempFile::new(b"");
     symlink(&target.0, object.path()).unwrap();
-    attempt(&object).assert_failed(6, "no shared memory object");
+    attempt(&object).assert_failed(6, "not a shared memory object");
     assert_eq!(fs::read(&target.0).unwrap(), b"");
     fs::remove_file(object.path()).unwrap();
 
@@ -119,7 +119,7 @@ fn things_that_are_no_shared_memory_objects() {
             .unwrap()
             .success()
     );
-    attempt(&object).assert_failed(6, "no shared memory object");
+    attempt(&object).assert_failed(6, "not a shared memory object");
 }
 
 #[test]

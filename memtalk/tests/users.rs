@@ -234,7 +234,7 @@ fn what_could_not_be_removed_is_told_and_the_talk_is_complete() {
         assert_eq!(end.code, Some(0), "{}", end.stderr);
         assert_eq!(end.stderr.lines().count(), 1, "{}", end.stderr);
         assert!(
-            end.stderr.contains("the object may stay: "),
+            end.stderr.contains("the object may be left behind: "),
             "{}",
             end.stderr
         );
@@ -308,7 +308,7 @@ fn what_another_user_has_left_is_waited_for_until_that_user_removes_it() {
     assert!(
         lines
             .iter()
-            .any(|line| line.contains("the object may stay: "))
+            .any(|line| line.contains("the object may be left behind: "))
     );
     // The next of that user as well, and gives up in time;
     let late = users.side(ben, &object, &["--mode", "666", "--timeout", "0.2"]);
