@@ -74,7 +74,7 @@ fn every_step(mut dies: impl FnMut(u32) -> bool) -> u32 {
 }
 
 #[test]
-fn a_death_at_any_step_and_at_pairs_of_steps() {
+fn the_promises_hold_after_a_death_at_any_step_and_at_pairs_of_steps() {
     let steps = [0, 1].map(|which| {
         every_step(|step| {
             let mut deaths = [None; 2];
@@ -101,7 +101,7 @@ fn a_death_at_any_step_and_at_pairs_of_steps() {
 }
 
 #[test]
-fn a_death_at_any_step_beside_somebody_outside() {
+fn the_promises_hold_after_a_death_at_any_step_beside_a_party_outside() {
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
     let region = memory.whole();

@@ -16,7 +16,7 @@ const TERM: i32 = 15;
 const CONT: i32 = 18;
 
 #[test]
-fn what_a_dead_peer_committed_is_delivered() {
+fn bytes_that_a_dead_peer_had_sent_are_delivered() {
     let object = Object::new();
     let (mut one, mut other) = (object.open_side(), object.open_side());
     // The other is stopped, so all of this waits in the ring.
@@ -58,7 +58,7 @@ fn a_death_is_noticed_whatever_the_survivor_waits_for() {
 }
 
 #[test]
-fn a_death_after_one_direction_is_complete() {
+fn a_death_is_noticed_after_one_direction_is_complete() {
     // The survivor waits for the certificate of its own stream, or for input.
     for ended in [false, true] {
         let object = Object::new();
@@ -78,7 +78,7 @@ fn a_death_after_one_direction_is_complete() {
 }
 
 #[test]
-fn signals_clean_up_and_then_kill() {
+fn a_signal_removes_the_name_and_then_kills() {
     for signal in [INT, TERM, HUP] {
         // While waiting for a peer.
         let object = Object::new();
@@ -113,7 +113,7 @@ fn ignored_signals_stay_ignored() {
 }
 
 #[test]
-fn stopping_is_no_death() {
+fn a_stopped_process_is_not_taken_for_dead() {
     let object = Object::new();
     let (mut one, mut other) = object.talking_sides();
     for round in 0..6 {
@@ -133,7 +133,7 @@ fn stopping_is_no_death() {
 }
 
 #[test]
-fn stopping_for_seconds_is_no_death() {
+fn a_process_stopped_for_seconds_is_not_taken_for_dead() {
     let object = Object::new();
     let (mut one, mut other) = object.talking_sides();
     for _ in 0..2 {
@@ -150,7 +150,7 @@ fn stopping_for_seconds_is_no_death() {
 }
 
 #[test]
-fn a_bus_error_that_somebody_sends_is_a_signal_like_others() {
+fn a_bus_error_that_somebody_sends_kills_like_any_signal() {
     const BUS: i32 = 7;
     let object = Object::new();
     let (one, other) = object.talking_sides();
@@ -162,7 +162,7 @@ fn a_bus_error_that_somebody_sends_is_a_signal_like_others() {
 }
 
 #[test]
-fn truncating_the_object_is_told() {
+fn a_truncated_object_is_reported() {
     let object = Object::new();
     let (mut one, other) = object.talking_sides();
     object.open().set_len(0).unwrap();
@@ -174,7 +174,7 @@ fn truncating_the_object_is_told() {
 }
 
 #[test]
-fn truncating_the_object_is_told_by_one_who_waits_or_has_started_over() {
+fn a_truncated_object_is_reported_by_a_process_that_waits_or_has_started_over() {
     for (waits, started_over) in [(true, false), (true, true), (false, true)] {
         let object = Object::new();
         let mut one = object.open_side();
@@ -202,7 +202,7 @@ fn truncating_the_object_is_told_by_one_who_waits_or_has_started_over() {
 }
 
 #[test]
-fn truncating_the_object_is_told_whatever_the_parent_has_blocked() {
+fn a_truncated_object_is_reported_even_if_the_parent_has_blocked_bus_errors() {
     let object = Object::new();
     let start = || {
         let mut command = object.memtalk();
@@ -232,7 +232,7 @@ fn block_bus_errors() -> std::io::Result<()> {
 }
 
 #[test]
-fn memory_that_is_taken_from_under_a_transfer_is_told() {
+fn an_object_that_is_truncated_during_a_transfer_is_reported() {
     // Only a part of the second's slab is lost, and all words are there.
     const PAGES: usize = 40;
     const LEFT: u64 = 30 * 4096;
@@ -279,7 +279,7 @@ fn sent(object: &Object, ring: usize) -> usize {
 }
 
 #[test]
-fn overwriting_the_page_is_told() {
+fn an_overwritten_page_is_reported() {
     use std::os::unix::fs::FileExt;
     let object = Object::new();
     let (mut one, other) = object.talking_sides();

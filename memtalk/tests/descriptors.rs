@@ -17,7 +17,7 @@ use support::seccomp::{self, Call};
 use support::{BOUND, Object, POLL, Side, bounded, eventually, fcntl, noise, shell};
 
 #[test]
-fn non_blocking_descriptors_on_both_sides() {
+fn non_blocking_descriptors_work_on_both_sides() {
     let object = Object::new();
     let (one, other) = (noise(1_000_000, 1), noise(1_000_000, 2));
     let start = |input: Vec<u8>| {
@@ -134,7 +134,7 @@ fn closed_output_fails_if_there_is_anything_to_write() {
 }
 
 #[test]
-fn all_descriptors_closed() {
+fn a_process_whose_descriptors_are_all_closed_can_talk() {
     let object = Object::new();
     let one = Side::start(&mut shell(&format!(
         "exec $MEMTALK -f {} <&- >&- 2>&-",
@@ -146,7 +146,7 @@ fn all_descriptors_closed() {
 }
 
 #[test]
-fn input_that_cannot_be_read() {
+fn input_that_cannot_be_read_is_reported() {
     for directory_first in [true, false] {
         let object = Object::new();
         let directory = || Side::start(object.memtalk().stdin(File::open("/").unwrap()));
@@ -167,7 +167,7 @@ fn input_that_cannot_be_read() {
 }
 
 #[test]
-fn input_that_fails_half_way() {
+fn input_that_fails_half_way_is_reported() {
     // A connection that its other side resets: what came before is sent.
     let object = Object::new();
     let (mut feed, stdin) = connection();
@@ -250,7 +250,7 @@ fn a_reader_that_pauses_after_the_end_of_the_other_stream_loses_nothing() {
 }
 
 #[test]
-fn output_to_a_full_device() {
+fn output_to_a_full_device_is_reported() {
     for open_input in [false, true] {
         let object = Object::new();
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -286,7 +286,7 @@ fn output_that_fails_when_it_is_closed_is_not_confirmed() {
 }
 
 #[test]
-fn output_beyond_the_file_size_limit() {
+fn output_beyond_the_file_size_limit_is_reported() {
     let object = Object::new();
     let file = support::TempFile::new(b"");
     let script = format!(
@@ -303,7 +303,7 @@ fn output_beyond_the_file_size_limit() {
 }
 
 #[test]
-fn output_that_nobody_reads_any_more() {
+fn output_that_nobody_reads_any_more_is_reported() {
     let object = Object::new();
     let (mut reader, writer) = std::io::pipe().unwrap();
     let one = Side::start_with(object.memtalk().stdin(Stdio::piped()), writer);
@@ -317,7 +317,7 @@ fn output_that_nobody_reads_any_more() {
 }
 
 #[test]
-fn messages_that_nobody_can_read() {
+fn messages_that_cannot_be_written_do_not_change_the_status() {
     // A full device as standard error: no panic, the same status.
     let mut command = shell("exec $MEMTALK 2>/dev/full");
     assert_eq!(
@@ -337,7 +337,7 @@ fn messages_that_nobody_can_read() {
 }
 
 #[test]
-fn sockets_as_descriptors_close_one_way() {
+fn a_socket_as_input_and_output_closes_one_way_at_a_time() {
     // One socket as input and output, as inetd does it.
     let object = Object::new();
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -360,7 +360,7 @@ fn sockets_as_descriptors_close_one_way() {
 }
 
 #[test]
-fn a_socket_that_is_input_or_messages_too_still_ends_as_output() {
+fn a_socket_that_is_also_input_or_standard_error_ends_as_output() {
     for (too, heard) in [("<&1", &b"heard"[..]), ("2>&1", b"")] {
         let object = Object::new();
         let (mut client, theirs) = UnixStream::pair().unwrap();

@@ -404,32 +404,32 @@ fn every_call_that_is_interrupted_is_made_again() {
 }
 
 #[test]
-fn every_call_fails_for_want_of_space() {
+fn the_promises_hold_if_any_call_fails_for_want_of_space() {
     every_call_fails_with(libc::ENOSPC);
 }
 
 #[test]
-fn every_call_fails_for_want_of_permission() {
+fn the_promises_hold_if_any_call_fails_for_want_of_permission() {
     every_call_fails_with(libc::EACCES);
 }
 
 #[test]
-fn every_call_fails_for_want_of_descriptors() {
+fn the_promises_hold_if_any_call_fails_for_want_of_descriptors() {
     every_call_fails_with(libc::EMFILE);
 }
 
 #[test]
-fn every_call_fails_for_want_of_locks() {
+fn the_promises_hold_if_any_call_fails_for_want_of_locks() {
     every_call_fails_with(libc::ENOLCK);
 }
 
 #[test]
-fn every_call_fails_for_want_of_memory() {
+fn the_promises_hold_if_any_call_fails_for_want_of_memory() {
     every_call_fails_with(libc::ENOMEM);
 }
 
 #[test]
-fn pairs_of_calls_fail() {
+fn the_promises_hold_if_one_call_of_each_process_fails() {
     let pairs = setting("PAIRS", 100);
     let mut both = 0;
     for random in noise(8 * pairs, 0).chunks_exact(8) {

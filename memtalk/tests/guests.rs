@@ -50,26 +50,26 @@ macro_rules! on_both_machines {
 }
 
 on_both_machines! {
-    the_guest_sits_first
-    the_host_sits_first
-    many_pages
-    whoever_sits_first_one_talk_after_the_other
-    both_ways_and_the_host_ends_first
-    both_ways_and_the_guest_ends_first
-    empty_streams
+    a_talk_is_complete_if_the_guest_sits_first
+    a_talk_is_complete_if_the_host_sits_first
+    a_talk_through_many_pages_is_complete
+    talk_after_talk_is_complete_whoever_sits_first
+    both_streams_are_complete_if_the_host_ends_first
+    both_streams_are_complete_if_the_guest_ends_first
+    empty_streams_are_complete
     a_killed_guest_that_sat_first_is_noticed
     a_killed_guest_that_sat_second_is_noticed
     a_host_that_gives_up_is_noticed
     a_killed_host_is_noticed_when_the_next_comes
-    a_request_that_is_none_is_refused
-    a_byte_that_is_wrong_is_noticed
+    an_unknown_request_is_refused
+    a_wrong_byte_is_noticed
     without_shared_memory_the_guest_says_so
-    what_is_not_a_page_to_talk_through_is_left_alone
-    a_page_that_is_being_initialised_is_waited_for
-    a_page_that_is_initialised_by_another_is_joined_again
-    an_index_that_cannot_be_is_noticed
-    round_trips
-    throughput
+    an_object_without_a_page_to_join_is_left_untouched
+    the_guest_waits_for_a_page_that_is_being_initialised
+    the_guest_joins_again_if_another_party_initialises_the_page
+    an_impossible_index_is_noticed
+    every_byte_makes_its_round_trip
+    bulk_streams_are_complete_both_ways
 }
 
 /// What the host sends for `bytes` to come back.
@@ -92,7 +92,7 @@ fn complete(to_host: &[u8], to_guest: &[u8]) -> String {
     )
 }
 
-fn the_guest_sits_first(machine: &'static Machine) {
+fn a_talk_is_complete_if_the_guest_sits_first(machine: &'static Machine) {
     let (object, bytes) = (Object::new(), noise(8_000_000, 3));
     let guest = machine.start(&object);
     eventually("the guest sits down", || object.is_initialised());
@@ -102,7 +102,7 @@ fn the_guest_sits_first(machine: &'static Machine) {
     ended.assert_said(COMPLETE, &complete(&bytes, &bytes));
 }
 
-fn the_host_sits_first(machine: &'static Machine) {
+fn a_talk_is_complete_if_the_host_sits_first(machine: &'static Machine) {
     let (object, bytes) = (Object::new(), noise(8_000_000, 4));
     let host = object.side(&echo(&bytes));
     host.wait_until_seated(&object);
@@ -113,7 +113,7 @@ fn the_host_sits_first(machine: &'static Machine) {
     assert!(!object.exists());
 }
 
-fn many_pages(machine: &'static Machine) {
+fn a_talk_through_many_pages_is_complete(machine: &'static Machine) {
     let (object, bytes) = (Object::new(), noise(8_000_000, 5));
     let mut host = Side::start(
         object
@@ -129,7 +129,7 @@ fn many_pages(machine: &'static Machine) {
     ended.assert_said(COMPLETE, &complete(&bytes, &bytes));
 }
 
-fn whoever_sits_first_one_talk_after_the_other(machine: &'static Machine) {
+fn talk_after_talk_is_complete_whoever_sits_first(machine: &'static Machine) {
     let object = Object::new();
     for seed in 0..8 {
         let bytes = noise(10_000, seed);
@@ -147,7 +147,7 @@ fn whoever_sits_first_one_talk_after_the_other(machine: &'static Machine) {
     }
 }
 
-fn both_ways_and_the_host_ends_first(machine: &'static Machine) {
+fn both_streams_are_complete_if_the_host_ends_first(machine: &'static Machine) {
     let object = Object::new();
     let guest = machine.start(&object);
     let host = object.side(&bulk(20_000_000, 1_000_003));
@@ -157,7 +157,7 @@ fn both_ways_and_the_host_ends_first(machine: &'static Machine) {
     ended.assert_said(COMPLETE, &complete(&sent, &noise(1_000_003, 2)));
 }
 
-fn both_ways_and_the_guest_ends_first(machine: &'static Machine) {
+fn both_streams_are_complete_if_the_guest_ends_first(machine: &'static Machine) {
     let object = Object::new();
     let guest = machine.start(&object);
     let (sent, received) = (noise(1_000_003, 1), noise(20_000_000, 2));
@@ -171,7 +171,7 @@ fn both_ways_and_the_guest_ends_first(machine: &'static Machine) {
     ended.assert_said(COMPLETE, &complete(&sent, &received));
 }
 
-fn empty_streams(machine: &'static Machine) {
+fn empty_streams_are_complete(machine: &'static Machine) {
     for request in [echo(b""), bulk(0, 0)] {
         let object = Object::new();
         let guest = machine.start(&object);
@@ -247,7 +247,7 @@ fn a_killed_host_is_noticed_when_the_next_comes(machine: &'static Machine) {
     }
 }
 
-fn a_request_that_is_none_is_refused(machine: &'static Machine) {
+fn an_unknown_request_is_refused(machine: &'static Machine) {
     for request in [&b""[..], b"echo", b"hello\n", b"bulk -1\n", &[b'x'; 10_000]] {
         let object = Object::new();
         let guest = machine.start(&object);
@@ -257,7 +257,7 @@ fn a_request_that_is_none_is_refused(machine: &'static Machine) {
     }
 }
 
-fn a_byte_that_is_wrong_is_noticed(machine: &'static Machine) {
+fn a_wrong_byte_is_noticed(machine: &'static Machine) {
     let object = Object::new();
     let guest = machine.start(&object);
     let mut input = bulk(1_000_000, 1_000_000);
@@ -290,7 +290,7 @@ fn page(words: &[(usize, u32)]) -> Vec<u8> {
     page
 }
 
-fn what_is_not_a_page_to_talk_through_is_left_alone(machine: &'static Machine) {
+fn an_object_without_a_page_to_join_is_left_untouched(machine: &'static Machine) {
     let other_order = (words::MAGIC, MAGIC.swap_bytes());
     let unfinished = (words::MAGIC, 0);
     let taken = (seat_offset(Second), SEATED);
@@ -311,7 +311,7 @@ fn what_is_not_a_page_to_talk_through_is_left_alone(machine: &'static Machine) {
     }
 }
 
-fn a_page_that_is_being_initialised_is_waited_for(machine: &'static Machine) {
+fn the_guest_waits_for_a_page_that_is_being_initialised(machine: &'static Machine) {
     let object = Object::new();
     fs::write(object.path(), page(&[(words::MAGIC, 0)])).unwrap();
     let mut guest = machine.start(&object);
@@ -323,7 +323,7 @@ fn a_page_that_is_being_initialised_is_waited_for(machine: &'static Machine) {
     guest.kill();
 }
 
-fn a_page_that_is_initialised_by_another_is_joined_again(machine: &'static Machine) {
+fn the_guest_joins_again_if_another_party_initialises_the_page(machine: &'static Machine) {
     let object = Object::new();
     fs::write(object.path(), page(&[])).unwrap();
     let mut guest = machine.start(&object);
@@ -341,7 +341,7 @@ fn expect_second(page: &File) {
     });
 }
 
-fn an_index_that_cannot_be_is_noticed(machine: &'static Machine) {
+fn an_impossible_index_is_noticed(machine: &'static Machine) {
     // More than a capacity away, none, the end before it, confirmed before it.
     let (sent, received) = (
         sender_offset(Second, CAPACITY),
@@ -353,7 +353,7 @@ fn an_index_that_cannot_be_is_noticed(machine: &'static Machine) {
         let mut bytes = page(&[(sender_offset(First, CAPACITY) + INDEX, index)]);
         fs::write(object.path(), &bytes).unwrap();
         let ended = machine.start(&object).finish();
-        ended.assert_said(CORRUPT, "indices cannot be");
+        ended.assert_said(CORRUPT, "indices");
         // It has written its seat and its own two lines, and nothing else.
         let found = fs::read(object.path()).unwrap();
         for (at, len) in [(seat_offset(Second), 4), (sent, LINE), (received, LINE)] {
@@ -368,11 +368,11 @@ fn an_index_that_cannot_be_is_noticed(machine: &'static Machine) {
         let page = object.open();
         words::write(&page, sent + INDEX, index);
         words::write(&page, seat_offset(Second), SEATED);
-        guest.finish().assert_said(CORRUPT, "indices cannot be");
+        guest.finish().assert_said(CORRUPT, "indices");
     }
 }
 
-fn round_trips(machine: &'static Machine) {
+fn every_byte_makes_its_round_trip(machine: &'static Machine) {
     let count = setting("ROUND_TRIPS", 20_000);
     let object = Object::new();
     let guest = machine.start(&object);
@@ -411,7 +411,7 @@ fn round_trips(machine: &'static Machine) {
     );
 }
 
-fn throughput(machine: &'static Machine) {
+fn bulk_streams_are_complete_both_ways(machine: &'static Machine) {
     let bytes = setting("BYTES", 50_000_000);
     let object = Object::new();
     let guest = machine.start(&object);

@@ -96,7 +96,7 @@ fn talk(name: &Name, input: Vec<u8>, slow: bool, blocking: bool) -> Vec<u8> {
 }
 
 #[test]
-fn signals_rain_on_both_sides() {
+fn no_byte_is_lost_while_signals_rain_on_both_sides() {
     handle(libc::SIGUSR1);
     static END: AtomicBool = AtomicBool::new(false);
     let rain = thread::spawn(|| rain(libc::SIGUSR1, &END));

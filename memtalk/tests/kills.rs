@@ -57,7 +57,7 @@ fn talk(streams: &[Vec<u8>], victims: [bool; 2], delay: Duration) -> Option<Dura
 }
 
 #[test]
-fn kills_at_random_moments() {
+fn survivors_of_kills_at_random_moments_end_and_tell_the_truth() {
     let talks = setting("KILLS", 100);
     let streams: Vec<_> = (0..aftermath::MOST as u64)
         .map(|number| noise(STREAM, number))

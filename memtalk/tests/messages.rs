@@ -70,7 +70,7 @@ fn a_message_is_one_line_and_one_write() {
 }
 
 #[test]
-fn a_failure_is_one_line_and_one_write_after_what_was_said_before() {
+fn a_failure_is_one_line_and_one_write_after_the_earlier_messages() {
     let object = Object::new();
     let (found, stderr) = packets();
     let mut command = object.memtalk();
@@ -90,7 +90,7 @@ fn a_failure_is_one_line_and_one_write_after_what_was_said_before() {
 }
 
 #[test]
-fn wrong_usage_is_one_write() {
+fn a_usage_error_is_one_write() {
     let (found, stderr) = packets();
     let mut command = memtalk();
     command.args(["-f", "/x", "--verbos"]).stdin(Stdio::null());
@@ -104,7 +104,7 @@ fn wrong_usage_is_one_write() {
 }
 
 #[test]
-fn a_standard_error_that_nobody_reads_holds_up_nothing_that_is_moved() {
+fn a_standard_error_that_nobody_reads_does_not_delay_the_talk() {
     let object = Object::new();
     let (mut messages, stderr) = full_pipe();
     let mut command = object.memtalk();
@@ -136,7 +136,7 @@ fn a_standard_error_that_nobody_reads_holds_up_nothing_that_is_moved() {
 }
 
 #[test]
-fn a_truncation_that_cannot_be_told_ends_the_process_all_the_same() {
+fn a_truncation_ends_the_process_even_if_its_message_cannot_be_written() {
     let object = Object::new();
     let (_messages, stderr) = full_pipe();
     let mut one = Side::start_telling(object.memtalk().stdin(Stdio::piped()), stderr);
@@ -159,7 +159,7 @@ fn call_of_first_thread(side: &Side) -> Option<libc::c_long> {
 }
 
 #[test]
-fn a_signal_ends_a_process_that_cannot_say_why_it_failed() {
+fn a_signal_ends_a_process_that_waits_to_write_its_message() {
     const TERM: i32 = 15;
     let cases: [(&[u8], &[&str], _); 3] = [
         // It has not sat down.
@@ -190,7 +190,7 @@ fn a_signal_ends_a_process_that_cannot_say_why_it_failed() {
 }
 
 #[test]
-fn what_was_typed_is_repeated_without_control_characters() {
+fn usage_errors_repeat_arguments_without_their_control_characters() {
     let cases: &[(&[&str], &str)] = &[
         (&["-f", "/a/b\x1b[31m"], r"'/a/b\u{1b}[31m'"),
         (&["-f", "/a/\u{9b}31m"], r"'/a/\u{9b}31m'"),

@@ -118,7 +118,7 @@ fn request(line: &str, rest: &[u8]) -> Vec<u8> {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn a_main_loop_and_an_interrupt_handler() {
+fn a_main_loop_and_an_interrupt_handler_talk_and_wake_each_other() {
     // QEMU does not wait at `wfe`, nor does `sev` do anything. So the program itself
     // sees to it that wake-ups are needed, and this log shows that the instructions
     // were executed.
@@ -161,7 +161,7 @@ fn a_main_loop_and_an_interrupt_handler() {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn firmware_echoes_whoever_starts_first() {
+fn firmware_echoes_whichever_side_starts_first() {
     let bytes = noise(500_000, 3);
     for way in WAYS {
         for host_first in [false, true] {
@@ -204,7 +204,7 @@ fn firmware_sends_and_receives_at_once() {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn talk_after_talk_with_the_same_firmware() {
+fn firmware_serves_talk_after_talk() {
     let object = Object::new();
     let board = Board::ready(&object);
     let (theirs, ours) = (noise(300_000, 1), noise(200_003, 2));
@@ -254,7 +254,7 @@ fn firmware_and_a_person_take_turns() {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn a_request_that_is_none_ends_the_talk_and_not_the_firmware() {
+fn an_unknown_request_ends_the_talk_and_not_the_firmware() {
     let object = Object::new();
     let board = Board::ready(&object);
     for input in [&b"what?\n"[..], b"stop it\n", b"sto", b""] {
@@ -317,7 +317,7 @@ fn a_board_that_is_reset_is_noticed() {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn a_process_that_was_killed_is_noticed_when_the_next_one_comes() {
+fn a_killed_process_is_noticed_when_the_next_one_comes() {
     let object = Object::new();
     let board = Board::ready(&object);
     for way in WAYS {
@@ -340,7 +340,7 @@ fn a_process_that_was_killed_is_noticed_when_the_next_one_comes() {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn where_no_page_is_nobody_comes() {
+fn a_process_finds_no_peer_at_an_offset_without_a_page() {
     let object = Object::new();
     let board = Board::ready(&object);
     for at in ["0x3000", "0x3080", "0x4040", "0", "0x1000000"] {

@@ -41,7 +41,7 @@ fn talking_apart(object: &Object) -> (Side, Side) {
 }
 
 #[test]
-fn a_talk_between_two_pid_namespaces() {
+fn processes_in_different_pid_namespaces_can_talk() {
     if !may_unshare("--pid") {
         return;
     }
@@ -57,7 +57,7 @@ fn a_talk_between_two_pid_namespaces() {
 }
 
 #[test]
-fn a_death_in_another_pid_namespace() {
+fn a_death_in_another_pid_namespace_is_noticed() {
     if !may_unshare("--pid") {
         return;
     }
@@ -71,7 +71,7 @@ fn a_death_in_another_pid_namespace() {
 }
 
 #[test]
-fn a_full_file_system_is_told() {
+fn a_full_file_system_is_reported() {
     if !may_unshare("--mount") {
         return;
     }

@@ -46,7 +46,7 @@ fn finish<W: Wait<Native>>(mut side: Side, mut party: Party<W>) {
 }
 
 #[test]
-fn a_process_joins_who_is_first_and_outside() {
+fn a_process_joins_a_first_party_outside() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let mut side = object.open_side();
@@ -68,7 +68,7 @@ fn a_process_joins_who_is_first_and_outside() {
 }
 
 #[test]
-fn somebody_outside_joins_a_process_that_is_first() {
+fn a_party_outside_joins_a_process_that_waits() {
     let object = Object::new();
     let mut side = object.open_side();
     side.wait_until_seated(&object);
@@ -92,7 +92,7 @@ fn somebody_outside_joins_a_process_that_is_first() {
 }
 
 #[test]
-fn a_third_is_told_that_two_talk() {
+fn a_third_party_is_told_that_two_talk() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let mut side = object.open_side();
@@ -126,7 +126,7 @@ fn a_third_is_told_that_two_talk() {
 }
 
 #[test]
-fn memory_of_zeros_is_waited_for_while_somebody_has_it_open() {
+fn a_process_waits_at_memory_of_zeros_while_somebody_has_it_open() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let timeout = ["--timeout", "0.2"];
@@ -142,7 +142,7 @@ fn memory_of_zeros_is_waited_for_while_somebody_has_it_open() {
 }
 
 #[test]
-fn a_page_that_is_begun_again_is_waited_for_although_the_last_has_still_to_get_up() {
+fn a_process_waits_for_a_new_page_while_the_last_process_is_still_seated() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     // It has said that it leaves, so the machine has begun: with zeros.
@@ -155,7 +155,7 @@ fn a_page_that_is_begun_again_is_waited_for_although_the_last_has_still_to_get_u
 }
 
 #[test]
-fn what_a_machine_left_behind_is_taken_over() {
+fn an_object_that_a_machine_left_behind_is_replaced() {
     for joined in [None, Some(Presence::PROCESS), Some(Presence::DEVICE)] {
         let object = Object::new();
         let memory = Memory::create(&object, 2 * PAGE);
@@ -170,7 +170,7 @@ fn what_a_machine_left_behind_is_taken_over() {
 }
 
 #[test]
-fn a_death_outside_is_noticed() {
+fn the_death_of_a_party_outside_is_noticed() {
     let object = Object::new();
     let mut side = object.open_side();
     side.wait_until_seated(&object);
@@ -186,7 +186,7 @@ fn a_death_outside_is_noticed() {
 }
 
 #[test]
-fn a_death_in_the_midst_of_a_machines_memory_is_noticed() {
+fn a_death_is_noticed_at_a_page_in_the_middle_of_a_machines_memory() {
     let object = Object::new();
     let mut side = at_somewhere(&object);
     let memory = Memory::create(&object, 8 * PAGE);
@@ -203,7 +203,7 @@ fn a_death_in_the_midst_of_a_machines_memory_is_noticed() {
 }
 
 #[test]
-fn a_death_is_noticed_by_ends_that_wait_for_anything() {
+fn the_death_of_a_party_outside_is_noticed_whatever_the_ends_wait_for() {
     // For input and for bytes, or for room; from somebody outside who wakes others,
     // so that the ends sleep until they are woken.
     let waking = Presence {
@@ -228,7 +228,7 @@ fn a_death_is_noticed_by_ends_that_wait_for_anything() {
 }
 
 #[test]
-fn who_gives_up_is_told_of() {
+fn a_process_is_told_when_its_peer_outside_gives_up() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let side = object.open_side();
@@ -238,7 +238,7 @@ fn who_gives_up_is_told_of() {
 }
 
 #[test]
-fn a_restart_ends_the_talk_and_the_next_one_is_whole() {
+fn a_restart_of_the_machine_ends_the_talk_and_the_next_talk_is_complete() {
     for corrupt in [false, true] {
         let object = Object::new();
         let memory = Memory::create(&object, PAGE);
@@ -276,7 +276,7 @@ fn assert_restarted(error: &io::Error) {
 type Taken = fn(&mut Receiver) -> io::Result<usize>;
 
 #[test]
-fn nothing_of_the_next_talk_is_taken_for_the_old_ones() {
+fn no_byte_of_the_next_talk_is_received_in_the_old_one() {
     let ways: [Taken; 4] = [
         |receiver| receiver.read(&mut [0; 1000]),
         |receiver| receiver.fill_buf().map(<[u8]>::len),
@@ -305,7 +305,7 @@ fn nothing_of_the_next_talk_is_taken_for_the_old_ones() {
 }
 
 #[test]
-fn what_is_being_written_stays_what_it_was() {
+fn bytes_that_are_being_written_do_not_change_when_the_machine_restarts() {
     const HELD: usize = 64 * 1024;
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
@@ -338,7 +338,7 @@ fn what_is_being_written_stays_what_it_was() {
 }
 
 #[test]
-fn the_end_of_the_next_talk_is_not_taken_for_the_old_ones() {
+fn the_end_of_the_next_talks_stream_is_not_received_in_the_old_talk() {
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
     let memory = Memory::create(&object, PAGE);
@@ -354,7 +354,7 @@ fn the_end_of_the_next_talk_is_not_taken_for_the_old_ones() {
 }
 
 #[test]
-fn a_process_that_comes_and_goes_between_two_looks_was_there() {
+fn a_machine_notices_a_process_that_came_and_went_between_two_looks() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let page = party::initialise(memory.whole(), Presence::DEVICE);
@@ -372,7 +372,7 @@ fn a_process_that_comes_and_goes_between_two_looks_was_there() {
 }
 
 #[test]
-fn who_has_the_object_open_when_a_process_gives_up_waiting_learns_of_it() {
+fn a_party_that_has_the_object_open_is_told_when_a_process_gives_up_waiting() {
     for (timeout, signal) in [("1", None), ("60", Some(libc::SIGTERM))] {
         let object = Object::new();
         let side = tenant(&object, &["--timeout", timeout]);
@@ -392,7 +392,7 @@ fn who_has_the_object_open_when_a_process_gives_up_waiting_learns_of_it() {
 }
 
 #[test]
-fn a_process_says_when_it_has_left() {
+fn a_process_marks_its_seat_as_left() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     for i in 0..50_u8 {
@@ -413,7 +413,7 @@ fn a_process_says_when_it_has_left() {
 }
 
 #[test]
-fn words_that_the_last_one_left_behind_are_cleared_by_the_next() {
+fn a_process_clears_the_words_that_the_last_one_left_behind() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let page = party::initialise(memory.whole(), Presence::DEVICE);
@@ -430,7 +430,7 @@ fn words_that_the_last_one_left_behind_are_cleared_by_the_next() {
 }
 
 #[test]
-fn the_next_speaks_for_a_process_that_was_killed() {
+fn the_next_process_tells_the_machine_that_the_last_one_was_killed() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let mut side = object.open_side();
@@ -450,7 +450,7 @@ fn the_next_speaks_for_a_process_that_was_killed() {
 }
 
 #[test]
-fn the_next_speaks_for_a_first_that_was_killed_and_starts_over() {
+fn the_next_process_tells_a_party_outside_that_the_first_was_killed_and_starts_over() {
     let object = Object::new();
     let mut side = object.open_side();
     side.wait_until_seated(&object);
@@ -463,7 +463,7 @@ fn the_next_speaks_for_a_first_that_was_killed_and_starts_over() {
 }
 
 #[test]
-fn a_signal_tells_who_is_outside() {
+fn a_process_that_a_signal_ends_tells_its_peer_outside() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let side = object.open_side();
@@ -505,7 +505,7 @@ impl Wait<Native> for Waking {
 }
 
 #[test]
-fn sleep_is_bounded_until_the_peer_can_wake() {
+fn sleeps_are_short_until_the_peer_says_that_it_wakes() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let mut side = object.open_side();
@@ -527,7 +527,7 @@ fn sleep_is_bounded_until_the_peer_can_wake() {
 }
 
 #[test]
-fn a_page_in_the_midst_of_a_machines_memory() {
+fn a_talk_in_the_middle_of_a_machines_memory_changes_nothing_else_there() {
     for args in [&["--offset", "0x3040"][..], &["--scan"]] {
         let object = Object::new();
         let mut side = tenant(&object, args);
@@ -571,7 +571,7 @@ fn a_program_joins_a_machine_whatever_number_of_pages_it_asked_for() {
 }
 
 #[test]
-fn what_was_sent_through_a_page_is_not_taken_for_another() {
+fn bytes_sent_through_a_page_are_not_taken_for_another_page() {
     let object = Object::new();
     let memory = Memory::create(&object, 5 * PAGE);
     let page = party::initialise(memory.region(SOMEWHERE, PAGE), Presence::DEVICE);
@@ -586,7 +586,7 @@ fn what_was_sent_through_a_page_is_not_taken_for_another() {
 }
 
 #[test]
-fn who_is_interrupted_while_it_sends_says_so_last() {
+fn a_process_interrupted_while_it_sends_writes_nothing_after_it_gives_up() {
     for _ in 0..60 {
         let object = Object::new();
         let memory = Memory::create(&object, PAGE);
@@ -611,7 +611,7 @@ fn who_is_interrupted_while_it_sends_says_so_last() {
 }
 
 #[test]
-fn a_tenant_takes_nothing_that_is_not_offered() {
+fn a_tenant_joins_only_a_page_that_is_offered() {
     let object = Object::new();
     let timeout = |args: &[&str]| {
         let side = tenant(&object, &[args, &["--timeout", "0.1"]].concat());
@@ -656,14 +656,14 @@ fn several_pages_are_told_apart_by_their_offsets() {
 }
 
 #[test]
-fn pages_of_a_machine_that_are_of_another_kind_are_left_alone() {
+fn pages_of_another_layout_in_a_machines_memory_are_left_untouched() {
     let object = Object::new();
     let memory = Memory::create(&object, 2 * PAGE);
     for (at, word, text) in [
         (words::MAGIC, layout::MAGIC.swap_bytes(), "other byte order"),
         (words::VERSION, 1, "layout version 1"),
-        (words::SIZE, 1 << 20, "which it has not"),
-        (words::CAPACITY, 64, "which it has not"),
+        (words::SIZE, 1 << 20, "1048576 bytes"),
+        (words::CAPACITY, 64, "4096 bytes"),
     ] {
         party::initialise(memory.region(64, PAGE), Presence::DEVICE);
         words::write(&object.open(), 64 + at, word);
@@ -675,7 +675,7 @@ fn pages_of_a_machine_that_are_of_another_kind_are_left_alone() {
 }
 
 #[test]
-fn a_stream_from_a_file_to_outside_and_back() {
+fn a_file_that_a_party_outside_sends_back_arrives_whole() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let bytes = noise(1_000_000, 5);
@@ -706,7 +706,7 @@ fn naps(side: &Side) -> u128 {
 }
 
 #[test]
-fn who_waits_for_somebody_outside_hardly_works() {
+fn a_process_that_waits_for_a_party_outside_uses_little_processor_time() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let side = object.open_side();

@@ -76,7 +76,7 @@ fn megabytes_go_both_ways() {
 }
 
 #[test]
-fn a_word_is_answered_at_once() {
+fn a_line_is_answered_at_once() {
     if !python_is_there() {
         return;
     }
@@ -131,7 +131,7 @@ fn empty_streams_are_complete() {
 }
 
 #[test]
-fn what_was_left_in_its_words_is_cleared() {
+fn it_clears_what_was_left_in_its_words() {
     if !python_is_there() {
         return;
     }
@@ -164,7 +164,7 @@ fn its_death_is_noticed() {
 }
 
 #[test]
-fn it_is_told_of_a_death_by_who_comes_next() {
+fn it_is_told_of_a_death_by_the_process_that_comes_next() {
     if !python_is_there() {
         return;
     }
@@ -176,7 +176,7 @@ fn it_is_told_of_a_death_by_who_comes_next() {
 }
 
 #[test]
-fn who_stops_is_told_of() {
+fn each_side_is_told_when_the_other_stops() {
     if !python_is_there() {
         return;
     }
@@ -233,7 +233,7 @@ fn an_overwritten_page_is_noticed() {
 }
 
 #[test]
-fn what_is_no_page_is_left_untouched() {
+fn an_object_that_is_not_a_page_is_left_untouched() {
     if !python_is_there() {
         return;
     }
@@ -270,7 +270,7 @@ fn what_is_no_page_is_left_untouched() {
 }
 
 #[test]
-fn a_third_is_sent_away() {
+fn a_third_party_is_refused() {
     if !python_is_there() {
         return;
     }

@@ -292,7 +292,7 @@ fn speed(bytes: usize, time: Duration) -> f64 {
 }
 
 #[test]
-fn both_ways_at_any_pace_in_flat_memory() {
+fn streams_go_both_ways_at_any_pace_in_flat_memory() {
     // Pages, and the sixteenths of all bytes that they get: small rings are slower.
     const ROUNDS: [(usize, usize); 4] = [(1, 1), (2, 2), (16, 5), (256, 8)];
     println!("\n pages    bytes each way    seconds   GB/s in all   peak resident, KiB");
@@ -317,7 +317,7 @@ fn print_round(pages: &dyn Display, len: usize, time: Duration) {
 }
 
 #[test]
-fn non_blocking_descriptors_of_every_kind() {
+fn non_blocking_descriptors_of_every_kind_are_waited_for() {
     // Through private memory on both sides, and straight: see `route`.
     const PAGES: [usize; 3] = [1, 4, 40];
     // More than all that lies between a writer and a reader holds.
@@ -343,7 +343,7 @@ fn non_blocking_descriptors_of_every_kind() {
 }
 
 #[test]
-fn many_pairs_at_once() {
+fn many_pairs_can_talk_at_once() {
     const PAIRS: usize = 32;
     // Together they move a twentieth of what the soak does.
     let len = bytes() / 20 / PAIRS;

@@ -50,7 +50,7 @@ fn stops(side: &mut Side) -> bool {
 }
 
 #[test]
-fn a_first_that_gives_up_and_a_second_that_comes_agree() {
+fn a_first_party_that_gives_up_and_a_second_that_comes_agree() {
     let steps = every(10, |step| {
         let object = Object::new();
         let timeout = ["--timeout", "0.1"];
@@ -77,7 +77,7 @@ fn a_first_that_gives_up_and_a_second_that_comes_agree() {
 }
 
 #[test]
-fn one_that_is_stopped_at_the_door_delays_no_signal() {
+fn a_process_that_is_stopped_at_the_door_delays_no_signal() {
     // The one that is stopped comes first, so that the other may have to wait at the
     // door; and second, so that the other may find it locked on its way out.
     for other_is_first in [false, true] {
@@ -113,7 +113,7 @@ fn one_that_is_stopped_at_the_door_delays_no_signal() {
 }
 
 #[test]
-fn a_signal_while_it_starts_over_leaves_no_name() {
+fn a_signal_while_a_process_starts_over_leaves_no_name() {
     // Its name is taken away before or after it stops, and then the signal comes.
     for step in 1..=80 {
         let _tried = aftermath::Tried(step);
@@ -137,7 +137,7 @@ fn a_signal_while_it_starts_over_leaves_no_name() {
 }
 
 #[test]
-fn one_that_looks_who_has_the_object_open_keeps_nobody_from_opening_it() {
+fn a_process_that_is_stopped_while_it_has_a_lease_keeps_nobody_from_opening_the_object() {
     let mut opened = 0;
     let steps = every(10, |step| {
         // A machine has left it, so whoever comes looks whether it is still there.
@@ -158,7 +158,7 @@ fn one_that_looks_who_has_the_object_open_keeps_nobody_from_opening_it() {
 }
 
 #[test]
-fn one_whose_name_is_taken_away_and_given_back_does_not_meet_itself() {
+fn a_process_whose_name_is_taken_away_and_given_back_does_not_join_itself() {
     // Taken before it stops, and given back afterwards.
     for step in 1..=80 {
         let _tried = aftermath::Tried(step);
@@ -204,7 +204,7 @@ const WAYS: [Taken; 3] = [
 
 #[test]
 #[ignore = "the next one runs it, in a process of its own"]
-fn a_program_that_takes_what_has_come() {
+fn a_program_receives_what_has_come() {
     let name = Name::new(env::var("NAME").unwrap()).unwrap();
     let mut channel = Options::new().timeout(BOUND).open(&name).unwrap();
     let way = WAYS[support::setting("WAY", 0)];
@@ -221,7 +221,7 @@ fn a_program_that_takes_what_has_come() {
 }
 
 #[test]
-fn what_a_machine_says_after_a_restart_is_never_taken_for_the_old_talks() {
+fn no_byte_that_a_machine_sends_after_a_restart_is_received_in_the_old_talk() {
     for way in 0..WAYS.len() {
         let steps = every(10, |step| {
             let object = Object::new();
@@ -234,7 +234,7 @@ fn what_a_machine_says_after_a_restart_is_never_taken_for_the_old_talks() {
             party.send(&[1; 100]);
             let mut program = Command::new(env::current_exe().unwrap());
             program
-                .args(["--exact", "--ignored", "a_program_that_takes_what_has_come"])
+                .args(["--exact", "--ignored", "a_program_receives_what_has_come"])
                 .env("NAME", object.name())
                 .env("WAY", way.to_string())
                 .env("MEMTALK_STOP_AT", step.to_string());

@@ -14,7 +14,7 @@ fn attempt(object: &Object) -> support::Finished {
 }
 
 #[test]
-fn a_third_process_is_told_and_disturbs_nothing() {
+fn a_third_process_is_refused_and_disturbs_nothing() {
     let object = Object::new();
     let (mut one, mut other) = object.talking_sides();
     for _ in 0..5 {
@@ -29,7 +29,7 @@ fn a_third_process_is_told_and_disturbs_nothing() {
 }
 
 #[test]
-fn nobody_slips_into_a_talk_that_one_has_left() {
+fn nobody_joins_a_talk_that_one_party_has_left() {
     let object = Object::new();
     let (one, other) = object.talking_sides();
     // The other stops, so that it cannot see the death, and keeps its seat.
@@ -45,7 +45,7 @@ fn nobody_slips_into_a_talk_that_one_has_left() {
 }
 
 #[test]
-fn objects_of_other_programs_are_not_touched() {
+fn objects_of_other_programs_are_left_untouched() {
     for contents in [
         &b""[..],
         b"x",
@@ -61,7 +61,7 @@ fn objects_of_other_programs_are_not_touched() {
 }
 
 #[test]
-fn pages_of_another_layout_are_not_touched() {
+fn pages_of_another_layout_are_left_untouched() {
     let object = Object::new();
     let side = object.open_side();
     side.wait_until_seated(&object);
@@ -80,13 +80,10 @@ fn pages_of_another_layout_are_not_touched() {
             "the other byte order",
             change(words::MAGIC, MAGIC.swap_bytes()),
         ),
-        (
-            "has 8192 bytes, which it has not",
-            change(words::SIZE, 8192),
-        ),
-        ("4096 bytes, which it has not", change(words::CAPACITY, 100)),
-        ("4096 bytes, which it has not", page[..100].to_vec()),
-        ("4096 bytes, which it has not", longer),
+        ("8192 bytes", change(words::SIZE, 8192)),
+        ("4096 bytes", change(words::CAPACITY, 100)),
+        ("4096 bytes", page[..100].to_vec()),
+        ("4096 bytes", longer),
     ] {
         fs::write(object.path(), &contents).unwrap();
         attempt(&object).assert_failed(6, what);
@@ -100,7 +97,7 @@ fn pages_of_another_layout_are_not_touched() {
 }
 
 #[test]
-fn things_that_are_no_shared_memory_objects() {
+fn directories_links_and_fifos_are_refused() {
     let object = Object::new();
     fs::create_dir(object.path()).unwrap();
     attempt(&object).assert_failed(6, "not a shared memory object");
@@ -123,7 +120,7 @@ fn things_that_are_no_shared_memory_objects() {
 }
 
 #[test]
-fn a_hundred_at_once_form_one_pair() {
+fn of_a_hundred_at_once_one_pair_talks_and_the_others_are_refused() {
     let object = Object::new();
     let mut sides: Vec<_> = (0..100).map(|_| object.open_side()).collect();
     // Two of them talk, and go on: their inputs stay open.
@@ -151,7 +148,7 @@ fn a_hundred_at_once_form_one_pair() {
 }
 
 #[test]
-fn what_the_dead_have_left_is_in_nobodys_way() {
+fn an_object_that_a_dead_process_left_keeps_nobody_from_talking() {
     // Killed while it waited; and, by a program of another kind, between the claim and
     // the magic number.
     let object = Object::new();
@@ -170,7 +167,7 @@ fn what_the_dead_have_left_is_in_nobodys_way() {
 }
 
 #[test]
-fn a_name_that_was_removed_and_taken_again_is_left_alone() {
+fn a_name_that_another_talk_has_taken_is_left_alone() {
     let object = Object::new();
     let (mut one, other) = object.talking_sides();
     // Somebody removes the name, somebody else uses it.
@@ -187,7 +184,7 @@ fn a_name_that_was_removed_and_taken_again_is_left_alone() {
 }
 
 #[test]
-fn many_at_once_form_pairs_and_never_mix() {
+fn many_at_once_form_pairs_whose_streams_never_mix() {
     const PAIRS: usize = 50;
     let object = Object::new();
     let sides: Vec<_> = (0..2 * PAIRS)

@@ -56,7 +56,7 @@ fn talking(
 const SHARED: &[&str] = &["--mode", "666"];
 
 #[test]
-fn a_private_talk_is_out_of_a_strangers_reach() {
+fn another_user_cannot_reach_a_private_talk() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (one, other) = talking(&users, &object, (users.ann, users.ann), &[]);
@@ -81,7 +81,7 @@ fn a_private_talk_is_out_of_a_strangers_reach() {
 }
 
 #[test]
-fn a_name_that_a_stranger_took_first_is_refused() {
+fn without_a_mode_an_object_of_another_user_is_refused() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let one = users.side(users.ann, &object, SHARED);
@@ -95,7 +95,7 @@ fn a_name_that_a_stranger_took_first_is_refused() {
 }
 
 #[test]
-fn whom_the_mode_lets_in_talks_and_nobody_else() {
+fn users_that_the_mode_lets_in_can_talk_and_others_cannot() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (ann, ben) = (users.ann, users.ben);
@@ -121,7 +121,7 @@ fn whom_the_mode_lets_in_talks_and_nobody_else() {
 }
 
 #[test]
-fn nobody_joins_what_lets_in_more_users_than_it_wants() {
+fn a_process_refuses_an_object_that_lets_in_more_users_than_its_mode() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let first = users.side(users.ann, &object, SHARED);
@@ -146,7 +146,7 @@ fn nobody_joins_what_lets_in_more_users_than_it_wants() {
 }
 
 #[test]
-fn what_a_stranger_had_open_serves_no_private_talk() {
+fn an_object_that_another_user_had_open_is_not_used_for_a_private_talk() {
     let Some(users) = Users::here() else { return };
     // A shared talk, whose first is killed while it waits, or that one has left.
     for joined in [false, true] {
@@ -176,7 +176,7 @@ fn what_a_stranger_had_open_serves_no_private_talk() {
 }
 
 #[test]
-fn a_stranger_at_the_door_forces_nobody_to_use_the_object_again() {
+fn another_user_that_keeps_the_door_makes_nobody_use_the_object_again() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (one, other) = talking(&users, &object, (users.ann, users.ann), SHARED);
@@ -217,7 +217,7 @@ fn at_the_door(side: &Side) -> bool {
 }
 
 #[test]
-fn what_could_not_be_removed_is_told_and_the_talk_is_complete() {
+fn an_object_that_cannot_be_removed_is_reported_and_the_talk_is_complete() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (mut one, mut other) = talking(&users, &object, (users.ann, users.ann), SHARED);
@@ -243,7 +243,7 @@ fn what_could_not_be_removed_is_told_and_the_talk_is_complete() {
 }
 
 #[test]
-fn nothing_of_an_old_talk_is_in_the_next() {
+fn no_byte_of_an_old_talk_is_in_the_object_of_the_next() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (mut one, mut other) = talking(&users, &object, (users.ann, users.ann), &[]);
@@ -261,7 +261,7 @@ fn nothing_of_an_old_talk_is_in_the_next() {
 }
 
 #[test]
-fn a_stranger_cannot_ask_for_a_lease() {
+fn another_user_gets_no_lease() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (one, other) = talking(&users, &object, (users.ann, users.ben), SHARED);
@@ -276,7 +276,7 @@ fn a_stranger_cannot_ask_for_a_lease() {
 }
 
 #[test]
-fn whoever_may_open_a_page_may_spoil_the_talk_and_no_more() {
+fn a_user_that_may_open_the_object_can_spoil_the_talk_and_no_more() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (mut one, other) = talking(&users, &object, (users.ann, users.ben), SHARED);
@@ -292,7 +292,7 @@ fn whoever_may_open_a_page_may_spoil_the_talk_and_no_more() {
 }
 
 #[test]
-fn what_another_user_has_left_is_waited_for_until_that_user_removes_it() {
+fn a_process_waits_until_another_user_removes_its_old_object() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (ann, ben) = (users.ann, users.ben);
@@ -323,7 +323,7 @@ fn what_another_user_has_left_is_waited_for_until_that_user_removes_it() {
 }
 
 #[test]
-fn a_survivor_of_another_user_is_waited_for() {
+fn a_process_waits_for_a_survivor_of_another_user_to_leave() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (ann, ben) = (users.ann, users.ben);

@@ -38,7 +38,7 @@ fn word(random: [u8; 4]) -> u32 {
 }
 
 #[test]
-fn words_overwritten_during_a_talk() {
+fn a_talk_whose_words_are_overwritten_fails_with_a_message() {
     let corrupt = memtalk::Error::Corrupt.to_string();
     let mut noticed = 0;
     for seed in 0..30 {

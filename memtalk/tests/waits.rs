@@ -102,7 +102,7 @@ fn one_side_may_finish_while_the_other_waits_for_its_certificate() {
 }
 
 #[test]
-fn finishing_is_no_certificate_if_the_rest_could_not_be_written() {
+fn finish_fails_if_the_rest_cannot_be_written() {
     let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
     // One that says so at once, and one that says so when it is flushed.
     let rests: [Box<dyn Write + Send>; 2] = [Box::new(full()), Box::new(BufWriter::new(full()))];
@@ -118,7 +118,7 @@ fn finishing_is_no_certificate_if_the_rest_could_not_be_written() {
 }
 
 #[test]
-fn finishing_is_no_certificate_if_the_peer_confirmed_nothing() {
+fn finish_fails_if_the_peer_confirmed_nothing() {
     let (mut one, other) = pair(&Object::new());
     one.sender.end();
     drop(one.receiver);
@@ -128,7 +128,7 @@ fn finishing_is_no_certificate_if_the_peer_confirmed_nothing() {
 }
 
 #[test]
-fn to_move_nothing_waits_for_nothing() {
+fn reading_or_writing_zero_bytes_does_not_wait() {
     let (mut one, mut other) = pair(&Object::new());
     let read = bounded("reading", move || one.receiver.read(&mut []));
     assert_eq!(read.unwrap(), 0);
@@ -168,7 +168,7 @@ fn once_the_receiver_knows_that_the_peer_died_so_does_the_sender() {
 }
 
 #[test]
-fn who_waits_where_the_name_was_removed_starts_over() {
+fn a_waiting_process_whose_name_is_removed_starts_over() {
     let object = Object::new();
     let first = object.open_side();
     first.wait_until_seated(&object);
@@ -183,7 +183,7 @@ fn who_waits_where_the_name_was_removed_starts_over() {
 }
 
 #[test]
-fn who_started_over_leaves_nothing_behind() {
+fn a_process_that_started_over_leaves_nothing_behind() {
     for (timeout, signal) in [("0.5", None), ("60", Some(libc::SIGTERM))] {
         let object = Object::new();
         let mut command = object.memtalk();
@@ -216,7 +216,7 @@ fn a_talk_does_not_need_its_name() {
 }
 
 #[test]
-fn a_death_is_noticed_where_the_kernel_has_no_locks_to_wait_for() {
+fn a_death_is_noticed_even_if_the_kernel_has_no_locks_to_give() {
     let object = Object::new();
     let mut command = object.memtalk();
     let wait = libc::F_OFD_SETLKW.unsigned_abs();
@@ -232,7 +232,7 @@ fn a_death_is_noticed_where_the_kernel_has_no_locks_to_wait_for() {
 }
 
 #[test]
-fn who_cannot_remove_the_name_keeps_nobody_from_it() {
+fn a_process_that_cannot_remove_the_name_keeps_nobody_from_using_it() {
     let object = Object::new();
     let (one, other) = pair(&object);
     bounded("it gets up", move || {
@@ -248,7 +248,7 @@ fn who_cannot_remove_the_name_keeps_nobody_from_it() {
 }
 
 #[test]
-fn who_sees_one_give_up_finds_the_name_free() {
+fn the_name_is_free_once_the_peer_sees_that_a_side_gave_up() {
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
     let waiting = options().sit_down(&name).unwrap();
@@ -264,7 +264,7 @@ fn who_sees_one_give_up_finds_the_name_free() {
 }
 
 #[test]
-fn no_more_descriptors_than_a_talk_needs() {
+fn a_talk_needs_one_descriptor_beside_the_standard_ones() {
     // The standard ones, and one more, whatever the test was started with.
     let object = Object::new();
     let script = format!("exec 3>&-; ulimit -n 4; exec $MEMTALK -f {}", object.name());
@@ -293,7 +293,7 @@ fn no_more_descriptors_than_a_talk_needs() {
 }
 
 #[test]
-fn a_departure_outside_is_noticed_where_there_is_no_room_for_a_copy() {
+fn the_death_of_a_party_outside_is_noticed_without_room_for_a_copy() {
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
     let page = party::initialise(memory.whole(), Presence::DEVICE);
@@ -307,7 +307,7 @@ fn a_departure_outside_is_noticed_where_there_is_no_room_for_a_copy() {
 }
 
 #[test]
-fn an_object_that_somebody_examines_is_waited_for() {
+fn a_process_waits_for_an_object_on_which_another_holds_a_lease() {
     // A machine has left it; the test asks for the lease that says so, and keeps it.
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
@@ -331,7 +331,7 @@ fn an_object_that_somebody_examines_is_waited_for() {
 }
 
 #[test]
-fn who_waits_at_the_door_keeps_nothing_open() {
+fn a_process_that_waits_at_the_door_keeps_nothing_open() {
     // Otherwise whoever holds the door takes it for the machine that has left this.
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
@@ -372,7 +372,7 @@ fn up_to_the_removal(leave: impl FnOnce() + Send + 'static) -> mpsc::Sender<()> 
 }
 
 #[test]
-fn of_a_process_one_thread_at_a_time_is_at_the_door() {
+fn one_thread_of_a_process_at_a_time_holds_the_door() {
     // The lock of the door does not keep them from each other. A name that the second
     // removes may be somebody else's when the first comes to it.
     let object = Object::new();
@@ -385,7 +385,7 @@ fn of_a_process_one_thread_at_a_time_is_at_the_door() {
 }
 
 #[test]
-fn who_gets_up_keeps_its_seat_until_the_name_is_gone() {
+fn a_process_that_gets_up_keeps_its_seat_until_the_name_is_gone() {
     // So others see that somebody is still there who will remove it.
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
@@ -398,7 +398,7 @@ fn who_gets_up_keeps_its_seat_until_the_name_is_gone() {
 }
 
 #[test]
-fn who_watches_a_seat_does_not_sit_there() {
+fn a_watched_seat_does_not_look_taken() {
     let object = Object::new();
     let mut first = object.open_side();
     first.wait_until_seated(&object);
@@ -413,7 +413,7 @@ fn who_watches_a_seat_does_not_sit_there() {
 }
 
 #[test]
-fn who_has_the_object_open_for_a_moment_is_not_taken_for_a_machine() {
+fn a_process_that_has_the_object_open_for_a_moment_is_not_taken_for_a_machine() {
     // A machine has left it. The other is gone when the newcomer looks once more.
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
@@ -432,7 +432,7 @@ fn who_has_the_object_open_for_a_moment_is_not_taken_for_a_machine() {
 }
 
 #[test]
-fn who_has_found_nobody_there_keeps_nobody_from_opening_the_object() {
+fn a_watcher_that_found_its_peer_gone_keeps_nobody_from_opening_the_object() {
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
     party::initialise(memory.whole(), Presence::DEVICE);
@@ -452,7 +452,7 @@ fn who_has_found_nobody_there_keeps_nobody_from_opening_the_object() {
 }
 
 #[test]
-fn nothing_is_read_for_a_peer_that_has_stopped() {
+fn input_is_not_read_for_a_peer_that_has_stopped() {
     // Through private memory, and straight.
     for pages in [1, 40] {
         let object = Object::new();
