@@ -1,4 +1,4 @@
-//! Deaths and signals: the survivor knows, nothing is left behind.
+//! Deaths and signals: the survivor learns of them, and nothing is left behind.
 
 mod support;
 
@@ -19,7 +19,7 @@ const CONT: i32 = 18;
 fn bytes_that_a_dead_peer_had_sent_are_delivered() {
     let object = Object::new();
     let (mut one, mut other) = (object.open_side(), object.open_side());
-    // The other is stopped, so all of this waits in the ring.
+    // Stop the other, so that the next bytes stay in the ring.
     one.say(b"first");
     other.expect(b"first");
     other.stop();
@@ -40,8 +40,8 @@ fn bytes_that_a_dead_peer_had_sent_are_delivered() {
 
 #[test]
 fn a_death_is_noticed_whatever_the_survivor_waits_for() {
-    // For input and for the peer; then for space in a full ring, since the peer
-    // is stopped before it is killed.
+    // The survivor waits for input and for the peer's bytes; then for space in a full ring,
+    // since the peer is stopped before it is killed.
     for full in [false, true] {
         let object = Object::new();
         let (mut one, other) = object.talking_sides();
@@ -59,7 +59,7 @@ fn a_death_is_noticed_whatever_the_survivor_waits_for() {
 
 #[test]
 fn a_death_is_noticed_after_one_direction_is_complete() {
-    // The survivor waits for the certificate of its own stream, or for input.
+    // The survivor waits for input, or for the confirmation of its own stream.
     for ended in [false, true] {
         let object = Object::new();
         let (mut one, mut other) = (object.open_side(), object.open_side());
@@ -117,7 +117,7 @@ fn a_stopped_process_is_not_taken_for_dead() {
     let object = Object::new();
     let (mut one, mut other) = object.talking_sides();
     for round in 0..6 {
-        // More than the ring holds, either way, so that each waits for the other.
+        // More than the ring holds, both ways, so that each waits for the other.
         one.stop();
         one.say(&noise(10_000, round));
         other.say(&noise(20_000, round));
@@ -183,13 +183,13 @@ fn a_truncated_object_is_reported_by_a_process_that_waits_or_has_started_over() 
             std::fs::remove_file(object.path()).unwrap();
             support::eventually("it is there again", || object.is_initialised());
         }
-        // And has made ready for this.
+        // By then it has set up its handler for the new object.
         support::eventually("it waits for a peer", || one.is_in(&[libc::SYS_futex]));
         let other = (!waits).then(|| object.open_side());
         if let Some(other) = &other {
             one.say(b"hello");
             one.wait_until_asleep(1);
-            // It is not this one that removes the name.
+            // Stop the other, so that it is not the one that removes the name.
             other.stop();
         }
         object.open().set_len(0).unwrap();
@@ -206,7 +206,7 @@ fn a_truncated_object_is_reported_even_if_the_parent_has_blocked_bus_errors() {
     let object = Object::new();
     let start = || {
         let mut command = object.memtalk();
-        // SAFETY: what it calls is safe between fork and exec.
+        // SAFETY: the function calls only what is safe between fork and exec.
         unsafe { command.pre_exec(block_bus_errors) };
         Side::start(command.stdin(Stdio::piped()))
     };
@@ -233,7 +233,7 @@ fn block_bus_errors() -> std::io::Result<()> {
 
 #[test]
 fn an_object_that_is_truncated_during_a_transfer_is_reported() {
-    // Only a part of the second's slab is lost, and all words are there.
+    // Only a part of the second slab is lost. All words are still there.
     const PAGES: usize = 40;
     const LEFT: u64 = 30 * 4096;
     const BEYOND: usize = 45_000;
@@ -273,7 +273,8 @@ fn an_object_that_is_truncated_during_a_transfer_is_reported() {
     }
 }
 
-/// How many bytes were sent through the ring at this offset, less than it holds.
+/// The number of bytes that were sent through the ring at this offset, if that is less than
+/// its capacity.
 fn sent(object: &Object, ring: usize) -> usize {
     words::read(&object.open(), ring + words::INDEX).unwrap() as usize
 }
@@ -285,7 +286,7 @@ fn an_overwritten_page_is_reported() {
     let (mut one, other) = object.talking_sides();
     object.open().write_all_at(&[0xFF; 4096], 0).unwrap();
     one.say(b"b");
-    // Whoever sees it first gives up, and the other may hear of that first.
+    // The side that notices first gives up. The other may learn of that before it notices.
     let ends = [one, other].map(Side::finish_with_open_input);
     for end in &ends {
         end.assert_failed(4, "");

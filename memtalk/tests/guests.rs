@@ -1,5 +1,5 @@
-//! A process and a virtual machine: the real command, and `memtalk/guests`,
-//! which has no operating system.
+//! A process and a virtual machine: the real command talks with `memtalk/guests`, which
+//! has no operating system.
 
 mod support;
 
@@ -17,7 +17,7 @@ use support::program::tally;
 use support::words::{self, BYTES_EACH_WAY as CAPACITY, INDEX};
 use support::{BOUND, Object, Side, TempFile, bounded, eventually, noise, setting};
 
-/// What guests exit with: `memtalk/guests/src/failure.rs`.
+/// The exit statuses of guests: `memtalk/guests/src/failure.rs`.
 const COMPLETE: i32 = 0;
 const NO_DEVICE: i32 = 2;
 const NOT_A_PAGE: i32 = 3;
@@ -30,7 +30,7 @@ const PEER_FAILED: i32 = 9;
 const CORRUPT: i32 = 10;
 const GARBAGE: i32 = 11;
 
-/// Each of these tests, on each machine.
+/// Defines each of these tests for each machine.
 macro_rules! on_both_machines {
     ($($test:ident)*) => {
         on_both_machines!(x86_64: X86_64 $($test)*);
@@ -72,18 +72,18 @@ on_both_machines! {
     bulk_streams_are_complete_both_ways
 }
 
-/// What the host sends for `bytes` to come back.
+/// What the host sends to get `bytes` back.
 fn echo(bytes: &[u8]) -> Vec<u8> {
     [b"echo\n", bytes].concat()
 }
 
-/// What the host sends for this much noise of seed 1, with its own, of seed 2.
+/// What the host sends to get this much noise, of seed 1, with noise of its own, of seed 2.
 fn bulk(to_host: usize, to_guest: usize) -> Vec<u8> {
     let request = format!("bulk {to_host}\n");
     [request.as_bytes(), &noise(to_guest, 2)].concat()
 }
 
-/// What the guest says when all went well.
+/// What the guest prints if both streams are complete.
 fn complete(to_host: &[u8], to_guest: &[u8]) -> String {
     format!(
         "complete, sent {}, received {}",
@@ -163,7 +163,7 @@ fn both_streams_are_complete_if_the_guest_ends_first(machine: &'static Machine) 
     let (sent, received) = (noise(1_000_003, 1), noise(20_000_000, 2));
     let mut host = object.open_side();
     host.say(b"bulk 1000003\n");
-    // The end of file comes through while the other direction is open.
+    // The end of file arrives while the other direction is open.
     assert!(host.rest_of_output() == sent);
     host.write_in_background(received.clone());
     host.finish_with_open_input().assert_complete(b"");
@@ -207,7 +207,7 @@ fn a_killed_guest_that_sat_second_is_noticed(machine: &'static Machine) {
     assert_talk_possible(machine, &object);
 }
 
-/// What a dead guest has left behind keeps nobody from a talk.
+/// Checks that a talk is possible, whatever a dead guest has left behind.
 fn assert_talk_possible(machine: &'static Machine, object: &Object) {
     let host = object.side(&echo(b"again"));
     let guest = machine.start(object);
@@ -272,8 +272,8 @@ fn without_shared_memory_the_guest_says_so(machine: &'static Machine) {
     ended.assert_said(NO_DEVICE, "-device ivshmem-plain");
 }
 
-/// A page where a process sits first, with these words, by their offset, in place of
-/// what should be there.
+/// A page at which a process sits first. These words, by their offset, replace those that
+/// should be there.
 fn page(words: &[(usize, u32)]) -> Vec<u8> {
     let honest = [
         (words::MAGIC, MAGIC),
@@ -315,7 +315,7 @@ fn the_guest_waits_for_a_page_that_is_being_initialised(machine: &'static Machin
     let object = Object::new();
     fs::write(object.path(), page(&[(words::MAGIC, 0)])).unwrap();
     let mut guest = machine.start(&object);
-    // Long enough for it to start and look, short enough for it to wait on.
+    // Long enough for the guest to start and look, short enough for it to go on waiting.
     std::thread::sleep(Duration::from_secs(1));
     let page = object.open();
     words::write(&page, words::MAGIC, MAGIC);
@@ -334,7 +334,7 @@ fn the_guest_joins_again_if_another_party_initialises_the_page(machine: &'static
     guest.kill();
 }
 
-/// Waits until a guest sits second.
+/// Waits until a guest has the second seat.
 fn expect_second(page: &File) {
     eventually("the guest sits down", || {
         words::read(page, seat_offset(Second)).unwrap() == SEATED | OUTSIDE | SILENT
@@ -342,26 +342,26 @@ fn expect_second(page: &File) {
 }
 
 fn an_impossible_index_is_noticed(machine: &'static Machine) {
-    // More than a capacity away, none, the end before it, confirmed before it.
+    // More than a capacity ahead; not an index; both flags.
     let (sent, received) = (
         sender_offset(Second, CAPACITY),
         receiver_offset(Second, CAPACITY),
     );
     for index in [CAPACITY + 1, 2 * CAPACITY, u32::MAX] {
-        // The first's tail, as found by who sits second.
+        // The tail of the first party, as the guest finds it, which sits second.
         let object = Object::new();
         let mut bytes = page(&[(sender_offset(First, CAPACITY) + INDEX, index)]);
         fs::write(object.path(), &bytes).unwrap();
         let ended = machine.start(&object).finish();
         ended.assert_said(CORRUPT, "indices");
-        // It has written its seat and its own two lines, and nothing else.
+        // The guest has written its seat word and its own two lines, and nothing else.
         let found = fs::read(object.path()).unwrap();
         for (at, len) in [(seat_offset(Second), 4), (sent, LINE), (received, LINE)] {
             bytes[at..][..len].copy_from_slice(&found[at..][..len]);
         }
         assert!(found == bytes, "{index}: something else was written");
 
-        // The second's tail, as found by who sat first.
+        // The tail of the second party, as the guest finds it, which sits first.
         let object = Object::new();
         let guest = machine.start(&object);
         eventually("the guest sits down", || object.is_initialised());

@@ -1,4 +1,4 @@
-//! The library: two ends of a channel in one process.
+//! The library: both sides of a channel in one process.
 
 mod support;
 
@@ -11,7 +11,7 @@ fn name(object: &Object) -> Name {
     Name::new(object.name()).unwrap()
 }
 
-/// A channel's two sides.
+/// The two sides of a channel.
 fn pair(object: &Object) -> (Channel, Channel) {
     let options = Options::new().timeout(BOUND);
     let theirs = (name(object), options.clone());
@@ -146,7 +146,8 @@ fn buffered_and_direct_reads_can_be_mixed() {
 
 #[test]
 fn bytes_that_a_pipe_does_not_take_are_kept_for_the_next_write() {
-    // The smallest pipe, and a ring that holds three times as much and is emptied at once.
+    // The smallest pipe, and a ring that holds almost three times as much and is emptied at
+    // once.
     let object = Object::new();
     let options = Options::new().timeout(BOUND).pages(6);
     let waiting = options.sit_down(&name(&object)).unwrap();

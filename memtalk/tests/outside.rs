@@ -1,4 +1,4 @@
-//! Talks with who is outside: it has nothing but the memory.
+//! Talks with a party outside, which has nothing but the memory.
 
 mod support;
 
@@ -18,10 +18,10 @@ use support::{BOUND, Object, Side, TempFile, eventually, is_in, noise, threads_o
 
 const PAGE: usize = 4096;
 
-/// Somewhere in a machine's memory, and not where a page of memory begins.
+/// An offset in the middle of a machine's memory, not at the start of a page of memory.
 const SOMEWHERE: usize = 3 * PAGE + 0x40;
 
-/// `memtalk` with these options, for a machine's memory mostly.
+/// Starts `memtalk` with these options, most often those for a machine's memory.
 fn tenant(object: &Object, args: &[&str]) -> Side {
     Side::start(object.memtalk().args(args).stdin(Stdio::piped()))
 }
@@ -30,14 +30,14 @@ fn at_somewhere(object: &Object) -> Side {
     tenant(object, &["--offset", &SOMEWHERE.to_string()])
 }
 
-/// Waits until it lets some time pass before it looks for a machine again.
+/// Waits until the side lets some time pass before it looks for a machine again.
 fn wait_until_napping(side: &Side) {
     eventually("it waits for a machine", || {
         side.is_in(&[libc::SYS_rt_sigtimedwait])
     });
 }
 
-/// Ends both streams of a talk, and sees that both are complete.
+/// Ends both streams of a talk, and checks that both are complete.
 #[track_caller]
 fn finish<W: Wait<Native>>(mut side: Side, mut party: Party<W>) {
     side.end_input();
@@ -58,7 +58,7 @@ fn a_process_joins_a_first_party_outside() {
     side.expect(b"answer");
     party.finish();
     side.finish().assert_complete(b"");
-    // The object is not ours to remove, and the next talk begins in it.
+    // The object is not ours to remove, so the next talk begins in it.
     let mut side = object.open_side();
     let mut party = party::first(memory.whole());
     party.send(b"again");
@@ -81,7 +81,7 @@ fn a_party_outside_joins_a_process_that_waits() {
         scope.spawn(|| party.send(&answer));
         side.expect(&answer);
     });
-    // Half-close, the one way and then the other.
+    // Half-close: one direction, then the other.
     side.end_input();
     assert_eq!(party.receiver.wait(), Ok(0));
     party.send(b"last words");
@@ -136,7 +136,7 @@ fn a_process_waits_at_memory_of_zeros_while_somebody_has_it_open() {
     let waiting = object.open_side();
     wait_until_napping(&waiting);
     drop(memory);
-    // Then it is no machine's, and was not touched.
+    // Now the object is nobody's memory. It was left untouched.
     waiting.finish().assert_failed(6, "left untouched");
     assert_eq!(fs::read(object.path()).unwrap(), [0; PAGE]);
 }
@@ -145,7 +145,8 @@ fn a_process_waits_at_memory_of_zeros_while_somebody_has_it_open() {
 fn a_process_waits_for_a_new_page_while_the_last_process_is_still_seated() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
-    // It has said that it leaves, so the machine has begun: with zeros.
+    // The last process has marked its seat as left, but still holds the lock. So the machine
+    // has begun to initialise the page again: it has written zeros.
     let last = object.open();
     assert!(try_lock(&last, 2, libc::F_WRLCK));
     let side = object.open_side();
@@ -204,8 +205,8 @@ fn a_death_is_noticed_at_a_page_in_the_middle_of_a_machines_memory() {
 
 #[test]
 fn the_death_of_a_party_outside_is_noticed_whatever_the_ends_wait_for() {
-    // For input and for bytes, or for room; from somebody outside who wakes others,
-    // so that the ends sleep until they are woken.
+    // The ends wait for input and for bytes, or for space. The peer is outside and wakes
+    // others, so the ends sleep until they are woken.
     let waking = Presence {
         outside: true,
         silent: false,
@@ -245,13 +246,13 @@ fn a_restart_of_the_machine_ends_the_talk_and_the_next_talk_is_complete() {
         let mut side = object.open_side();
         let mut party = party::first(memory.whole());
         if corrupt {
-            // So that the indices that the side knows are not those of a new page.
+            // Now the indices that the side knows are impossible in a new page.
             party.send(b"before");
             side.expect(b"before");
         }
         party.die();
         let page = party::initialise(memory.whole(), Presence::DEVICE);
-        // Meanwhile the seat is the old one's, who does not know yet.
+        // Until then the seat is locked by the old process, which has not noticed yet.
         side.finish_with_open_input()
             .assert_failed(4, "the peer has started again");
         let mut side = object.open_side();
@@ -272,7 +273,7 @@ fn assert_restarted(error: &io::Error) {
     );
 }
 
-/// What a receiver makes of what has come.
+/// A way to receive what has come.
 type Taken = fn(&mut Receiver) -> io::Result<usize>;
 
 #[test]
@@ -294,7 +295,7 @@ fn no_byte_of_the_next_talk_is_received_in_the_old_one() {
         party.send(&[1; 100]);
         receiver.read_exact(&mut [0; 100]).unwrap();
         party.die();
-        // Its next life sends more than the last one did, and ends the stream.
+        // After the restart, the machine sends more than before, and ends the stream.
         let page = party::initialise(memory.whole(), Presence::DEVICE);
         let mut party = party::seated(page, Seat::First, Spin);
         party.send(&[2; 200]);
@@ -316,7 +317,7 @@ fn bytes_that_are_being_written_do_not_change_when_the_machine_restarts() {
     let mut party = party::joined(page);
     party.send(&[1; 50_000]);
     party.die();
-    // The pipe is full, so the write waits.
+    // Fill the pipe, so that the write waits.
     let (mut from, mut to) = io::pipe().unwrap();
     to.write_all(&[1; HELD]).unwrap();
     let writer = thread::Builder::new().name("full-pipe".into());
@@ -365,7 +366,7 @@ fn a_machine_notices_a_process_that_came_and_went_between_two_looks() {
     let mut party = party::joined(page);
     assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
     drop(party);
-    // So the next talk can begin.
+    // The next talk can begin.
     let side = object.open_side();
     let party = party::first(memory.whole());
     finish(side, party);
@@ -407,7 +408,7 @@ fn a_process_marks_its_seat_as_left() {
         });
         side.finish().assert_complete(b"");
     }
-    // The next to come does not take what is left for a new page.
+    // The next process does not take the old page for a new one.
     let late = tenant(&object, &["--timeout", "0.1"]);
     late.finish().assert_failed(3, "no peer came");
 }
@@ -477,14 +478,14 @@ fn a_process_that_a_signal_ends_tells_its_peer_outside() {
 fn a_signal_ends_the_wait_for_a_machine() {
     let object = Object::new();
     let side = at_somewhere(&object);
-    // From here on the signal is one that is waited for.
+    // From here on the process waits for the signal.
     wait_until_napping(&side);
     side.signal(libc::SIGTERM);
     assert_eq!(side.finish_with_open_input().signal, Some(libc::SIGTERM));
     assert!(!object.exists());
 }
 
-/// Wakes as a process does.
+/// A wait that wakes the peer as a process does.
 #[derive(Clone)]
 struct Waking;
 
@@ -578,7 +579,8 @@ fn bytes_sent_through_a_page_are_not_taken_for_another_page() {
     let mut head = [0; 64];
     let (file, at) = (object.open(), SOMEWHERE as u64);
     file.read_exact_at(&mut head, at).unwrap();
-    // A page's head as the first bytes of a slab, which lies behind its ring struct.
+    // Copy the page's header to the first bytes of a slab, which lies behind its ring
+    // struct.
     let slab = sender_offset(Seat::First, BYTES_EACH_WAY) + size_of::<layout::RingHeader<Native>>();
     file.write_all_at(&head, at + slab as u64).unwrap();
     let side = tenant(&object, &["--scan"]);
@@ -617,7 +619,8 @@ fn a_tenant_joins_only_a_page_that_is_offered() {
         let side = tenant(&object, &[args, &["--timeout", "0.1"]].concat());
         side.finish().assert_failed(3, "no peer came");
     };
-    // No object; no page; one that nobody offers any more; not there.
+    // First there is no object; then no page; then a page elsewhere; then a page that nobody
+    // offers any more.
     timeout(&["--scan"]);
     timeout(&["--offset", "64"]);
     assert!(!object.exists());
@@ -641,7 +644,7 @@ fn several_pages_are_told_apart_by_their_offsets() {
     let scan = tenant(&object, &["--scan"]);
     scan.finish()
         .assert_failed(6, "pages are at offsets 64 and 8192");
-    // A talk at each, at the same time.
+    // A talk through each page, at the same time.
     let mut sides = ["64", "8192"].map(|at| tenant(&object, &["--offset", at]));
     let parties = [page, other].map(party::joined);
     for (mut party, side) in parties.into_iter().zip(&mut sides) {
@@ -693,7 +696,7 @@ fn a_file_that_a_party_outside_sends_back_arrives_whole() {
     side.finish().assert_complete(&bytes);
 }
 
-/// How often its threads have fallen asleep so far.
+/// How often the threads of the side have fallen asleep so far.
 fn naps(side: &Side) -> u128 {
     let tasks = fs::read_dir(format!("/proc/{}/task", side.pid())).unwrap();
     let count = |task: io::Result<fs::DirEntry>| {
@@ -713,7 +716,7 @@ fn a_process_that_waits_for_a_party_outside_uses_little_processor_time() {
     let party = party::first(memory.whole());
     let (began, before) = (Instant::now(), naps(&side));
     thread::sleep(Duration::from_millis(500));
-    // One end looks again every 5 ms, and whoever watches the peer ten times a second.
+    // One end looks again every 5 ms, and the watcher ten times a second.
     let most = began.elapsed().as_millis() / 5 * 2;
     let naps = naps(&side) - before;
     assert!((1..=most).contains(&naps), "{naps} naps, not {most}");
@@ -723,7 +726,7 @@ fn a_process_that_waits_for_a_party_outside_uses_little_processor_time() {
         .skip(13)
         .take(2)
         .map(|n| n.parse::<u32>().unwrap());
-    // Of 50 in half a second.
+    // There are 50 ticks in half a second.
     assert!(ticks.sum::<u32>() <= 10);
     drop(party);
 }

@@ -1,4 +1,4 @@
-//! Others at the same name: third processes, and objects that are not ours.
+//! Strangers at the same name: third processes, and objects that are not memtalk's.
 
 mod support;
 
@@ -32,7 +32,7 @@ fn a_third_process_is_refused_and_disturbs_nothing() {
 fn nobody_joins_a_talk_that_one_party_has_left() {
     let object = Object::new();
     let (one, other) = object.talking_sides();
-    // The other stops, so that it cannot see the death, and keeps its seat.
+    // Stop the other, so that it cannot notice the death, and keeps its seat.
     other.stop();
     one.signal(9);
     assert_eq!(one.finish_with_open_input().signal, Some(9));
@@ -123,7 +123,7 @@ fn directories_links_and_fifos_are_refused() {
 fn of_a_hundred_at_once_one_pair_talks_and_the_others_are_refused() {
     let object = Object::new();
     let mut sides: Vec<_> = (0..100).map(|_| object.open_side()).collect();
-    // Two of them talk, and go on: their inputs stay open.
+    // Two of them talk, and go on talking, since their inputs stay open.
     eventually("all but two are sent away", || {
         let ended = sides.iter_mut().map(|side| usize::from(side.has_ended()));
         ended.sum::<usize>() == 98
@@ -149,8 +149,8 @@ fn of_a_hundred_at_once_one_pair_talks_and_the_others_are_refused() {
 
 #[test]
 fn an_object_that_a_dead_process_left_keeps_nobody_from_talking() {
-    // Killed while it waited; and, by a program of another kind, between the claim and
-    // the magic number.
+    // A process that was killed while it waited; and a program of another kind that died
+    // between the claim and the magic number.
     let object = Object::new();
     let side = object.open_side();
     side.wait_until_seated(&object);
@@ -170,7 +170,7 @@ fn an_object_that_a_dead_process_left_keeps_nobody_from_talking() {
 fn a_name_that_another_talk_has_taken_is_left_alone() {
     let object = Object::new();
     let (mut one, other) = object.talking_sides();
-    // Somebody removes the name, somebody else uses it.
+    // Somebody removes the name, and another process uses it.
     fs::remove_file(object.path()).unwrap();
     let new = object.open_side();
     new.wait_until_seated(&object);

@@ -42,7 +42,7 @@ fn pipes_are_relayed_both_ways() {
 
 #[test]
 fn the_example_of_the_specification_works() {
-    // Words one way, file names the other; the words may be missing here.
+    // Words one way, file names the other. If this machine has no word list, numbers.
     let object = Object::new();
     let words = "cat /usr/share/dict/words 2>/dev/null || seq 100000";
     let find = "find /usr/share/doc /etc 2>/dev/null | head -n 20000";
@@ -148,7 +148,7 @@ fn a_line_is_delivered_at_once_and_half_close_leaves_the_other_direction_open() 
 
 #[test]
 fn a_line_wakes_a_sleeping_peer_through_private_memory_and_straight() {
-    // Through private memory, and straight.
+    // With one page through private memory, with 40 straight.
     for pages in ["1", "40"] {
         let object = Object::new();
         let start = || {
@@ -182,7 +182,7 @@ fn two_programs_can_converse() {
         asks.say(format!("question {i}\n").as_bytes());
         asks.expect(format!("reply question {i}\n").as_bytes());
     }
-    // The end of file goes round: to sed, and back through the pipe.
+    // The end of file goes all the way round: to sed, and back through the pipe.
     asks.finish().assert_complete(b"");
     assert_eq!(replies.finish().code, Some(0));
 }
@@ -235,7 +235,7 @@ fn verbose_shows_progress_while_bytes_move() {
 fn the_threads_of_idle_processes_never_run() {
     let object = Object::new();
     let (mut one, mut other) = object.talking_sides();
-    // Once both are asleep, no thread of them runs again.
+    // Once both are asleep, none of their threads runs again.
     let switches = || (switches_of(one.pid()), switches_of(other.pid()));
     let mut last = switches();
     support::eventually("both are idle for half a second", || {

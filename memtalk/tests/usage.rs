@@ -1,4 +1,4 @@
-//! What the user may get wrong: a clear message, and the right status.
+//! Mistakes of the user: each has a clear message and the right status.
 
 mod support;
 
@@ -123,7 +123,7 @@ fn a_timeout_does_not_end_a_talk() {
     let (mut one, mut other) = (start(), start());
     one.say(b"a");
     other.expect(b"a");
-    // Both have been there for longer than that.
+    // Let them talk for longer than the timeout.
     std::thread::sleep(Duration::from_millis(2100));
     one.say(b"b");
     other.expect(b"b");
