@@ -62,11 +62,11 @@ impl Options {
 
     /// Lets other users take part. An object that we create gets these permissions:
     /// 0o600, 0o660, 0o606 or 0o666, whatever the umask says. An object that another user
-    /// created is accepted, unless it lets in more users than these permissions do: that
-    /// is [`Error::ModesDiffer`].
+    /// created is accepted.
     ///
-    /// Without this option, the permissions are 0o600 and an object of another user is
-    /// [`Error::NotOurs`], since its owner could read all that passes.
+    /// Without this option, the permissions are 0o600, and an object of another user is
+    /// [`Error::NotOurs`], since its owner could read all that passes. In both cases, an
+    /// object that lets in more users than these permissions is [`Error::ModesDiffer`].
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
@@ -130,10 +130,10 @@ impl Options {
     }
 
     /// As [`sit_down`](Self::sit_down), for a program that has something to do meanwhile.
-    /// Whenever this has to wait, it calls `idle`, which is to let that much time pass. It
-    /// says for whom: `None` is a process that sits down or gets up, a matter of
-    /// microseconds. During `idle` this holds nothing that others wait for, so the program
-    /// may end there.
+    /// Whenever this has to wait, it calls `idle` with the time that `idle` is to let pass,
+    /// and with whom this waits for. `None` is a process that sits down or gets up, which
+    /// takes microseconds. During `idle` this holds nothing that others wait for, so the
+    /// program may end there.
     ///
     /// # Errors
     /// Those of [`sit_down`](Self::sit_down).

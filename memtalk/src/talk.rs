@@ -45,7 +45,7 @@ impl Talk {
 
     /// Called when the peer has gone or has started again. Fails the ends that it left
     /// open, in its name, so that our ends learn of it.
-    fn part(&self, peer_is_outside: bool) {
+    fn record_departure(&self, peer_is_outside: bool) {
         self.fate.decide(|| {
             let restarted = peer_is_outside && self.seated.was_restarted();
             let departure = self.seated.mourn_peer(peer_is_outside);

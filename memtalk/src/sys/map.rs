@@ -28,7 +28,7 @@ struct Mapped {
     base: NonNull<u8>,
     size: usize,
     /// Whether ends were taken in this mapping: those of one seat, once.
-    opened: Mutex<bool>,
+    ends_taken: Mutex<bool>,
 }
 
 // SAFETY: addresses and sizes; the code that accesses the memory synchronises.
@@ -57,7 +57,7 @@ impl Mapping {
             offset,
             base,
             size,
-            opened: Mutex::default(),
+            ends_taken: Mutex::default(),
         })))
     }
 
@@ -123,8 +123,10 @@ fn check(address: *mut libc::c_void) -> io::Result<*mut libc::c_void> {
 }
 
 impl Mapped {
-    fn opened(&self) -> MutexGuard<'_, bool> {
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ends_taken(&self) -> MutexGuard<'_, bool> {
+        self.ends_taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,8 +160,8 @@ unsafe impl Region for Mapping {
 /// Those of [`Page::initialise`]; [`PageError::Taken`] if ends were taken.
 pub(crate) fn initialise(mapping: Mapping, first: Presence) -> Result<Page<Mapping>, PageError> {
     let mapped = Arc::clone(&mapping.0);
-    let opened = mapped.opened();
-    match *opened {
+    let ends_taken = mapped.ends_taken();
+    match *ends_taken {
         true => Err(PageError::Taken),
         // SAFETY: this program has no ends in this mapping, and takes none meanwhile.
         false => unsafe { Page::initialise(mapping, first) },
@@ -170,8 +172,8 @@ pub(crate) fn initialise(mapping: Mapping, first: Presence) -> Result<Page<Mappi
 /// could die between them, and the first party would notice us only later. Does nothing if
 /// ends were taken in this mapping.
 pub(crate) fn join(page: &Page<Mapping>) -> io::Result<()> {
-    let opened = page.region().0.opened();
-    match *opened {
+    let ends_taken = page.region().0.ends_taken();
+    match *ends_taken {
         true => Ok(()),
         // SAFETY: as in `initialise`.
         false => unsafe { page.join_by(futex::set_and_wake::<SEATED, _>) },
@@ -194,8 +196,8 @@ pub(crate) fn ends<W>(page: &Page<Mapping>, seat: Seat, wait: W) -> Option<Ends<
 where
     W: Wait<Accesses> + Clone,
 {
-    let mut opened = page.region().0.opened();
-    match std::mem::replace(&mut *opened, true) {
+    let mut ends_taken = page.region().0.ends_taken();
+    match std::mem::replace(&mut *ends_taken, true) {
         true => None,
         // SAFETY: only these ends are ever taken in this mapping.
         false => Some(unsafe { page.ends(seat, wait) }),

@@ -38,7 +38,7 @@ pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
             };
         }
         if let Some(talk) = talk.upgrade() {
-            talk.part(outside);
+            talk.record_departure(outside);
         }
     };
     let thread = thread::Builder::new()

@@ -219,7 +219,7 @@ fn send(mut sender: Sender, mut meter: Meter) -> Result<u64, Failure> {
                 return confirmed.map(|()| meter.total);
             }
             Ok(count) => meter.moved(count),
-            Err(error) => return Err(sort(error, Failure::Input)),
+            Err(error) => return Err(classify(error, Failure::Input)),
         }
     }
 }
@@ -233,7 +233,7 @@ fn receive(mut receiver: Receiver, mut meter: Meter) -> Result<u64, Failure> {
                 return Err(Failure::Output(io::Error::from_raw_os_error(libc::EBADF)));
             }
             Ok(count) => meter.moved(count),
-            Err(error) => return Err(sort(error, Failure::Output)),
+            Err(error) => return Err(classify(error, Failure::Output)),
         }
     }
     // Half-close: the reader of our output gets end of file now, although we may still be
@@ -244,7 +244,7 @@ fn receive(mut receiver: Receiver, mut meter: Meter) -> Result<u64, Failure> {
 }
 
 /// A failure of the talk, or of our own descriptor, which `own` makes of the error.
-fn sort(error: io::Error, own: fn(io::Error) -> Failure) -> Failure {
+fn classify(error: io::Error, own: fn(io::Error) -> Failure) -> Failure {
     match error.downcast::<Error>() {
         Ok(error) => Failure::Talk(error),
         Err(error) => own(error),
