@@ -27,18 +27,18 @@ pub(crate) struct Args {
 
     /// Talk with other users: permissions, like 660
     ///
-    /// Those of the object, in octal: 600, 660, 606 or 666, whatever the umask
-    /// says. An object that another user created is accepted, unless it lets in
-    /// more users than these. Without this option: 600, and no other user's
-    /// object.
+    /// Those of the object, in octal: 600, 660, 606 or 666, whatever the
+    /// umask says. An object that another user created is accepted, unless
+    /// it lets in more users than these. Without this option: 600, and no
+    /// other user's object.
     #[arg(long, value_name = "MODE", value_parser = parse_mode, verbatim_doc_comment)]
     mode: Option<u32>,
 
     /// Talk to a machine: offset of the page in its memory
     ///
-    /// In bytes, a multiple of 64, like 4096 or 0x1000. The object is the memory
-    /// of the machine, which initialises the page, now or later. This side
-    /// creates, initialises and removes nothing.
+    /// In bytes, a multiple of 64, like 4096 or 0x1000. The object is the
+    /// memory of the machine, which initialises the page, now or later. This
+    /// side creates, initialises and removes nothing.
     #[arg(long, value_name = "BYTES", value_parser = parse_offset, conflicts_with_all = ["scan", "pages"], verbatim_doc_comment)]
     offset: Option<u64>,
 
