@@ -1,4 +1,4 @@
-//! Everything that can go wrong with a talk, as one error type whose messages say what to do.
+//! Everything that can go wrong with a talk, with messages that say what to do.
 
 use std::fmt;
 use std::io;

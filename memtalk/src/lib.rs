@@ -1,11 +1,12 @@
-//! Two processes on one Linux machine exchange two byte streams, one each way, through a
-//! page of POSIX shared memory with a name.
+//! Two Linux processes exchange two byte streams through a named page of shared memory.
 //!
-//! Both run the same code with the same name, in either order. The first party creates the
-//! shared memory object, the second joins it, and a third is refused with
-//! [`Error::Busy`]. [`Options::open`] waits for the peer and returns a [`Channel`]: a
-//! [`Sender`], which implements [`Write`](std::io::Write), and a [`Receiver`], which
-//! implements [`Read`](std::io::Read) and [`BufRead`](std::io::BufRead):
+//! One stream goes each way, through one POSIX shared memory object. Both processes run the
+//! same code with the same name, in either order. The first party creates the object, the
+//! second joins it, and a third is refused with [`Error::Busy`].
+//!
+//! [`Options::open`] waits for the peer and returns a [`Channel`]: a [`Sender`], which
+//! implements [`Write`](std::io::Write), and a [`Receiver`], which implements
+//! [`Read`](std::io::Read) and [`BufRead`](std::io::BufRead):
 //!
 //! ```
 //! use memtalk::{Channel, Name, Options};
@@ -62,10 +63,10 @@
 //!   has not come yet looks 20 times a second, since that peer may be unable to wake it.)
 //! - **The peer is not trusted** to write sense into the page. It can send garbage, or
 //!   nothing; any other breach of the protocol is [`Error::Corrupt`]. In no case can it
-//!   make us access memory outside the page. If somebody truncates the object
-//!   while it is mapped, an access to it raises SIGBUS. The `memtalk` command turns that
-//!   into a message; a program that uses the library has to expect SIGBUS, as with any
-//!   shared mapping of a file.
+//!   make us access memory outside the page. If somebody truncates the object while it is
+//!   mapped, an access to it raises SIGBUS. The `memtalk` command turns that into a
+//!   message; a program that uses the library has to expect SIGBUS, as with any shared
+//!   mapping of a file.
 //!
 //! # What it is not for
 //! - More than two parties, or two machines.

@@ -1,5 +1,6 @@
-//! A process and a virtual machine: the real command talks with `memtalk/guests`, which
-//! has no operating system.
+//! Virtual machines: the real command talks with guests that have no operating system.
+//!
+//! The guests are the programs of `memtalk/guests`.
 
 mod support;
 

@@ -1,8 +1,7 @@
-//! Signals rain on two sides while they talk: system calls return early with `EINTR`, and
-//! nothing is lost.
+//! Signals rain on two sides while they talk, and nothing is lost.
 //!
-//! The command has no signal handler that returns. So this tests the library, in a program
-//! that has one, without `SA_RESTART`.
+//! System calls return early with `EINTR`. The command has no signal handler that returns.
+//! So this tests the library, in a program that has one, without `SA_RESTART`.
 
 mod support;
 

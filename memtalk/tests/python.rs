@@ -1,5 +1,6 @@
-//! The command talks with `peer.py`, a program that was written from the description of the
-//! page alone, and has neither locks nor wake-ups.
+//! The command talks with `peer.py`, which was written from the page's description alone.
+//!
+//! `peer.py` has neither locks nor wake-ups.
 
 mod support;
 

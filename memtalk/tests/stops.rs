@@ -1,8 +1,8 @@
-//! Stops: a process is stopped before any of its steps, as by Ctrl-Z or a debugger, on the
-//! real kernel.
+//! Stops: a process is stopped before any of its steps, on the real kernel.
 //!
-//! Other processes are not affected, or they are delayed and told so. None of them waits for
-//! ever, and nothing is decided that the stopped process does not learn of.
+//! Ctrl-Z or a debugger does that. Other processes are not affected, or they are delayed and
+//! told so. None of them waits for ever, and nothing is decided that the stopped process
+//! does not learn of.
 //!
 //! `make crash` runs these tests. What a step is: `memtalk/src/sys/crash_points.rs`.
 

@@ -1,5 +1,6 @@
-//! Vandals: somebody writes into the page while two real processes talk. The two may fail,
-//! but they do not crash, spin, or call an incomplete stream complete.
+//! Vandals: somebody writes into the page while two real processes talk.
+//!
+//! The two may fail, but they do not crash, spin, or call an incomplete stream complete.
 
 mod support;
 

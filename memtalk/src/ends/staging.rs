@@ -1,5 +1,4 @@
-//! Whether bytes go straight between a descriptor and the ring, or are gathered (staged) in
-//! private memory on the way.
+//! Staging: whether bytes to and from the ring are gathered in private memory on the way.
 //!
 //! The kernel can read into the slab and write out of it, which saves a copy. But each
 //! transfer is a system call for a part of the ring at most, and meanwhile the peer has

@@ -1,5 +1,6 @@
-//! What a newcomer does, for each thing that it can find: the table in
-//! [`memtalk_ring::layout`], "Processes", as code. Each arm is a row of it.
+//! The rules of sitting down: what a newcomer does, for each thing that it can find.
+//!
+//! This is the table in [`memtalk_ring::layout`], "Processes", as code. Each arm is a row.
 
 use memtalk_ring::{PageError, Presence, Seat};
 

@@ -1,5 +1,4 @@
-//! Crash points: the steps of a process before which a test can kill it, stop it, or make
-//! a call fail.
+//! Crash points: the steps at which a test can kill or stop a process, or make a call fail.
 //!
 //! A step is a system call that this crate makes, or an access to a word of the page or to
 //! bytes of a slab. Between two steps a process does nothing that another process could

@@ -1,5 +1,6 @@
-//! `futex(2)`: sleep while a word still holds a value, and wake the sleepers. In the shared
-//! form, since the two processes map the word at different addresses.
+//! `futex(2)`: sleep while a word still holds a value, and wake the sleepers.
+//!
+//! This is the shared form, since the two processes map the word at different addresses.
 
 use std::io;
 use std::time::Duration;

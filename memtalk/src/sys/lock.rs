@@ -1,7 +1,7 @@
-//! Open file description locks: byte-range locks that belong to an open file and not to a
-//! process (`fcntl_locking(2)`).
+//! Open file description locks: byte-range locks that belong to an open file.
 //!
-//! The kernel drops them when the last user of that open file is gone, however it went.
+//! They do not belong to a process (`fcntl_locking(2)`). The kernel drops them when the last
+//! user of that open file is gone, however it went.
 
 use std::fs::File;
 use std::io;

@@ -1,5 +1,4 @@
-//! Waiting on a futex: an end looks and yields for a short while, then sleeps until the
-//! peer wakes it.
+//! Waiting on a futex: an end looks for a short while, then sleeps until it is woken.
 //!
 //! A peer that is [silent](memtalk_ring::layout::SILENT) wakes nobody. While its seat word
 //! says so, an end sleeps for a short time only and looks again. Each sleep is twice as

@@ -1,5 +1,4 @@
-//! Adaptive spinning: how long an end looks for what the peer will publish, before it
-//! sleeps.
+//! Adaptive spinning: how long an end looks for the peer's next bytes before it sleeps.
 //!
 //! Sleeping and being woken costs up to a hundred microseconds if a processor goes idle
 //! meanwhile: a hundred times what the peer needs for its next piece. So an end looks

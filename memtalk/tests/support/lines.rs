@@ -1,5 +1,4 @@
-//! Lines: pipes, sockets and terminals of every kind as standard input and output, whose
-//! other ends the test reads and writes.
+//! Lines: pipes, sockets and terminals between a program and the test.
 
 use std::ffi::{CStr, CString};
 use std::fs::{self, File, OpenOptions};

@@ -1,5 +1,4 @@
-//! Virtual machines that run the programs of `memtalk/guests`, and share an object with the
-//! processes of this machine.
+//! Virtual machines that run `memtalk/guests` and share an object with processes here.
 
 use std::fmt;
 use std::process::{Command, Stdio};

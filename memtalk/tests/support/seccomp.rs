@@ -1,5 +1,6 @@
-//! Making system calls fail, as they do when the kernel has run out of something, and
-//! running code just when a thread makes one: with seccomp filters.
+//! Seccomp filters that make a system call fail, or run code in place of it.
+//!
+//! A call fails as it does when the kernel has run out of something.
 
 use std::cell::Cell;
 use std::io;

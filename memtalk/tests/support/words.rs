@@ -1,5 +1,4 @@
-//! Reading and writing the words of a page in a file, at the offsets of
-//! `memtalk_ring::layout`.
+//! Reading and writing the words of a page in a file, by `memtalk_ring::layout`.
 
 use std::fs::File;
 use std::io;

@@ -1,5 +1,4 @@
-//! The relay: copies standard input to the sender, and the receiver to standard output,
-//! both at once.
+//! The relay: standard input to the sender, the receiver to standard output, both at once.
 //!
 //! Each direction has a thread, and ends by itself. Sending ends at end of file, once the
 //! peer has confirmed all of it. Receiving ends at the end of the peer's stream, once

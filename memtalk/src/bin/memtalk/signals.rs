@@ -1,5 +1,4 @@
-//! Signals: a thread waits for them, and no handler interrupts anything, except that of
-//! SIGBUS.
+//! Signals: a thread waits for them. Only SIGBUS has a handler.
 
 #![allow(unsafe_code)]
 

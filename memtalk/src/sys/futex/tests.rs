@@ -1,5 +1,7 @@
-//! `futex(2)` on the real kernel. The word lies in an object that is mapped twice, as it is
-//! for two processes: a thread sleeps on one view, and is woken through the other.
+//! `futex(2)` on the real kernel.
+//!
+//! The word lies in an object that is mapped twice, as it is for two processes: a thread
+//! sleeps on one view, and is woken through the other.
 
 use std::fs;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
