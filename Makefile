@@ -69,8 +69,8 @@ asan:
 	RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address \
 		ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR=target/asan \
 		$(CARGO) +nightly test --locked --workspace --target $(HOST) -- \
-		--skip both_ways_at_any_pace_in_flat_memory --skip many_pairs_at_once \
-		--skip non_blocking_descriptors_of_every_kind \
+		--skip streams_go_both_ways_at_any_pace_in_flat_memory --skip many_pairs_can_talk_at_once \
+		--skip non_blocking_descriptors_of_every_kind_are_waited_for \
 		--skip three_processes --skip two_processes --skip every_seeded_bug --skip calls_ \
 		--skip a_tenant_another
 

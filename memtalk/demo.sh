@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shows the main job: two processes exchange two streams through one page.
+# The demo: two processes exchange two streams through one page, and both are compared.
 # usage: demo.sh MEMTALK
 set -eu
 
@@ -8,7 +8,7 @@ name=/memtalk-demo-$$
 dir=$(mktemp -d)
 trap 'rm -rf "$dir" "/dev/shm$name"' EXIT
 
-# A word list, where the machine has one; numbers elsewhere.
+# A word list; or numbers, if this machine has none.
 words=/usr/share/dict/words
 if [ ! -r "$words" ]; then
     words=$dir/words
@@ -34,6 +34,6 @@ if [ -e "/dev/shm$name" ]; then
     exit 1
 fi
 echo
-echo "Both ended with status 0. Each has received the other's stream, byte for byte,"
-echo "and the object is gone. Bytes received:"
+echo "Both ended with status 0. Each received the other's stream, byte for byte, and the"
+echo "object is gone. Bytes received:"
 wc -c "$dir/received-words" "$dir/received-files" | sed "s|$dir/||"

@@ -1,4 +1,4 @@
-//! The face of the library: open a channel by name, get its two ends.
+//! Opening a channel by name: its options, the wait for the peer, and the two ends.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::talk::seated::Seated;
 use crate::talk::watch::watch;
 use crate::wait::linux::{Linux, Sleep};
 
-/// How to open a channel.
+/// How to open a channel: number of pages, permissions, timeout, and where the page is.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -44,58 +44,63 @@ pub struct Options {
 }
 
 impl Options {
-    /// One page if the object is to be created, any size otherwise; no timeout.
+    /// The defaults: create an object of one page, or join one of any size; permissions
+    /// 0o600; no timeout.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks for an object of this many pages, from 1 up to 1 GiB in all. Whoever
-    /// creates the object decides; the other side gets
-    /// [`Error::PagesDiffer`] if it asked for another number.
+    /// Asks for an object of this many pages of memory: at least 1, at most 1 GiB in all.
+    /// The side that creates the object decides. The other side gets
+    /// [`Error::PagesDiffer`] if it asked for a different number.
     #[must_use]
     pub fn pages(mut self, pages: usize) -> Self {
         self.pages = Some(pages);
         self
     }
 
-    /// Lets other users take part: creates the object with these permissions,
-    /// 0o600, 0o660, 0o606 or 0o666, whatever the umask says, and also accepts an
-    /// object that another user has created. Without this, the permissions are
-    /// 0o600 and an object of another user is [`Error::NotOurs`]: whoever owns it
-    /// could read all that passes. An object that lets in more users than these
-    /// permissions is [`Error::ModesDiffer`].
+    /// Lets other users take part. An object that we create gets these permissions:
+    /// 0o600, 0o660, 0o606 or 0o666, whatever the umask says. An object that another user
+    /// created is accepted.
+    ///
+    /// Without this option, the permissions are 0o600, and an object of another user is
+    /// [`Error::NotOurs`], since its owner could read all that passes. In both cases, an
+    /// object that lets in more users than these permissions is [`Error::ModesDiffer`].
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
         self
     }
 
-    /// Waits no longer than this for the peer.
+    /// Waits no longer than this for the peer; with [`Duration::ZERO`], joins a peer that
+    /// waits already, or gives up. Once the peer is there, nothing is bounded by this.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Talks to a machine whose memory the object is: joins the page at this offset in
-    /// bytes, a multiple of 64, as soon as the machine has initialised it. Nothing is
-    /// created, initialised or removed, and what lies outside that page is left alone.
-    /// Asking for a number of [`pages`](Self::pages) means nothing then.
+    /// Talks to a virtual machine or a device whose memory the object is. Joins the page
+    /// at this offset, in bytes and a multiple of 64, as soon as the machine has
+    /// initialised it. We create, initialise and remove nothing, and touch nothing outside
+    /// that page. A number of [`pages`](Self::pages) is ignored.
     #[must_use]
     pub fn at_offset(mut self, offset: u64) -> Self {
         self.tenancy = Some(Tenancy::At(offset));
         self
     }
 
-    /// The same for the page that is found in the object by its magic number.
+    /// As [`at_offset`](Self::at_offset), but searches the object for the page, by its
+    /// magic number at a multiple of 64 bytes.
     #[must_use]
     pub fn anywhere(mut self) -> Self {
         self.tenancy = Some(Tenancy::Anywhere);
         self
     }
 
-    /// Sits down at `name`, waits for the peer, and returns the two ends.
+    /// Opens the channel `name`: creates or joins the shared memory object, waits for the
+    /// peer, and returns the two ends.
     ///
     /// # Errors
     /// Those of [`sit_down`](Self::sit_down) and
@@ -104,28 +109,31 @@ impl Options {
         self.sit_down(name)?.wait_for_peer()
     }
 
-    /// Sits down at `name` without waiting for the peer: creates the object, or
-    /// joins whoever waits there. Only where the object is a machine's, which has not
-    /// initialised its page yet, this waits for it.
+    /// Takes a seat at `name` without waiting for the peer: creates the object, or joins
+    /// the party that waits there. There is one exception: if the object is a machine's
+    /// and the machine has not initialised its page yet, this waits for the machine.
     ///
     /// # Errors
-    /// [`Error::Busy`] if two talk there already, [`Error::Foreign`],
-    /// [`Error::NotAnObject`], [`Error::NotOurs`], [`Error::ModesDiffer`],
-    /// [`Error::PagesDiffer`] or [`Error::SeveralPages`] if what is there cannot be used
-    /// (it is left untouched then), [`Error::Pages`], [`Error::Mode`] or
-    /// [`Error::Offset`] for an option out of range, [`Error::Timeout`] if a machine
-    /// initialised no page in time, [`Error::LeftBehind`] if another user did not
-    /// remove what a talk of its has left,
-    /// [`Error::Stuck`] if another process keeps the object locked,
-    /// [`Error::System`] if a system call fails.
+    /// - [`Error::Busy`] if two parties talk there already.
+    /// - [`Error::Foreign`], [`Error::NotAnObject`], [`Error::NotOurs`],
+    ///   [`Error::ModesDiffer`], [`Error::PagesDiffer`] or [`Error::SeveralPages`] if what
+    ///   is there cannot be used. It is left untouched.
+    /// - [`Error::Pages`], [`Error::Mode`] or [`Error::Offset`] if an option is out of
+    ///   range.
+    /// - [`Error::Timeout`] if a machine has initialised no page in time.
+    /// - [`Error::LeftBehind`] if an earlier talk left an object of another user, who did
+    ///   not remove it in time.
+    /// - [`Error::Stuck`] if another process keeps the object locked.
+    /// - [`Error::System`] if a system call fails.
     pub fn sit_down(&self, name: &Name) -> Result<Waiting, Error> {
         self.sit_down_with(name, |time, _| sys::nap(time))
     }
 
-    /// The same, for a program that has something to do meanwhile: `idle` is called to let
-    /// some time pass, and is told whom this waits for, `None` if just for a process
-    /// on its way in or out. Nothing is held then that others would miss: the program may
-    /// end in it.
+    /// As [`sit_down`](Self::sit_down), for a program that has something to do meanwhile.
+    /// Whenever this has to wait, it calls `idle` with the time that `idle` is to let pass,
+    /// and with whom this waits for. `None` is a process that sits down or gets up, which
+    /// takes microseconds. During `idle` this holds nothing that others wait for, so the
+    /// program may end there.
     ///
     /// # Errors
     /// Those of [`sit_down`](Self::sit_down).
@@ -147,34 +155,36 @@ impl Options {
     }
 }
 
-/// One who sits at an object; the peer may be there already or not.
+/// Our seat at an object, before the channel is open; the peer may be there already.
 ///
-/// Dropping it gets up again.
+/// Dropping it gets up: gives up the seat, and removes the name if that is ours to remove.
 #[derive(Debug)]
 pub struct Waiting {
     request: Request,
     talk: Arc<Talk>,
-    /// For those who may have to end it.
+    /// What every [`TalkHandle`] shares.
     current: Arc<Current>,
     deadline: Deadline,
 }
 
 impl Waiting {
-    /// Waits for the peer, asleep, and returns the two ends. If somebody removes the
-    /// object meanwhile, this sits down again.
+    /// Waits for the peer, asleep, and returns the two ends. If somebody removes the name
+    /// meanwhile, this takes a seat under the same name again.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if no peer came in time (the object is removed again, and
-    /// nobody has joined it), [`Error::System`] if a system call fails; if it was removed,
-    /// those of [`sit_down`](Options::sit_down), or [`Error::Ended`] after
-    /// [`TalkHandle::remove_name`].
+    /// - [`Error::Timeout`] if no peer came in time. The object is removed then, and nobody
+    ///   has joined it.
+    /// - [`Error::System`] if a system call fails.
+    /// - If the name was removed: those of [`sit_down`](Options::sit_down), or
+    ///   [`Error::Ended`] if [`TalkHandle::remove_name`] removed it.
     pub fn wait_for_peer(self) -> Result<Channel, Error> {
         self.wait_for_peer_with(|time, _| sys::nap(time), || ())
     }
 
-    /// The same, with what to do while it sits down again, as in
-    /// [`sit_down_with`](Options::sit_down_with), and afterwards: then another object is the
-    /// handle's ([`TalkHandle::named_object`]).
+    /// As [`wait_for_peer`](Self::wait_for_peer), with two callbacks for the case that the
+    /// name is removed. `idle` is called while this waits to take a seat again, as in
+    /// [`sit_down_with`](Options::sit_down_with). `moved` is called once it has one: from
+    /// then on [`TalkHandle::named_object`] returns the new object.
     ///
     /// # Errors
     /// Those of [`wait_for_peer`](Self::wait_for_peer).
@@ -187,7 +197,7 @@ impl Waiting {
         while talk.seated.seat == Seat::First
             && talk.seated.wait_for_peer(deadline)? == Arrival::NameLost
         {
-            // Gets up first, or it might meet itself, where the name leads here again.
+            // Get up first. If the name leads here again, we would join ourselves.
             drop(talk);
             let seated = || Seated::sit_down(self.request.clone(), deadline, &mut idle);
             talk = self.current.sit_down(seated)?;
@@ -205,15 +215,15 @@ impl Waiting {
         })
     }
 
-    /// A handle on this talk, for other threads.
+    /// A handle to end this talk from other threads, now or while its ends are in use.
     #[must_use]
     pub fn handle(&self) -> TalkHandle {
         TalkHandle(Arc::clone(&self.current))
     }
 }
 
-/// The two ends of a talk. They may go to different threads, and each may be
-/// closed while the other goes on.
+/// An open channel: the two ends of a talk. They may move to different threads, and each
+/// may be closed while the other stays open.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -239,28 +249,29 @@ impl Waiting {
 /// channel.sender.end();
 /// assert_eq!(channel.receiver.read_line(&mut line)?, 0);
 /// channel.receiver.close()?;
-/// channel.sender.close()?; // The certificate: all of it was delivered.
+/// channel.sender.close()?; // Returns once the peer has confirmed every byte.
 /// echo.join().unwrap().unwrap();
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct Channel {
-    /// What we send.
+    /// Sends our stream.
     pub sender: Sender,
-    /// What the peer sends.
+    /// Receives the peer's stream.
     pub receiver: Receiver,
-    /// Whether the peer is still there.
+    /// Tells when the peer has gone.
     pub peer: Peer,
 }
 
 impl Channel {
-    /// Ends the talk in good order: ends our stream, copies what the peer still sends to
-    /// `rest`, confirms it, and waits until the peer has confirmed ours. Returns the
-    /// number of bytes copied. `Ok` is a certificate for both streams.
+    /// Ends the talk in good order. It ends our stream, copies the rest of the peer's
+    /// stream to `rest`, confirms it, and waits until the peer has confirmed ours. Returns
+    /// the number of bytes copied. `Ok` is a certificate for both streams.
     ///
-    /// This takes as long as the peer goes on sending. It cannot wait for a peer that
-    /// waits for it: whatever that does first, it gets what it needs for that.
+    /// This takes as long as the peer goes on sending. It cannot deadlock with a peer that
+    /// waits for us: our end of stream, our reading and our confirmation come without
+    /// waiting for the peer's confirmation.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -284,8 +295,8 @@ impl Channel {
     /// ```
     ///
     /// # Errors
-    /// Those of `rest`, and those of reading and closing, which [`Error::from_io`] tells
-    /// apart. The talk has ended then, and the peer is told that it is incomplete.
+    /// Those of `rest`, and those of reading and closing; [`Error::from_io`] tells which.
+    /// The talk has ended then, and the peer is told that it is incomplete.
     pub fn finish(mut self, rest: &mut impl Write) -> io::Result<u64> {
         self.sender.end();
         let count = io::copy(&mut self.receiver, rest)?;

@@ -1,4 +1,4 @@
-//! The two ends of a channel.
+//! The two ends of a channel, as `Read` and `Write`.
 
 pub(crate) mod receiver;
 pub(crate) mod sender;

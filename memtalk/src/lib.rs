@@ -1,11 +1,12 @@
-//! Two processes on one machine exchange byte streams, both ways at once,
-//! through a page of shared memory with a name.
+//! Two Linux processes exchange two byte streams through a named page of shared memory.
 //!
-//! Both run the same code and name the same object; who comes first creates it,
-//! who comes second joins, anybody else is refused. [`Options::open`] returns a
-//! [`Channel`] with a [`Sender`] and a [`Receiver`], which implement
-//! [`Write`](std::io::Write), [`Read`](std::io::Read) and
-//! [`BufRead`](std::io::BufRead):
+//! One stream goes each way, through one POSIX shared memory object. Both processes run the
+//! same code with the same name, in either order. The first party creates the object, the
+//! second joins it, and a third is refused with [`Error::Busy`].
+//!
+//! [`Options::open`] waits for the peer and returns a [`Channel`]: a [`Sender`], which
+//! implements [`Write`](std::io::Write), and a [`Receiver`], which implements
+//! [`Read`](std::io::Read) and [`BufRead`](std::io::BufRead):
 //!
 //! ```
 //! use memtalk::{Channel, Name, Options};
@@ -29,14 +30,14 @@
 //! let Channel { mut sender, mut receiver, .. } = Options::new().open(&Name::new(name)?)?;
 //!
 //! sender.write_all(b"a question")?;
-//! sender.end(); // Half-close: the other direction goes on.
+//! sender.end(); // Half-close: the other direction stays open.
 //!
 //! let mut answer = String::new();
 //! receiver.read_to_string(&mut answer)?;
 //! assert_eq!(answer, "the answer");
-//! receiver.close()?; // We have all of it, safely: tell the peer.
+//! receiver.close()?; // Confirms to the peer that we have all of its stream.
 //!
-//! sender.close()?; // The peer has all of ours, and said so.
+//! sender.close()?; // Waits until the peer has confirmed all of ours.
 //! # peer.join().unwrap();
 //! # Ok(())
 //! # }
@@ -45,30 +46,36 @@
 //! # What is promised
 //! - **Delivery is certified.** [`Sender::close`] returns `Ok` only after the
 //!   peer has confirmed every byte with [`Receiver::close`]. An end that is
-//!   dropped without closing tells its peer that the stream is incomplete.
-//! - **Death is noticed.** When the peer dies, however it dies, what it had sent
-//!   can still be received; then both ends fail with [`Error::PeerDied`]. The
-//!   kernel tells us: a thread sleeps on a lock that the peer holds while it
+//!   dropped without being closed tells its peer that the stream is incomplete.
+//! - **A death is noticed.** When the peer dies, however it dies, every byte that it
+//!   had sent can still be received. Then both ends fail with [`Error::PeerDied`]. The
+//!   kernel tells us: a thread sleeps on a lock that the peer holds for as long as it
 //!   lives. There is no polling and no timeout.
-//! - **Whoever shares the memory can be the peer**: a virtual machine, firmware, a
-//!   program that knows nothing but the page ([`Options::at_offset`]). It holds no
-//!   lock, so a thread looks ten times a second whether it still has the object open;
-//!   and while it says that it cannot wake us, ends sleep for at most 5 ms before they
-//!   look again.
+//! - **Any program that shares the memory can be the peer**: a virtual machine,
+//!   firmware, a program that knows nothing but the page ([`Options::at_offset`]). Such a
+//!   party holds no lock, so a thread looks ten times a second whether it still has the
+//!   object open. While it says in the page that it cannot wake us, our ends sleep for at
+//!   most 5 ms at a time before they look again.
 //! - **Backpressure.** A stalled reader stalls the writer, at
 //!   [`Sender::capacity`] bytes.
-//! - **Waiting costs nothing.** Ends look for a short while and then sleep; idle
-//!   processes that talk to each other use no processor time. (One that waits for a
-//!   peer to come looks 20 times a second, since that may be one that cannot wake it.)
-//! - **A peer is not trusted** to write sense into the page. It can send
-//!   garbage, stay silent, or be told apart from an honest one
-//!   ([`Error::Corrupt`]); it cannot make us reach outside the page. If somebody
-//!   truncates the object while it is mapped, access to it raises SIGBUS; the
-//!   `memtalk` command turns this into a message, a program that uses the
-//!   library has to expect it as of any shared mapping of a file.
+//! - **Waiting costs nothing.** An end looks again for a short while and then sleeps. Two
+//!   idle processes that talk to each other use no processor time. (A process whose peer
+//!   has not come yet looks 20 times a second, since that peer may be unable to wake it.)
+//! - **The peer is not trusted** to write sense into the page. It can send garbage, or
+//!   nothing; any other breach of the protocol is [`Error::Corrupt`]. In no case can it
+//!   make us access memory outside the page. If somebody truncates the object while it is
+//!   mapped, an access to it raises SIGBUS. The `memtalk` command turns that into a
+//!   message; a program that uses the library has to expect SIGBUS, as with any shared
+//!   mapping of a file.
 //!
-//! Both sides need the same layout of the page, which carries a version: see
-//! [`memtalk_ring::layout`]. Linux only: it uses `futex(2)` and open file
+//! # What it is not for
+//! - More than two parties, or two machines.
+//! - Messages: a stream has no boundaries, and a read returns what has come so far.
+//! - A bounded wait during the talk: [`Options::timeout`] bounds the wait for the peer and
+//!   nothing after it.
+//!
+//! Both sides need the same layout of the page. It carries a version number: see
+//! [`memtalk_ring::layout`]. Linux only, since it needs `futex(2)` and open file
 //! description locks.
 
 #![deny(unsafe_code)]

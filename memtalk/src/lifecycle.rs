@@ -1,4 +1,4 @@
-//! Who may sit down at a talk, and how everyone gets up again.
+//! The lifecycle of a talk: who may sit down, and how everyone gets up again.
 //!
 //! # Rules
 //! The table of what a newcomer does, for each thing that it can find, is in
@@ -8,7 +8,7 @@
 //! Every talk has an object of its own. Its creator makes it without a name, initialises
 //! the page, takes the first seat, and only then gives it the name, in one step. So
 //! a name leads to a whole page or to somebody else's object; nothing of an earlier talk
-//! is in the page; and nobody has the object open who could not open this very object.
+//! is in the page; and only users who may open this very object ever have it open.
 //!
 //! There are three locks on every object. The *door* is held for the short time in
 //! which anybody sits down or gets up. Each *seat* is held for as long as its process

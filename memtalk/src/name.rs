@@ -1,11 +1,11 @@
-//! Names of POSIX shared memory objects.
+//! Names of POSIX shared memory objects, checked for `shm_open(3)`.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fmt::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 /// A portable name of a POSIX shared memory object: a `/`, then 1 to 254 bytes
-/// that are neither `/` nor NUL, and not `.` or `..`.
+/// that are neither `/` nor NUL. `/.` and `/..` are not names. It need not be UTF-8.
 ///
 /// ```
 /// use memtalk::Name;
@@ -16,7 +16,7 @@ use std::os::unix::ffi::OsStrExt;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Name(CString);
 
-/// Why a text is not a [`Name`].
+/// Why a string is not a [`Name`]. [`Display`](fmt::Display) says what a name looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameError {
@@ -53,7 +53,7 @@ impl Name {
     /// The most bytes that may follow the slash.
     pub const MAX: usize = 254;
 
-    /// Checks `name`.
+    /// Checks `name`, which includes the slash.
     ///
     /// # Errors
     /// [`NameError`] says what is wrong with it.
@@ -74,7 +74,7 @@ impl Name {
     }
 }
 
-/// With control characters escaped: they would tear a line, or command a terminal.
+/// Control characters are escaped, since they could break the line or control a terminal.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.to_string_lossy();

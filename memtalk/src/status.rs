@@ -1,25 +1,26 @@
-//! The exit statuses of the command.
+//! The exit statuses of the command, and which error leads to which.
 
 use crate::error::Error;
 
-/// How the `memtalk` command ends, as its exit status: for programs that shall tell the
-/// same of their own talks.
+/// The exit status of the `memtalk` command, for programs that want to end with the same
+/// statuses. `Status::from(&error) as u8` is the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Status {
     /// Both streams are complete: every byte was written at the other end.
     Complete = 0,
-    /// This side failed: reading, writing, a system call.
+    /// This side failed: reading its input, writing its output, a system call.
     Failed = 1,
     /// No peer came in time.
     Timeout = 3,
-    /// The peer died or stopped early: a stream is incomplete.
+    /// The peer died, started again or stopped early: a stream is incomplete.
     Incomplete = 4,
-    /// Two processes already talk through the object.
+    /// Two processes already talk through the object, or one keeps it locked.
     Busy = 5,
-    /// The object is not memtalk's, or of another user, version, layout or size.
+    /// The object is not memtalk's; or belongs to another user; or has another version,
+    /// layout or size; or was truncated.
     Foreign = 6,
-    /// An option, or the name, is not a valid one.
+    /// The name or an option is not valid.
     Usage = 255,
 }
 

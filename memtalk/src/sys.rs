@@ -1,8 +1,8 @@
-//! The system calls: all `unsafe` of this crate, behind safe functions.
+//! The system calls: all `unsafe` code of the library, behind safe functions.
 //!
 //! Everything here is a thin wrapper: it retries after `EINTR`, turns `-1` into
-//! an [`io::Error`], and knows nothing of talks. What is public is for the command's own
-//! system calls, which are in its `signals` and `stdio`.
+//! an [`io::Error`], and knows nothing of talks. The public functions are for the
+//! command's own system calls, in its `signals` and `stdio`.
 
 #![allow(unsafe_code)]
 
@@ -20,14 +20,14 @@ pub(crate) mod named;
 pub(crate) mod shm;
 pub(crate) mod transfer;
 
-/// Makes a system call.
+/// Makes a system call, once.
 #[track_caller]
 pub fn once<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     crash_points::call()?;
     call()
 }
 
-/// Makes a system call, again after `EINTR`.
+/// Makes a system call, and again as long as it fails with `EINTR`.
 #[track_caller]
 pub fn call<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
@@ -38,13 +38,13 @@ pub fn call<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// The same for one that returns -1 on failure.
+/// As [`call()`], for a system call that returns -1 on failure.
 #[track_caller]
 pub fn retry<T: PartialEq + From<i8>>(mut call: impl FnMut() -> T) -> io::Result<T> {
     self::call(|| check(call()))
 }
 
-/// What such a call returned.
+/// The result of a call that returns -1 on failure and sets `errno`.
 pub fn check<T: PartialEq + From<i8>>(result: T) -> io::Result<T> {
     match result == T::from(-1) {
         true => Err(io::Error::last_os_error()),
@@ -52,7 +52,7 @@ pub fn check<T: PartialEq + From<i8>>(result: T) -> io::Result<T> {
     }
 }
 
-/// What a call returned that returns an error number on failure, and 0 otherwise.
+/// The result of a call that returns an error number on failure, and 0 otherwise.
 pub fn check_number(error: libc::c_int) -> io::Result<()> {
     match error {
         0 => Ok(()),
@@ -66,12 +66,12 @@ pub fn start<T: Send + 'static>(
     thread: thread::Builder,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<thread::JoinHandle<T>> {
-    // Here a test can have it fail. The call itself takes `work`, and is made once.
+    // Here a test can make it fail. The call itself consumes `work`, so it is made once.
     call(|| Ok(()))?;
     thread.spawn(work)
 }
 
-/// A time as the kernel takes it.
+/// A duration as a `timespec`.
 #[must_use]
 pub fn timespec(time: Duration) -> libc::timespec {
     libc::timespec {
@@ -82,16 +82,16 @@ pub fn timespec(time: Duration) -> libc::timespec {
 
 /// Sleeps for at most `time`: a signal ends it early.
 ///
-/// The standard library's sleep goes on for what the kernel says is left. That
-/// includes the slack of the timer, so signals in a quick succession make it
+/// After a signal, the standard library's sleep goes on for the time that the kernel says
+/// is left. That includes the slack of the timer, so signals in quick succession make it
 /// last for ever.
 pub fn nap(time: Duration) {
     let time = timespec(time);
-    // SAFETY: a valid time, and no wish to know what was left of it.
+    // SAFETY: a valid time; the time that is left is not asked for.
     unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
 }
 
-/// What an open descriptor leads to.
+/// What `fstat(2)` says of an open descriptor; `None` if it fails.
 #[must_use]
 pub fn status(fd: RawFd) -> Option<libc::stat> {
     // SAFETY: a struct of integers, for which zero is a value.

@@ -1,4 +1,4 @@
-//! A talk: what the two ends share.
+//! A talk, seen from one party: what its two ends share.
 
 pub(crate) mod fate;
 pub(crate) mod handle;
@@ -12,7 +12,7 @@ use self::seated::Seated;
 use crate::error::Error;
 use crate::lifecycle::retry::{Retry, SHORT_DOOR_WAIT};
 
-/// The seat, until the last of the two ends goes, and the peer's fate.
+/// Our seat, kept until the last of the two ends is dropped, and the peer's fate.
 #[derive(Debug)]
 pub(crate) struct Talk {
     pub(crate) seated: Seated,
@@ -25,7 +25,7 @@ impl Talk {
         Arc::new(Self { seated, fate })
     }
 
-    /// What an end's error means here.
+    /// The error of the channel for an error of the ring.
     pub(crate) fn error(&self, error: memtalk_ring::Error) -> Error {
         match error {
             memtalk_ring::Error::PeerFailed => self.fate.reason(),
@@ -37,14 +37,15 @@ impl Talk {
         }
     }
 
-    /// Whether sending may go on: not after the peer has gone, even if there is room.
+    /// Fails once the peer has gone, even if there is room in the ring.
     #[inline]
     pub(crate) fn check_peer(&self) -> Result<(), Error> {
         self.fate.check()
     }
 
-    /// The peer is gone, or has started again: speaks for it, so that our ends learn of it.
-    fn part(&self, peer_is_outside: bool) {
+    /// Called when the peer has gone or has started again. Fails the ends that it left
+    /// open, in its name, so that our ends learn of it.
+    fn record_departure(&self, peer_is_outside: bool) {
         self.fate.decide(|| {
             let restarted = peer_is_outside && self.seated.was_restarted();
             let departure = self.seated.mourn_peer(peer_is_outside);
@@ -59,8 +60,8 @@ impl Talk {
 impl Drop for Talk {
     fn drop(&mut self) {
         self.fate.end();
-        // Nothing is lost if this fails: the next to use the name finds an
-        // object that nobody sits at.
+        // Nothing is lost if this fails: the next process that uses the name finds an
+        // object with free seats.
         let _ = self.seated.get_up(false, Retry::within(SHORT_DOOR_WAIT));
     }
 }

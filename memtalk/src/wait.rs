@@ -1,4 +1,4 @@
-//! How the ends of a process wait.
+//! How the ends of a process wait for the peer: spin, then sleep on a futex.
 
 pub mod futex;
 pub(crate) mod linux;

@@ -1,12 +1,12 @@
-//! Every step at which a process can die, on the real kernel.
+//! Deaths: a process is killed before each of its steps, on the real kernel.
 //!
-//! `make crash`. A build that counts its steps (system calls, and accesses to
-//! words of the page) kills itself before the step that the test names. For
-//! each such step, and for pairs of them in the two processes, everybody else
-//! ends and tells the truth, and a fresh pair talks through the same name. The same
-//! for a process that talks to somebody outside, who then talks to the next one.
+//! `make crash` runs these tests. The build counts its steps (system calls, and accesses to
+//! words of the page), and a process kills itself before the step that the test names. This
+//! is done for each step, and for pairs of steps in the two processes. Every other process
+//! ends and tells the truth, and a fresh pair talks through the same name. The same is done
+//! to a process that talks to a party outside, which then talks to the next process.
 //!
-//! `PAIRS=n` tries `n` pairs of steps, in place of 200.
+//! `PAIRS=n` tries `n` pairs of steps, instead of 200.
 
 mod support;
 
@@ -20,11 +20,11 @@ use support::{Object, Side, aftermath, eventually, noise, setting};
 /// More than a ring holds, so that senders have to wait.
 const STREAM: usize = 6000;
 
-/// Every process makes at least this many steps, sitting down, sending and receiving
-/// as much as this, and getting up: about half of what is measured.
+/// Every process makes at least this many steps while it sits down, sends and receives a
+/// stream of this length, and gets up: about half of the measured number.
 const FEWEST_STEPS: u32 = 120;
 
-/// Which of the two that start dies, and before which of its steps.
+/// Which of the first two processes die, and before which of their steps.
 type Deaths = [Option<u32>; 2];
 
 /// The stream that the process with this number sends.
@@ -42,8 +42,8 @@ fn start(object: &Object, number: usize, death: Option<u32>) -> Side {
     side
 }
 
-/// Lets two processes talk, of which some die, and checks what must hold then.
-/// Returns which of them died.
+/// Lets two processes talk, some of which die, and checks what must hold then. Returns
+/// which of them died.
 fn talk(deaths: Deaths) -> [bool; 2] {
     let _tried = aftermath::Tried(deaths);
     let object = Object::new();
@@ -63,8 +63,8 @@ fn talk(deaths: Deaths) -> [bool; 2] {
     [0, 1].map(|i| ends[i].signal.is_some())
 }
 
-/// Lets a process die at each of its steps; `dies` tries one, and returns whether it
-/// had so many. Returns how many it has, at most.
+/// Lets a process die at each of its steps. `dies` tries one step, and returns whether the
+/// process died. Returns the largest number of steps.
 fn every_step(mut dies: impl FnMut(u32) -> bool) -> u32 {
     aftermath::every(20, |step| {
         let died = dies(step);
@@ -74,7 +74,7 @@ fn every_step(mut dies: impl FnMut(u32) -> bool) -> u32 {
 }
 
 #[test]
-fn a_death_at_any_step_and_at_pairs_of_steps() {
+fn the_promises_hold_after_a_death_at_any_step_and_at_pairs_of_steps() {
     let steps = [0, 1].map(|which| {
         every_step(|step| {
             let mut deaths = [None; 2];
@@ -96,12 +96,12 @@ fn a_death_at_any_step_and_at_pairs_of_steps() {
         both += u32::from(talk(deaths) == [true, true]);
     }
     println!("{pairs} pairs of steps; both died in {both}");
-    // About half of them: who has lost its peer makes fewer steps.
+    // Both die in about half of the pairs: a process that loses its peer makes fewer steps.
     assert!(both as usize >= pairs / 5, "not many");
 }
 
 #[test]
-fn a_death_at_any_step_beside_somebody_outside() {
+fn the_promises_hold_after_a_death_at_any_step_beside_a_party_outside() {
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
     let region = memory.whole();

@@ -1,4 +1,4 @@
-//! Deaths and signals: the survivor knows, nothing is left behind.
+//! Deaths and signals: the survivor learns of them, and nothing is left behind.
 
 mod support;
 
@@ -16,10 +16,10 @@ const TERM: i32 = 15;
 const CONT: i32 = 18;
 
 #[test]
-fn what_a_dead_peer_committed_is_delivered() {
+fn bytes_that_a_dead_peer_had_sent_are_delivered() {
     let object = Object::new();
     let (mut one, mut other) = (object.open_side(), object.open_side());
-    // The other is stopped, so all of this waits in the ring.
+    // Stop the other, so that the next bytes stay in the ring.
     one.say(b"first");
     other.expect(b"first");
     other.stop();
@@ -40,8 +40,8 @@ fn what_a_dead_peer_committed_is_delivered() {
 
 #[test]
 fn a_death_is_noticed_whatever_the_survivor_waits_for() {
-    // For input and for the peer; then for space in a full ring, since the peer
-    // is stopped before it is killed.
+    // The survivor waits for input and for the peer's bytes; then for space in a full ring,
+    // since the peer is stopped before it is killed.
     for full in [false, true] {
         let object = Object::new();
         let (mut one, other) = object.talking_sides();
@@ -58,8 +58,8 @@ fn a_death_is_noticed_whatever_the_survivor_waits_for() {
 }
 
 #[test]
-fn a_death_after_one_direction_is_complete() {
-    // The survivor waits for the certificate of its own stream, or for input.
+fn a_death_is_noticed_after_one_direction_is_complete() {
+    // The survivor waits for input, or for the confirmation of its own stream.
     for ended in [false, true] {
         let object = Object::new();
         let (mut one, mut other) = (object.open_side(), object.open_side());
@@ -78,7 +78,7 @@ fn a_death_after_one_direction_is_complete() {
 }
 
 #[test]
-fn signals_clean_up_and_then_kill() {
+fn a_signal_removes_the_name_and_then_kills() {
     for signal in [INT, TERM, HUP] {
         // While waiting for a peer.
         let object = Object::new();
@@ -113,11 +113,11 @@ fn ignored_signals_stay_ignored() {
 }
 
 #[test]
-fn stopping_is_no_death() {
+fn a_stopped_process_is_not_taken_for_dead() {
     let object = Object::new();
     let (mut one, mut other) = object.talking_sides();
     for round in 0..6 {
-        // More than the ring holds, either way, so that each waits for the other.
+        // More than the ring holds, both ways, so that each waits for the other.
         one.stop();
         one.say(&noise(10_000, round));
         other.say(&noise(20_000, round));
@@ -133,7 +133,7 @@ fn stopping_is_no_death() {
 }
 
 #[test]
-fn stopping_for_seconds_is_no_death() {
+fn a_process_stopped_for_seconds_is_not_taken_for_dead() {
     let object = Object::new();
     let (mut one, mut other) = object.talking_sides();
     for _ in 0..2 {
@@ -150,7 +150,7 @@ fn stopping_for_seconds_is_no_death() {
 }
 
 #[test]
-fn a_bus_error_that_somebody_sends_is_a_signal_like_others() {
+fn a_bus_error_that_somebody_sends_kills_like_any_signal() {
     const BUS: i32 = 7;
     let object = Object::new();
     let (one, other) = object.talking_sides();
@@ -162,7 +162,7 @@ fn a_bus_error_that_somebody_sends_is_a_signal_like_others() {
 }
 
 #[test]
-fn truncating_the_object_is_told() {
+fn a_truncated_object_is_reported() {
     let object = Object::new();
     let (mut one, other) = object.talking_sides();
     object.open().set_len(0).unwrap();
@@ -174,7 +174,7 @@ fn truncating_the_object_is_told() {
 }
 
 #[test]
-fn truncating_the_object_is_told_by_one_who_waits_or_has_started_over() {
+fn a_truncated_object_is_reported_by_a_process_that_waits_or_has_started_over() {
     for (waits, started_over) in [(true, false), (true, true), (false, true)] {
         let object = Object::new();
         let mut one = object.open_side();
@@ -183,13 +183,13 @@ fn truncating_the_object_is_told_by_one_who_waits_or_has_started_over() {
             std::fs::remove_file(object.path()).unwrap();
             support::eventually("it is there again", || object.is_initialised());
         }
-        // And has made ready for this.
+        // By then it has set up its handler for the new object.
         support::eventually("it waits for a peer", || one.is_in(&[libc::SYS_futex]));
         let other = (!waits).then(|| object.open_side());
         if let Some(other) = &other {
             one.say(b"hello");
             one.wait_until_asleep(1);
-            // It is not this one that removes the name.
+            // Stop the other, so that it is not the one that removes the name.
             other.stop();
         }
         object.open().set_len(0).unwrap();
@@ -202,11 +202,11 @@ fn truncating_the_object_is_told_by_one_who_waits_or_has_started_over() {
 }
 
 #[test]
-fn truncating_the_object_is_told_whatever_the_parent_has_blocked() {
+fn a_truncated_object_is_reported_even_if_the_parent_has_blocked_bus_errors() {
     let object = Object::new();
     let start = || {
         let mut command = object.memtalk();
-        // SAFETY: what it calls is safe between fork and exec.
+        // SAFETY: the function calls only what is safe between fork and exec.
         unsafe { command.pre_exec(block_bus_errors) };
         Side::start(command.stdin(Stdio::piped()))
     };
@@ -232,8 +232,8 @@ fn block_bus_errors() -> std::io::Result<()> {
 }
 
 #[test]
-fn memory_that_is_taken_from_under_a_transfer_is_told() {
-    // Only a part of the second's slab is lost, and all words are there.
+fn an_object_that_is_truncated_during_a_transfer_is_reported() {
+    // Only a part of the second slab is lost. All words are still there.
     const PAGES: usize = 40;
     const LEFT: u64 = 30 * 4096;
     const BEYOND: usize = 45_000;
@@ -273,19 +273,20 @@ fn memory_that_is_taken_from_under_a_transfer_is_told() {
     }
 }
 
-/// How many bytes were sent through the ring at this offset, less than it holds.
+/// The number of bytes that were sent through the ring at this offset, if that is less than
+/// its capacity.
 fn sent(object: &Object, ring: usize) -> usize {
     words::read(&object.open(), ring + words::INDEX).unwrap() as usize
 }
 
 #[test]
-fn overwriting_the_page_is_told() {
+fn an_overwritten_page_is_reported() {
     use std::os::unix::fs::FileExt;
     let object = Object::new();
     let (mut one, other) = object.talking_sides();
     object.open().write_all_at(&[0xFF; 4096], 0).unwrap();
     one.say(b"b");
-    // Whoever sees it first gives up, and the other may hear of that first.
+    // The side that notices first gives up. The other may learn of that before it notices.
     let ends = [one, other].map(Side::finish_with_open_input);
     for end in &ends {
         end.assert_failed(4, "");

@@ -1,4 +1,4 @@
-//! Every kind of descriptor, and those that fail.
+//! Standard input and output of every kind, and what happens if they fail.
 
 mod support;
 
@@ -17,7 +17,7 @@ use support::seccomp::{self, Call};
 use support::{BOUND, Object, POLL, Side, bounded, eventually, fcntl, noise, shell};
 
 #[test]
-fn non_blocking_descriptors_on_both_sides() {
+fn non_blocking_descriptors_work_on_both_sides() {
     let object = Object::new();
     let (one, other) = (noise(1_000_000, 1), noise(1_000_000, 2));
     let start = |input: Vec<u8>| {
@@ -41,7 +41,7 @@ fn non_blocking_descriptors_on_both_sides() {
     };
     let (one_side, one_go, one_output) = start(one.clone());
     let (other_side, other_go, other_output) = start(other.clone());
-    // Nobody reads until both outputs are full. Input is there all the time.
+    // Nobody reads until both outputs are full. There is input all the time.
     for (side, go) in [(&one_side, one_go), (&other_side, other_go)] {
         side.wait_until_its_output_is_full();
         go.send(()).unwrap();
@@ -54,8 +54,8 @@ fn non_blocking_descriptors_on_both_sides() {
 
 #[test]
 fn non_blocking_input_that_comes_late_is_waited_for() {
-    // Through private memory, and straight. Nothing can be written to this end of a pipe,
-    // so whoever waits until it can waits for ever.
+    // With one page through private memory, with 40 straight. Nobody can write to this end
+    // of a pipe, so a process that waits until it is writable waits for ever.
     for pages in ["1", "40"] {
         let object = Object::new();
         let (input, mut feed) = std::io::pipe().unwrap();
@@ -75,7 +75,8 @@ fn non_blocking_input_that_comes_late_is_waited_for() {
 
 #[test]
 fn a_pipe_that_takes_a_part_at_a_time_gets_every_byte() {
-    // Through private memory, and straight; more than the ring and the pipe hold.
+    // With one page through private memory, with 40 straight; more bytes than the ring and
+    // the pipe hold.
     for pages in ["1", "40"] {
         let object = Object::new();
         let (mut reader, output) = std::io::pipe().unwrap();
@@ -89,7 +90,7 @@ fn a_pipe_that_takes_a_part_at_a_time_gets_every_byte() {
         let mut other = Side::start(command.args(["--pages", pages]).stdin(Stdio::piped()));
         other.write_in_background(sent.clone());
         one.wait_until_its_output_is_full();
-        // Never as much as it holds at once.
+        // Never read as much at once as the pipe holds.
         let received = bounded("output", move || {
             let (mut received, mut piece) = (Vec::new(), [0; 1000]);
             while let count @ 1.. = reader.read(&mut piece).unwrap() {
@@ -134,7 +135,7 @@ fn closed_output_fails_if_there_is_anything_to_write() {
 }
 
 #[test]
-fn all_descriptors_closed() {
+fn a_process_whose_descriptors_are_all_closed_can_talk() {
     let object = Object::new();
     let one = Side::start(&mut shell(&format!(
         "exec $MEMTALK -f {} <&- >&- 2>&-",
@@ -146,7 +147,7 @@ fn all_descriptors_closed() {
 }
 
 #[test]
-fn input_that_cannot_be_read() {
+fn input_that_cannot_be_read_is_reported() {
     for directory_first in [true, false] {
         let object = Object::new();
         let directory = || Side::start(object.memtalk().stdin(File::open("/").unwrap()));
@@ -167,8 +168,8 @@ fn input_that_cannot_be_read() {
 }
 
 #[test]
-fn input_that_fails_half_way() {
-    // A connection that its other side resets: what came before is sent.
+fn input_that_fails_half_way_is_reported() {
+    // A connection is reset by its other side. The bytes that came before are sent.
     let object = Object::new();
     let (mut feed, stdin) = connection();
     let one = Side::start(object.memtalk().stdin(OwnedFd::from(stdin)));
@@ -196,7 +197,7 @@ fn input_that_fails_ends_its_own_stream_only() {
     party.expect(b"the first half");
     reset(feed);
     assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
-    // What a peer sends that does not mind arrives, and is confirmed.
+    // If the peer goes on sending, its bytes arrive and are confirmed.
     let sent = noise(1_000_000, 8);
     party.send(&sent);
     assert_eq!(party.sender.wait_delivered(), Ok(()));
@@ -250,13 +251,13 @@ fn a_reader_that_pauses_after_the_end_of_the_other_stream_loses_nothing() {
 }
 
 #[test]
-fn output_to_a_full_device() {
+fn output_to_a_full_device_is_reported() {
     for open_input in [false, true] {
         let object = Object::new();
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let failing = Side::start_with(object.memtalk().stdin(Stdio::piped()), full);
         let other = object.side(&noise(100_000, 3));
-        // Even while there may be more input.
+        // It fails even while there may be more input.
         let failing = match open_input {
             true => failing.finish_with_open_input(),
             false => failing.finish(),
@@ -269,7 +270,7 @@ fn output_to_a_full_device() {
 
 #[test]
 fn output_that_fails_when_it_is_closed_is_not_confirmed() {
-    // As where a file system writes late, and finds then that it cannot.
+    // As with a file system that writes late, and fails only then.
     let object = Object::new();
     let mut command = object.memtalk();
     let close = Call(
@@ -286,7 +287,7 @@ fn output_that_fails_when_it_is_closed_is_not_confirmed() {
 }
 
 #[test]
-fn output_beyond_the_file_size_limit() {
+fn output_beyond_the_file_size_limit_is_reported() {
     let object = Object::new();
     let file = support::TempFile::new(b"");
     let script = format!(
@@ -303,7 +304,7 @@ fn output_beyond_the_file_size_limit() {
 }
 
 #[test]
-fn output_that_nobody_reads_any_more() {
+fn output_that_nobody_reads_any_more_is_reported() {
     let object = Object::new();
     let (mut reader, writer) = std::io::pipe().unwrap();
     let one = Side::start_with(object.memtalk().stdin(Stdio::piped()), writer);
@@ -317,8 +318,8 @@ fn output_that_nobody_reads_any_more() {
 }
 
 #[test]
-fn messages_that_nobody_can_read() {
-    // A full device as standard error: no panic, the same status.
+fn messages_that_cannot_be_written_do_not_change_the_status() {
+    // Standard error is a full device: no panic, and the same status.
     let mut command = shell("exec $MEMTALK 2>/dev/full");
     assert_eq!(
         Side::start(command.stdin(Stdio::null())).finish().code,
@@ -337,8 +338,8 @@ fn messages_that_nobody_can_read() {
 }
 
 #[test]
-fn sockets_as_descriptors_close_one_way() {
-    // One socket as input and output, as inetd does it.
+fn a_socket_as_input_and_output_closes_one_way_at_a_time() {
+    // One socket is both input and output, as with inetd.
     let object = Object::new();
     let (ours, theirs) = UnixStream::pair().unwrap();
     let both = OwnedFd::from(theirs);
@@ -360,7 +361,7 @@ fn sockets_as_descriptors_close_one_way() {
 }
 
 #[test]
-fn a_socket_that_is_input_or_messages_too_still_ends_as_output() {
+fn a_socket_that_is_also_input_or_standard_error_ends_as_output() {
     for (too, heard) in [("<&1", &b"heard"[..]), ("2>&1", b"")] {
         let object = Object::new();
         let (mut client, theirs) = UnixStream::pair().unwrap();
@@ -372,7 +373,7 @@ fn a_socket_that_is_input_or_messages_too_still_ends_as_output() {
         client.read_to_string(&mut received).unwrap();
         assert_eq!(received, "all of it");
 
-        // The other direction goes on.
+        // The other direction stays open.
         client.write_all(b"heard").unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         side.finish().assert_complete(b"");

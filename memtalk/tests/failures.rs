@@ -1,18 +1,18 @@
 //! Every system call fails once, on the real kernel, and the promises hold.
 //!
-//! `make crash`. A build that counts its system calls (`memtalk/src/sys/crash_points.rs`) does not
-//! make the one that the test names: it fails, with an error that the test names. This
-//! is done to each call of a process that is the first or the second of two, talks to
-//! somebody outside, is alone, or loses its peer. Nobody hangs, everybody tells the
-//! truth, and a fresh pair talks through the same name.
+//! `make crash` runs these tests. The build counts its system calls
+//! (`memtalk/src/sys/crash_points.rs`). The call whose number the test names is not made,
+//! and fails with an error that the test names. This is done to each call of a process that
+//! is the first or the second party, talks to a party outside, is alone, or loses its peer.
+//! Nobody hangs, everybody tells the truth, and a fresh pair talks through the same name.
 //!
-//! What does not fail here: waiting on a futex and waking (whoever waits looks again),
-//! naps, waiting for signals, `munmap`, `shutdown`, closing what is no longer used, calls
-//! that cannot fail (`sysconf`, `geteuid`, `signal`), and what the standard library calls
-//! by itself: before `main`, to write to standard error, and in `thread::spawn`, which
-//! fails here as a whole.
+//! These calls do not fail here: waiting on a futex and waking (a waiting end looks again),
+//! naps, waiting for signals, `munmap`, `shutdown`, closing what is no longer used, and
+//! calls that cannot fail (`sysconf`, `geteuid`, `signal`). Nor do the calls that the
+//! standard library makes by itself: before `main`, to write to standard error, and in
+//! `thread::spawn`, which fails here as a whole.
 //!
-//! `PAIRS=n` lets `n` pairs of calls fail, one of each process, in place of 100.
+//! `PAIRS=n` lets `n` pairs of calls fail, one of each process, instead of 100.
 
 mod support;
 
@@ -32,11 +32,11 @@ use support::{Finished, Object, POLL, Side, TempFile, eventually, is_in, noise, 
 /// More than a ring holds, so that senders have to wait.
 const STREAM: usize = 6000;
 
-/// Every process that talks makes at least this many calls: about four fifths of what is
-/// measured.
+/// Every process that talks makes at least this many calls: about four fifths of the
+/// measured number.
 const FEWEST_CALLS: u32 = 30;
 
-/// What a process says that it cannot do, in order.
+/// What processes say that they cannot do, in alphabetical order.
 const TOLD: &[&str] = &[
     "block signals",
     "create the object",
@@ -72,7 +72,7 @@ fn stream(number: usize) -> Vec<u8> {
     noise(STREAM, number as u64)
 }
 
-/// The error of one call of a process, by its number.
+/// One call of a process, by its number, and the error with which it fails.
 #[derive(Clone, Copy, Debug)]
 struct Failure {
     call: u32,
@@ -85,7 +85,7 @@ struct Failing {
     failure: Option<(Failure, TempFile)>,
 }
 
-/// What failed, where it stands in the sources, and how the process ended.
+/// The call that failed: its error, its place in the sources, and how the process ended.
 #[derive(Debug)]
 struct Failed {
     error: i32,
@@ -95,12 +95,12 @@ struct Failed {
 }
 
 impl Failed {
-    /// As it is told.
+    /// The text of the error, as messages have it.
     fn error(&self) -> String {
         io::Error::from_raw_os_error(self.error).to_string()
     }
 
-    /// What the process said that it cannot do, if that was it.
+    /// What the process said that it cannot do, if it said that because of this error.
     fn told(&self) -> Option<&str> {
         let (_, what) = self.said.split_once("cannot ")?;
         let (what, _) = what.split_once(&format!(": {}", self.error()))?;
@@ -122,14 +122,14 @@ impl Failing {
         Self { side, failure }
     }
 
-    /// One that sends the stream of this number.
+    /// A process that sends the stream with this number.
     fn sending(object: &Object, number: usize, failure: Option<Failure>) -> Self {
         let mut this = Self::start(object.memtalk().stdin(Stdio::piped()), failure);
         this.side.write_in_background(stream(number));
         this
     }
 
-    /// Waits for its end, and checks its words. Its input is ended by itself.
+    /// Waits for its end, and checks its messages. Its input is ended elsewhere.
     #[track_caller]
     fn finish(self, object: &Object) -> (Finished, Option<Failed>) {
         let end = self.side.finish_with_open_input();
@@ -139,7 +139,7 @@ impl Failing {
     }
 }
 
-/// What failed in a process that has ended so; nothing if it made fewer calls.
+/// What failed in a process, given how it ended; `None` if it made fewer calls.
 fn failed(failure: Option<(Failure, TempFile)>, end: &Finished) -> Option<Failed> {
     let (Failure { error, .. }, place) = failure?;
     let place = fs::read_to_string(&place.0).expect("the file is there");
@@ -152,11 +152,11 @@ fn failed(failure: Option<(Failure, TempFile)>, end: &Finished) -> Option<Failed
     })
 }
 
-/// What it says of an object that it could not remove.
-const STAYS: &str = "the object may stay: ";
+/// How the message about an object that could not be removed begins.
+const STAYS: &str = "the object may be left behind: ";
 
-/// Checks the words of a process in which this failed: one line says so, if the process
-/// could not go on; and one more, if it could not remove the object.
+/// Checks the messages of a process in which `failed` failed. One line says so if the
+/// process could not go on, and one more if it could not remove the object.
 #[track_caller]
 fn assert_says_what_failed(end: &Finished, object: &Object, failed: Option<&Failed>) {
     let front = format!("memtalk: {}: ", object.name());
@@ -165,7 +165,7 @@ fn assert_says_what_failed(end: &Finished, object: &Object, failed: Option<&Fail
     let lines = lines.unwrap_or_else(|| panic!("not its words: {end:?} {failed:?}"));
     let (stays, why): (Vec<&str>, Vec<&str>) =
         lines.into_iter().partition(|line| line.starts_with(STAYS));
-    // By these errors the kernel says that the file is another user's.
+    // With these errors the kernel says that the file belongs to another user.
     let means_other_user =
         |place| failed.is_some_and(|f| f.error == libc::EACCES && f.place.contains(place));
     let is_said = |line: &str| {
@@ -193,23 +193,23 @@ fn assert_says_what_failed(end: &Finished, object: &Object, failed: Option<&Fail
     assert!(right, "{end:?} {failed:?}");
 }
 
-/// Whether nothing has failed that is not tried again: then all must go well.
+/// Whether nothing has failed, or only a call that is made again. Then all must go well.
 fn is_harmless(failed: Option<&Failed>, end: &Finished) -> bool {
-    // When closing standard output is interrupted, all is written by then; but whether it
-    // has arrived, nobody can ask again.
+    // If closing standard output is interrupted, everything is written by then. But nobody
+    // can ask again whether it has arrived.
     let closing = end.stderr.contains("cannot write standard output") && end.stdout.len() == STREAM;
     failed.is_none_or(|failed| failed.error == libc::EINTR && !closing)
 }
 
-/// Nothing is left behind but what was told.
+/// Checks that no object is left behind unless a message says so.
 #[track_caller]
 fn assert_removed(object: &Object, ends: &[Finished]) {
     let told = ends.iter().any(|end| end.stderr.contains(STAYS));
     assert!(told || !object.exists(), "left behind: {ends:?}");
 }
 
-/// Waits until both have ended, and whoever has come instead of one of them. Checks what
-/// must hold then. Returns what failed in each.
+/// Waits until both have ended, and every process that had to replace one of them. Checks
+/// what must hold then. Returns what failed in each.
 #[track_caller]
 fn conclude(object: &Object, both: [Failing; 2]) -> [Option<Failed>; 2] {
     let [first, second] = both;
@@ -241,7 +241,7 @@ fn conclude(object: &Object, both: [Failing; 2]) -> [Option<Failed>; 2] {
     failed
 }
 
-/// Lets two processes talk, in which these calls fail.
+/// Lets two processes talk in which these calls fail.
 fn talk(failures: [Option<Failure>; 2]) -> [Option<Failed>; 2] {
     let object = Object::new();
     let mut first = Failing::sending(&object, 0, failures[0]);
@@ -262,7 +262,8 @@ fn as_second(failure: Failure) -> Option<Failed> {
     failed
 }
 
-/// Straight between a ring of many pages and descriptors, of which one does not block.
+/// Bytes go straight between a ring of many pages and descriptors, one of which is
+/// non-blocking.
 fn in_place(failure: Failure) -> Option<Failed> {
     let object = Object::new();
     let mut command = object.memtalk();
@@ -289,7 +290,7 @@ fn in_place(failure: Failure) -> Option<Failed> {
     failed
 }
 
-/// Nobody comes.
+/// No peer comes.
 fn alone(failure: Failure) -> Option<Failed> {
     let object = Object::new();
     let mut command = object.memtalk();
@@ -304,7 +305,7 @@ fn alone(failure: Failure) -> Option<Failed> {
     failed
 }
 
-/// The peer, which says nothing, is killed.
+/// The peer, which sends nothing, is killed.
 fn bereaved(failure: Failure) -> Option<Failed> {
     let object = Object::new();
     let mut one = Failing::sending(&object, 0, Some(failure));
@@ -329,7 +330,8 @@ fn bereaved(failure: Failure) -> Option<Failed> {
     failed
 }
 
-/// A process with these options talks to somebody outside, who then talks to the next.
+/// A process with these options talks to a party outside, which then talks to the next
+/// process.
 fn outside(object: &Object, options: &[&str], failure: Failure) -> Option<Failed> {
     let mut command = object.memtalk();
     let command = command.args(options).stdin(Stdio::piped());
@@ -345,7 +347,7 @@ fn outside(object: &Object, options: &[&str], failure: Failure) -> Option<Failed
     failed
 }
 
-/// Lets each call of each kind of process fail with this error.
+/// Lets each call of each kind of process fail with this error, and checks the promises.
 fn every_call_fails_with(error: i32) {
     let [mut places, mut told, mut got_over] = [const { BTreeSet::new() }; 3];
     let mut calls = |fewest, fails: &dyn Fn(Failure) -> Option<Failed>| {
@@ -385,15 +387,16 @@ fn every_call_fails_with(error: i32) {
     assert_eq!(fs::metadata(object.path()).unwrap().len(), 4096);
     let name = io::Error::from_raw_os_error(error);
     println!("{name}: {made:?} calls, at {} places", places.len());
-    // What is interrupted is made again. That the name of another user's object cannot be
-    // removed is told otherwise.
+    // An interrupted call is made again. That an object of another user cannot be removed
+    // is said in other words.
     let expected = TOLD.iter().copied().filter(|what| match error {
         libc::EINTR => *what == "write standard output",
         libc::EACCES => *what != "remove the object",
         _ => true,
     });
     assert!(told.iter().map(String::as_str).eq(expected), "{told:?}");
-    // Of what is done to standard input and output, only to ask what they are.
+    // Of the calls on standard input and output, a process gets over only those that ask
+    // what they are.
     got_over.retain(|place| place.contains("src/sys.rs"));
     assert!(error == libc::EINTR || got_over.len() < 2, "{got_over:?}");
 }
@@ -404,32 +407,32 @@ fn every_call_that_is_interrupted_is_made_again() {
 }
 
 #[test]
-fn every_call_fails_for_want_of_space() {
+fn the_promises_hold_if_any_call_fails_for_want_of_space() {
     every_call_fails_with(libc::ENOSPC);
 }
 
 #[test]
-fn every_call_fails_for_want_of_permission() {
+fn the_promises_hold_if_any_call_fails_for_want_of_permission() {
     every_call_fails_with(libc::EACCES);
 }
 
 #[test]
-fn every_call_fails_for_want_of_descriptors() {
+fn the_promises_hold_if_any_call_fails_for_want_of_descriptors() {
     every_call_fails_with(libc::EMFILE);
 }
 
 #[test]
-fn every_call_fails_for_want_of_locks() {
+fn the_promises_hold_if_any_call_fails_for_want_of_locks() {
     every_call_fails_with(libc::ENOLCK);
 }
 
 #[test]
-fn every_call_fails_for_want_of_memory() {
+fn the_promises_hold_if_any_call_fails_for_want_of_memory() {
     every_call_fails_with(libc::ENOMEM);
 }
 
 #[test]
-fn pairs_of_calls_fail() {
+fn the_promises_hold_if_one_call_of_each_process_fails() {
     let pairs = setting("PAIRS", 100);
     let mut both = 0;
     for random in noise(8 * pairs, 0).chunks_exact(8) {

@@ -1,5 +1,6 @@
-//! A process and a virtual machine: the real command, and `memtalk/guests`,
-//! which has no operating system.
+//! Virtual machines: the real command talks with guests that have no operating system.
+//!
+//! The guests are the programs of `memtalk/guests`.
 
 mod support;
 
@@ -17,7 +18,7 @@ use support::program::tally;
 use support::words::{self, BYTES_EACH_WAY as CAPACITY, INDEX};
 use support::{BOUND, Object, Side, TempFile, bounded, eventually, noise, setting};
 
-/// What guests exit with: `memtalk/guests/src/failure.rs`.
+/// The exit statuses of guests: `memtalk/guests/src/failure.rs`.
 const COMPLETE: i32 = 0;
 const NO_DEVICE: i32 = 2;
 const NOT_A_PAGE: i32 = 3;
@@ -30,7 +31,7 @@ const PEER_FAILED: i32 = 9;
 const CORRUPT: i32 = 10;
 const GARBAGE: i32 = 11;
 
-/// Each of these tests, on each machine.
+/// Defines each of these tests for each machine.
 macro_rules! on_both_machines {
     ($($test:ident)*) => {
         on_both_machines!(x86_64: X86_64 $($test)*);
@@ -50,40 +51,40 @@ macro_rules! on_both_machines {
 }
 
 on_both_machines! {
-    the_guest_sits_first
-    the_host_sits_first
-    many_pages
-    whoever_sits_first_one_talk_after_the_other
-    both_ways_and_the_host_ends_first
-    both_ways_and_the_guest_ends_first
-    empty_streams
+    a_talk_is_complete_if_the_guest_sits_first
+    a_talk_is_complete_if_the_host_sits_first
+    a_talk_through_many_pages_is_complete
+    talk_after_talk_is_complete_whoever_sits_first
+    both_streams_are_complete_if_the_host_ends_first
+    both_streams_are_complete_if_the_guest_ends_first
+    empty_streams_are_complete
     a_killed_guest_that_sat_first_is_noticed
     a_killed_guest_that_sat_second_is_noticed
     a_host_that_gives_up_is_noticed
     a_killed_host_is_noticed_when_the_next_comes
-    a_request_that_is_none_is_refused
-    a_byte_that_is_wrong_is_noticed
+    an_unknown_request_is_refused
+    a_wrong_byte_is_noticed
     without_shared_memory_the_guest_says_so
-    what_is_not_a_page_to_talk_through_is_left_alone
-    a_page_that_is_being_initialised_is_waited_for
-    a_page_that_is_initialised_by_another_is_joined_again
-    an_index_that_cannot_be_is_noticed
-    round_trips
-    throughput
+    an_object_without_a_page_to_join_is_left_untouched
+    the_guest_waits_for_a_page_that_is_being_initialised
+    the_guest_joins_again_if_another_party_initialises_the_page
+    an_impossible_index_is_noticed
+    every_byte_makes_its_round_trip
+    bulk_streams_are_complete_both_ways
 }
 
-/// What the host sends for `bytes` to come back.
+/// What the host sends to get `bytes` back.
 fn echo(bytes: &[u8]) -> Vec<u8> {
     [b"echo\n", bytes].concat()
 }
 
-/// What the host sends for this much noise of seed 1, with its own, of seed 2.
+/// What the host sends to get this much noise, of seed 1, with noise of its own, of seed 2.
 fn bulk(to_host: usize, to_guest: usize) -> Vec<u8> {
     let request = format!("bulk {to_host}\n");
     [request.as_bytes(), &noise(to_guest, 2)].concat()
 }
 
-/// What the guest says when all went well.
+/// What the guest prints if both streams are complete.
 fn complete(to_host: &[u8], to_guest: &[u8]) -> String {
     format!(
         "complete, sent {}, received {}",
@@ -92,7 +93,7 @@ fn complete(to_host: &[u8], to_guest: &[u8]) -> String {
     )
 }
 
-fn the_guest_sits_first(machine: &'static Machine) {
+fn a_talk_is_complete_if_the_guest_sits_first(machine: &'static Machine) {
     let (object, bytes) = (Object::new(), noise(8_000_000, 3));
     let guest = machine.start(&object);
     eventually("the guest sits down", || object.is_initialised());
@@ -102,7 +103,7 @@ fn the_guest_sits_first(machine: &'static Machine) {
     ended.assert_said(COMPLETE, &complete(&bytes, &bytes));
 }
 
-fn the_host_sits_first(machine: &'static Machine) {
+fn a_talk_is_complete_if_the_host_sits_first(machine: &'static Machine) {
     let (object, bytes) = (Object::new(), noise(8_000_000, 4));
     let host = object.side(&echo(&bytes));
     host.wait_until_seated(&object);
@@ -113,7 +114,7 @@ fn the_host_sits_first(machine: &'static Machine) {
     assert!(!object.exists());
 }
 
-fn many_pages(machine: &'static Machine) {
+fn a_talk_through_many_pages_is_complete(machine: &'static Machine) {
     let (object, bytes) = (Object::new(), noise(8_000_000, 5));
     let mut host = Side::start(
         object
@@ -129,7 +130,7 @@ fn many_pages(machine: &'static Machine) {
     ended.assert_said(COMPLETE, &complete(&bytes, &bytes));
 }
 
-fn whoever_sits_first_one_talk_after_the_other(machine: &'static Machine) {
+fn talk_after_talk_is_complete_whoever_sits_first(machine: &'static Machine) {
     let object = Object::new();
     for seed in 0..8 {
         let bytes = noise(10_000, seed);
@@ -147,7 +148,7 @@ fn whoever_sits_first_one_talk_after_the_other(machine: &'static Machine) {
     }
 }
 
-fn both_ways_and_the_host_ends_first(machine: &'static Machine) {
+fn both_streams_are_complete_if_the_host_ends_first(machine: &'static Machine) {
     let object = Object::new();
     let guest = machine.start(&object);
     let host = object.side(&bulk(20_000_000, 1_000_003));
@@ -157,13 +158,13 @@ fn both_ways_and_the_host_ends_first(machine: &'static Machine) {
     ended.assert_said(COMPLETE, &complete(&sent, &noise(1_000_003, 2)));
 }
 
-fn both_ways_and_the_guest_ends_first(machine: &'static Machine) {
+fn both_streams_are_complete_if_the_guest_ends_first(machine: &'static Machine) {
     let object = Object::new();
     let guest = machine.start(&object);
     let (sent, received) = (noise(1_000_003, 1), noise(20_000_000, 2));
     let mut host = object.open_side();
     host.say(b"bulk 1000003\n");
-    // The end of file comes through while the other direction is open.
+    // The end of file arrives while the other direction is open.
     assert!(host.rest_of_output() == sent);
     host.write_in_background(received.clone());
     host.finish_with_open_input().assert_complete(b"");
@@ -171,7 +172,7 @@ fn both_ways_and_the_guest_ends_first(machine: &'static Machine) {
     ended.assert_said(COMPLETE, &complete(&sent, &received));
 }
 
-fn empty_streams(machine: &'static Machine) {
+fn empty_streams_are_complete(machine: &'static Machine) {
     for request in [echo(b""), bulk(0, 0)] {
         let object = Object::new();
         let guest = machine.start(&object);
@@ -207,7 +208,7 @@ fn a_killed_guest_that_sat_second_is_noticed(machine: &'static Machine) {
     assert_talk_possible(machine, &object);
 }
 
-/// What a dead guest has left behind keeps nobody from a talk.
+/// Checks that a talk is possible, whatever a dead guest has left behind.
 fn assert_talk_possible(machine: &'static Machine, object: &Object) {
     let host = object.side(&echo(b"again"));
     let guest = machine.start(object);
@@ -247,7 +248,7 @@ fn a_killed_host_is_noticed_when_the_next_comes(machine: &'static Machine) {
     }
 }
 
-fn a_request_that_is_none_is_refused(machine: &'static Machine) {
+fn an_unknown_request_is_refused(machine: &'static Machine) {
     for request in [&b""[..], b"echo", b"hello\n", b"bulk -1\n", &[b'x'; 10_000]] {
         let object = Object::new();
         let guest = machine.start(&object);
@@ -257,7 +258,7 @@ fn a_request_that_is_none_is_refused(machine: &'static Machine) {
     }
 }
 
-fn a_byte_that_is_wrong_is_noticed(machine: &'static Machine) {
+fn a_wrong_byte_is_noticed(machine: &'static Machine) {
     let object = Object::new();
     let guest = machine.start(&object);
     let mut input = bulk(1_000_000, 1_000_000);
@@ -272,8 +273,8 @@ fn without_shared_memory_the_guest_says_so(machine: &'static Machine) {
     ended.assert_said(NO_DEVICE, "-device ivshmem-plain");
 }
 
-/// A page where a process sits first, with these words, by their offset, in place of
-/// what should be there.
+/// A page at which a process sits first. These words, by their offset, replace those that
+/// should be there.
 fn page(words: &[(usize, u32)]) -> Vec<u8> {
     let honest = [
         (words::MAGIC, MAGIC),
@@ -290,7 +291,7 @@ fn page(words: &[(usize, u32)]) -> Vec<u8> {
     page
 }
 
-fn what_is_not_a_page_to_talk_through_is_left_alone(machine: &'static Machine) {
+fn an_object_without_a_page_to_join_is_left_untouched(machine: &'static Machine) {
     let other_order = (words::MAGIC, MAGIC.swap_bytes());
     let unfinished = (words::MAGIC, 0);
     let taken = (seat_offset(Second), SEATED);
@@ -311,11 +312,11 @@ fn what_is_not_a_page_to_talk_through_is_left_alone(machine: &'static Machine) {
     }
 }
 
-fn a_page_that_is_being_initialised_is_waited_for(machine: &'static Machine) {
+fn the_guest_waits_for_a_page_that_is_being_initialised(machine: &'static Machine) {
     let object = Object::new();
     fs::write(object.path(), page(&[(words::MAGIC, 0)])).unwrap();
     let mut guest = machine.start(&object);
-    // Long enough for it to start and look, short enough for it to wait on.
+    // Long enough for the guest to start and look, short enough for it to go on waiting.
     std::thread::sleep(Duration::from_secs(1));
     let page = object.open();
     words::write(&page, words::MAGIC, MAGIC);
@@ -323,7 +324,7 @@ fn a_page_that_is_being_initialised_is_waited_for(machine: &'static Machine) {
     guest.kill();
 }
 
-fn a_page_that_is_initialised_by_another_is_joined_again(machine: &'static Machine) {
+fn the_guest_joins_again_if_another_party_initialises_the_page(machine: &'static Machine) {
     let object = Object::new();
     fs::write(object.path(), page(&[])).unwrap();
     let mut guest = machine.start(&object);
@@ -334,34 +335,34 @@ fn a_page_that_is_initialised_by_another_is_joined_again(machine: &'static Machi
     guest.kill();
 }
 
-/// Waits until a guest sits second.
+/// Waits until a guest has the second seat.
 fn expect_second(page: &File) {
     eventually("the guest sits down", || {
         words::read(page, seat_offset(Second)).unwrap() == SEATED | OUTSIDE | SILENT
     });
 }
 
-fn an_index_that_cannot_be_is_noticed(machine: &'static Machine) {
-    // More than a capacity away, none, the end before it, confirmed before it.
+fn an_impossible_index_is_noticed(machine: &'static Machine) {
+    // More than a capacity ahead; not an index; both flags.
     let (sent, received) = (
         sender_offset(Second, CAPACITY),
         receiver_offset(Second, CAPACITY),
     );
     for index in [CAPACITY + 1, 2 * CAPACITY, u32::MAX] {
-        // The first's tail, as found by who sits second.
+        // The tail of the first party, as the guest finds it, which sits second.
         let object = Object::new();
         let mut bytes = page(&[(sender_offset(First, CAPACITY) + INDEX, index)]);
         fs::write(object.path(), &bytes).unwrap();
         let ended = machine.start(&object).finish();
         ended.assert_said(CORRUPT, "indices are impossible");
-        // It has written its seat and its own two lines, and nothing else.
+        // The guest has written its seat word and its own two lines, and nothing else.
         let found = fs::read(object.path()).unwrap();
         for (at, len) in [(seat_offset(Second), 4), (sent, LINE), (received, LINE)] {
             bytes[at..][..len].copy_from_slice(&found[at..][..len]);
         }
         assert!(found == bytes, "{index}: something else was written");
 
-        // The second's tail, as found by who sat first.
+        // The tail of the second party, as the guest finds it, which sits first.
         let object = Object::new();
         let guest = machine.start(&object);
         eventually("the guest sits down", || object.is_initialised());
@@ -374,7 +375,7 @@ fn an_index_that_cannot_be_is_noticed(machine: &'static Machine) {
     }
 }
 
-fn round_trips(machine: &'static Machine) {
+fn every_byte_makes_its_round_trip(machine: &'static Machine) {
     let count = setting("ROUND_TRIPS", 20_000);
     let object = Object::new();
     let guest = machine.start(&object);
@@ -413,7 +414,7 @@ fn round_trips(machine: &'static Machine) {
     );
 }
 
-fn throughput(machine: &'static Machine) {
+fn bulk_streams_are_complete_both_ways(machine: &'static Machine) {
     let bytes = setting("BYTES", 50_000_000);
     let object = Object::new();
     let guest = machine.start(&object);

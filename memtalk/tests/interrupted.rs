@@ -1,8 +1,7 @@
-//! Signals rained on two sides while they talk: system calls return early, and
-//! nothing is lost.
+//! Signals rain on two sides while they talk, and nothing is lost.
 //!
-//! The command handles no signal that returns, so this is the library, in a
-//! program that does: a handler without `SA_RESTART`.
+//! System calls return early with `EINTR`. The command has no signal handler that returns.
+//! So this tests the library, in a program that has one, without `SA_RESTART`.
 
 mod support;
 
@@ -34,17 +33,16 @@ fn rain(signal: libc::c_int, end: &AtomicBool) {
     while !end.load(Ordering::Relaxed) {
         for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
             let thread: libc::c_long = task.file_name().to_str().unwrap().parse().unwrap();
-            // SAFETY: no pointers are involved. A thread that has ended is none
-            // of ours.
+            // SAFETY: no pointers are involved. For a thread that has ended, the call fails.
             unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, signal) };
         }
     }
 }
 
-/// Bytes between two pauses.
+/// The number of bytes between two pauses.
 const PIECE: usize = 10_000;
 
-/// Waits until some more signals have come, to every thread.
+/// Waits until so many more signals have come that every thread has had some.
 fn pause() {
     let enough = HANDLED.load(Ordering::Relaxed) + 500;
     while HANDLED.load(Ordering::Relaxed) < enough {
@@ -52,9 +50,10 @@ fn pause() {
     }
 }
 
-/// A side with pipes at both ends: sends `input`, returns what it received. If they are
-/// `slow`, its own ends wait for them, by `poll(2)` if they do not block, and its peer's
-/// for the ring: so whatever call can wait is interrupted.
+/// A side whose input and output are pipes. Sends `input`, and returns what it received. If
+/// the pipes are `slow`, its ends wait for them, by `poll(2)` if the pipes are not
+/// `blocking`, and its peer's ends wait for the ring. So every call that can wait is
+/// interrupted.
 fn talk(name: &Name, input: Vec<u8>, slow: bool, blocking: bool) -> Vec<u8> {
     let Channel {
         mut sender,
@@ -96,7 +95,7 @@ fn talk(name: &Name, input: Vec<u8>, slow: bool, blocking: bool) -> Vec<u8> {
 }
 
 #[test]
-fn signals_rain_on_both_sides() {
+fn no_byte_is_lost_while_signals_rain_on_both_sides() {
     handle(libc::SIGUSR1);
     static END: AtomicBool = AtomicBool::new(false);
     let rain = thread::spawn(|| rain(libc::SIGUSR1, &END));

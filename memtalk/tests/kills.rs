@@ -1,9 +1,9 @@
-//! Kills at random moments.
+//! Kills: processes are killed at random moments.
 //!
-//! `make kills` for thousands of them; `KILLS=n` kills `n` times, in place of
-//! 100. Prints how long the survivors took to end, which is a figure and no
-//! condition: the machine may be busy. That there were survivors who lost their peer
-//! is one: otherwise nobody was killed in a talk.
+//! `KILLS=n` kills `n` times, instead of 100; `make kills` kills thousands. The test prints
+//! how long the survivors took to end. It demands no time, since the machine may be busy.
+//! But it demands that some survivors lost their peer: otherwise nobody was killed during a
+//! talk.
 
 mod support;
 
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use support::{BOUND, Object, aftermath, noise, setting};
 
-/// Takes some milliseconds to pass, about as long as starting does.
+/// The length of a stream: it takes some milliseconds, about as long as to start a process.
 const STREAM: usize = 1_000_000;
 
-/// How long two processes take from their start to their end if nobody is killed:
-/// kills come within that time.
+/// How long two processes take from start to end if nobody is killed. Kills come within
+/// that time.
 fn undisturbed(streams: &[Vec<u8>]) -> Duration {
     let object = Object::new();
     let began = Instant::now();
@@ -25,8 +25,8 @@ fn undisturbed(streams: &[Vec<u8>]) -> Duration {
     began.elapsed()
 }
 
-/// Lets two processes talk and kills the `victims` among them after `delay`.
-/// Returns how long the survivor took to end, if it lost its peer.
+/// Lets two processes talk, and kills the `victims` among them after `delay`. Returns how
+/// long the survivor took to end, if there was one that lost its peer.
 fn talk(streams: &[Vec<u8>], victims: [bool; 2], delay: Duration) -> Option<Duration> {
     let _tried = aftermath::Tried((victims, delay));
     let object = Object::new();
@@ -57,7 +57,7 @@ fn talk(streams: &[Vec<u8>], victims: [bool; 2], delay: Duration) -> Option<Dura
 }
 
 #[test]
-fn kills_at_random_moments() {
+fn survivors_of_kills_at_random_moments_end_and_tell_the_truth() {
     let talks = setting("KILLS", 100);
     let streams: Vec<_> = (0..aftermath::MOST as u64)
         .map(|number| noise(STREAM, number))

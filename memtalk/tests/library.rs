@@ -1,4 +1,4 @@
-//! The library: two ends of a channel in one process.
+//! The library: both sides of a channel in one process.
 
 mod support;
 
@@ -11,7 +11,7 @@ fn name(object: &Object) -> Name {
     Name::new(object.name()).unwrap()
 }
 
-/// A channel's two sides.
+/// The two sides of a channel.
 fn pair(object: &Object) -> (Channel, Channel) {
     let options = Options::new().timeout(BOUND);
     let theirs = (name(object), options.clone());
@@ -24,7 +24,7 @@ fn pair(object: &Object) -> (Channel, Channel) {
 }
 
 #[test]
-fn a_sender_that_is_dropped_has_given_up() {
+fn dropping_a_sender_gives_up_its_stream_and_not_the_other() {
     let (mut one, mut other) = pair(&Object::new());
     one.sender.write_all(b"some").unwrap();
     drop(one.sender);
@@ -39,7 +39,7 @@ fn a_sender_that_is_dropped_has_given_up() {
 }
 
 #[test]
-fn what_a_sender_sent_before_it_gave_up_is_written_before_that_is_told() {
+fn bytes_that_came_before_the_sender_gave_up_are_written_before_that_is_reported() {
     let (mut one, mut other) = pair(&Object::new());
     one.sender.write_all(b"some").unwrap();
     drop(one.sender);
@@ -54,7 +54,7 @@ fn what_a_sender_sent_before_it_gave_up_is_written_before_that_is_told() {
 }
 
 #[test]
-fn a_receiver_that_is_dropped_has_given_up() {
+fn dropping_a_receiver_fails_the_peers_sender() {
     let (one, mut other) = pair(&Object::new());
     drop(one.receiver);
     let error = other.sender.write_all(&[0; 10_000]).unwrap_err();
@@ -63,7 +63,7 @@ fn a_receiver_that_is_dropped_has_given_up() {
 }
 
 #[test]
-fn a_side_that_is_dropped_whole_has_given_up_and_gone() {
+fn dropping_a_channel_gives_up_and_removes_the_object() {
     let object = Object::new();
     let (one, mut other) = pair(&object);
     drop(one);
@@ -75,7 +75,7 @@ fn a_side_that_is_dropped_whole_has_given_up_and_gone() {
 }
 
 #[test]
-fn closing_certifies_and_the_departure_is_complete() {
+fn closing_both_ends_is_a_complete_departure() {
     let (mut one, mut other) = pair(&Object::new());
     one.sender.write_all(b"one").unwrap();
     one.sender.end();
@@ -96,7 +96,7 @@ fn closing_certifies_and_the_departure_is_complete() {
 }
 
 #[test]
-fn nobody_waits_for_a_peer_after_going_first() {
+fn waiting_for_the_peers_departure_ends_when_our_own_ends_are_dropped() {
     let (one, _other) = pair(&Object::new());
     let peer = one.peer.clone();
     drop(one);
@@ -104,7 +104,7 @@ fn nobody_waits_for_a_peer_after_going_first() {
 }
 
 #[test]
-fn a_stream_is_not_confirmed_before_its_end() {
+fn a_stream_cannot_be_confirmed_before_its_end() {
     let (mut one, mut other) = pair(&Object::new());
     one.sender.write_all(b"two\nlines\n").unwrap();
     one.sender.end();
@@ -127,7 +127,7 @@ fn writing_after_the_end_is_an_error() {
 }
 
 #[test]
-fn buffered_and_direct_reading_mix() {
+fn buffered_and_direct_reads_can_be_mixed() {
     let (mut one, mut other) = pair(&Object::new());
     one.sender.write_all(b"0123456789").unwrap();
     assert_eq!(other.receiver.fill_buf().unwrap(), b"0123456789");
@@ -145,8 +145,9 @@ fn buffered_and_direct_reading_mix() {
 }
 
 #[test]
-fn what_a_pipe_takes_in_parts_is_written_in_parts() {
-    // The smallest pipe, and a ring that holds three times as much and is emptied at once.
+fn bytes_that_a_pipe_does_not_take_are_kept_for_the_next_write() {
+    // The smallest pipe, and a ring that holds almost three times as much and is emptied at
+    // once.
     let object = Object::new();
     let options = Options::new().timeout(BOUND).pages(6);
     let waiting = options.sit_down(&name(&object)).unwrap();
@@ -185,7 +186,7 @@ fn a_write_larger_than_the_ring_waits_for_the_reader() {
 }
 
 #[test]
-fn options_out_of_range() {
+fn options_out_of_range_are_refused() {
     let object = Object::new();
     for pages in [0, usize::MAX] {
         let result = Options::new().pages(pages).open(&name(&object));
@@ -195,7 +196,7 @@ fn options_out_of_range() {
 }
 
 #[test]
-fn a_third_is_refused_by_the_library_too() {
+fn the_library_refuses_a_third_party() {
     let object = Object::new();
     let _talk = pair(&object);
     let result = Options::new().open(&name(&object));

@@ -1,4 +1,4 @@
-//! What the command says on standard error, and that saying it holds nothing up.
+//! The command's messages on standard error, and that they never delay the talk.
 
 mod support;
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use support::{Object, Side, bounded, eventually, memtalk};
 
-/// A pipe that is full, since nobody reads it so far.
+/// A pipe that is full, and that nobody reads yet.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = pipe().unwrap();
     // SAFETY: no pointers are involved.
@@ -23,8 +23,7 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// Two sockets: what is written to the second in one call arrives at the first as one
-/// packet.
+/// Two sockets. What one call writes to the second arrives at the first as one packet.
 fn packets() -> (File, OwnedFd) {
     let mut ends = [-1; 2];
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
@@ -59,7 +58,7 @@ fn a_message_is_one_line_and_one_write() {
     let writes = writes(found);
     for (write, text) in writes.iter().zip([
         "waiting for a peer\n",
-        "a peer is there; 1856 bytes fit under way in each direction\n",
+        "a peer is there; up to 1856 bytes can be under way in each direction\n",
         "sent 0 bytes, received 5 bytes, in ",
     ]) {
         let said = write.strip_prefix(&front);
@@ -70,7 +69,7 @@ fn a_message_is_one_line_and_one_write() {
 }
 
 #[test]
-fn a_failure_is_one_line_and_one_write_after_what_was_said_before() {
+fn a_failure_is_one_line_and_one_write_after_the_earlier_messages() {
     let object = Object::new();
     let (found, stderr) = packets();
     let mut command = object.memtalk();
@@ -90,7 +89,7 @@ fn a_failure_is_one_line_and_one_write_after_what_was_said_before() {
 }
 
 #[test]
-fn wrong_usage_is_one_write() {
+fn a_usage_error_is_one_write() {
     let (found, stderr) = packets();
     let mut command = memtalk();
     command.args(["-f", "/x", "--verbos"]).stdin(Stdio::null());
@@ -104,7 +103,7 @@ fn wrong_usage_is_one_write() {
 }
 
 #[test]
-fn a_standard_error_that_nobody_reads_holds_up_nothing_that_is_moved() {
+fn a_standard_error_that_nobody_reads_does_not_delay_the_talk() {
     let object = Object::new();
     let (mut messages, stderr) = full_pipe();
     let mut command = object.memtalk();
@@ -115,14 +114,14 @@ fn a_standard_error_that_nobody_reads_holds_up_nothing_that_is_moved() {
         other.expect(b"to the other");
         other.say(b"to the one");
         one.expect(b"to the one");
-        // After a second there is progress to tell.
+        // After a second there is progress to report.
         thread::sleep(Duration::from_millis(1100));
     }
     one.end_input();
     other.finish().assert_complete(b"");
     assert_eq!(one.rest_of_output(), b"");
 
-    // It tells all of it when somebody reads, and ends only then.
+    // It writes all messages once somebody reads, and ends only then.
     assert!(!one.has_ended());
     let said = bounded("messages", move || {
         let mut said = String::new();
@@ -136,7 +135,7 @@ fn a_standard_error_that_nobody_reads_holds_up_nothing_that_is_moved() {
 }
 
 #[test]
-fn a_truncation_that_cannot_be_told_ends_the_process_all_the_same() {
+fn a_truncation_ends_the_process_even_if_its_message_cannot_be_written() {
     let object = Object::new();
     let (_messages, stderr) = full_pipe();
     let mut one = Side::start_telling(object.memtalk().stdin(Stdio::piped()), stderr);
@@ -159,18 +158,18 @@ fn call_of_first_thread(side: &Side) -> Option<libc::c_long> {
 }
 
 #[test]
-fn a_signal_ends_a_process_that_cannot_say_why_it_failed() {
+fn a_signal_ends_a_process_that_waits_to_write_its_message() {
     const TERM: i32 = 15;
     let cases: [(&[u8], &[&str], _); 3] = [
-        // It has not sat down.
+        // It has taken no seat.
         (b"somebody's", &[], libc::SYS_write),
-        // Nor here, and waits until what it has said before is written.
+        // It has taken no seat, and waits until its earlier messages are written.
         (
             &[0; 4096],
             &["-v", "--scan", "--timeout", "0.1"],
             libc::SYS_futex,
         ),
-        // It has sat down, and removed the object again.
+        // It has taken a seat, and removed the object again.
         (b"", &["--timeout", "0"], libc::SYS_write),
     ];
     for (contents, args, call) in cases {
@@ -190,7 +189,7 @@ fn a_signal_ends_a_process_that_cannot_say_why_it_failed() {
 }
 
 #[test]
-fn what_was_typed_is_repeated_without_control_characters() {
+fn usage_errors_repeat_arguments_without_their_control_characters() {
     let cases: &[(&[&str], &str)] = &[
         (&["-f", "/a/b\x1b[31m"], r"'/a/b\u{1b}[31m'"),
         (&["-f", "/a/\u{9b}31m"], r"'/a/\u{9b}31m'"),
@@ -202,7 +201,7 @@ fn what_was_typed_is_repeated_without_control_characters() {
     ];
     for (arguments, repeated) in cases {
         let mut command = memtalk();
-        // As whoever starts it may have called it.
+        // A parent may start the program under any name.
         command.arg0(OsStr::new("mem\x1b[31mtalk"));
         let side = Side::start(command.args(*arguments).stdin(Stdio::null())).finish();
         assert_eq!(side.code, Some(255), "{arguments:?}");

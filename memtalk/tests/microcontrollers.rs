@@ -1,6 +1,7 @@
-//! Microcontrollers: two programs of `memtalk/guests` on boards that QEMU
-//! emulates. One talks with itself, the other, whose memory a process can see, with
-//! the real command.
+//! Microcontrollers: programs of `memtalk/guests` on boards that QEMU emulates.
+//!
+//! One program talks with itself. The others run on a board whose memory a process can see,
+//! and talk with the real command.
 
 mod support;
 
@@ -17,19 +18,19 @@ use support::{Finished, Object, Side, TempFile, eventually, noise};
 /// The memory of the firmware's board.
 const RAM: usize = 16 << 20;
 
-/// Where the firmware's page is in it: at no multiple of a page of memory.
+/// The offset of the firmware's page in it: not a multiple of a page of memory.
 const PAGE_AT: usize = 0x3040;
 const PAGE: usize = 4096;
 
-/// The two ways to find it.
+/// The two ways to find the page.
 const WAYS: [&[&str]; 2] = [&["--offset", "0x3040"], &["--scan"]];
 
 static INTERRUPT: Program = Program::new("thumbv6m-none-eabi", "interrupt");
 static FIRMWARE: Program = Program::new("thumbv7m-none-eabi", "firmware");
 static FIRMWARE_IN_C: Program = Program::new("thumbv7m-none-eabi", "firmware_c");
 
-/// QEMU with this program on `board`. It has a monitor on standard input, and what the
-/// program says on standard error.
+/// QEMU with this program on `board`. Its standard input is a monitor, and its standard
+/// error what the program prints.
 fn emulator(program: &Program, board: &str) -> Command {
     let mut command = Command::new("qemu-system-arm");
     command
@@ -40,14 +41,15 @@ fn emulator(program: &Program, board: &str) -> Command {
     command
 }
 
-/// A board with the firmware; switched off if the test fails.
+/// A board with the firmware. It is switched off if the test fails.
 struct Board(Side);
 
 impl Board {
-    /// Starts one with `object` as its memory; an object that is not there is created.
+    /// Starts a board with `object` as its memory. QEMU creates an object that does not
+    /// exist.
     ///
-    /// Before 8.0 QEMU leaves out memory barriers where there is one processor. The
-    /// firmware can do without on x86, since it neither sleeps in an end nor wakes.
+    /// Before 8.0, QEMU omits memory barriers if there is only one processor. On x86 the
+    /// firmware does not need them, since its ends neither sleep nor wake.
     fn start(object: &Object) -> Self {
         Self::start_with(&FIRMWARE, object)
     }
@@ -61,7 +63,7 @@ impl Board {
         Self(Side::start(command.args(["-object", &backend])))
     }
 
-    /// Starts one, and waits until it offers a talk.
+    /// Starts a board, and waits until it offers a talk.
     fn ready(object: &Object) -> Self {
         let board = Self::start(object);
         eventually("the firmware initialises its page", || {
@@ -76,7 +78,7 @@ impl Board {
         self.0.say(b"system_reset\n");
     }
 
-    /// Asks the firmware to end, and returns what it has said.
+    /// Asks the firmware to end, and returns what it has printed.
     #[track_caller]
     fn stop(self, object: &Object) -> Vec<String> {
         let host = tenant(object, WAYS[0], b"stop\n");
@@ -87,7 +89,7 @@ impl Board {
     }
 }
 
-/// The firmware's page, as far as the object has it yet.
+/// The firmware's page, as much of it as the object has yet.
 fn page(object: &Object) -> Vec<u8> {
     let mut page = vec![0; PAGE];
     let file = fs::File::open(object.path());
@@ -99,14 +101,14 @@ fn is_initialised(page: &[u8]) -> bool {
     page.starts_with(&MAGIC.to_ne_bytes())
 }
 
-/// `memtalk` for a machine's memory, with all of its input.
+/// Starts `memtalk` for a machine's memory, with this input.
 fn tenant(object: &Object, way: &[&str], input: &[u8]) -> Side {
     let mut side = open_tenant(object, way);
     side.write_in_background(input.to_vec());
     side
 }
 
-/// The same with an input that stays open.
+/// Starts `memtalk` for a machine's memory, with an input that stays open.
 fn open_tenant(object: &Object, way: &[&str]) -> Side {
     Side::start(object.memtalk().args(way).stdin(Stdio::piped()))
 }
@@ -118,10 +120,9 @@ fn request(line: &str, rest: &[u8]) -> Vec<u8> {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn a_main_loop_and_an_interrupt_handler() {
-    // QEMU does not wait at `wfe`, nor does `sev` do anything. So the program itself
-    // sees to it that wake-ups are needed, and this log shows that the instructions
-    // were executed.
+fn a_main_loop_and_an_interrupt_handler_talk_and_wake_each_other() {
+    // In QEMU, `wfe` does not wait and `sev` does nothing. So the program itself makes sure
+    // that wake-ups are needed, and this log shows that the instructions were executed.
     let log = TempFile::new(b"");
     let mut command = emulator(&INTERRUPT, "microbit");
     command.args(["-d", "in_asm", "-D"]).arg(&log.0);
@@ -144,7 +145,7 @@ fn a_main_loop_and_an_interrupt_handler() {
     let counts = counts.strip_suffix(" times\n").expect("one line");
     let (slept, woken) = counts.split_once(" times, woken ").expect("both counts");
     let [slept, woken] = [slept, woken].map(|count| count.parse::<u32>().expect("a number"));
-    // A ring holds 1,856 bytes, and a handler empties one and fills the other.
+    // A ring holds 1,856 bytes. Each run of the handler empties one and fills the other.
     assert!(slept >= 4_000_037 / 1856, "{stderr}");
     assert!(woken >= slept, "{stderr}");
 
@@ -161,7 +162,7 @@ fn a_main_loop_and_an_interrupt_handler() {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn firmware_echoes_whoever_starts_first() {
+fn firmware_echoes_whichever_side_starts_first() {
     let bytes = noise(500_000, 3);
     for way in WAYS {
         for host_first in [false, true] {
@@ -204,7 +205,7 @@ fn firmware_sends_and_receives_at_once() {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn talk_after_talk_with_the_same_firmware() {
+fn firmware_serves_talk_after_talk() {
     let object = Object::new();
     let board = Board::ready(&object);
     let (theirs, ours) = (noise(300_000, 1), noise(200_003, 2));
@@ -254,7 +255,7 @@ fn firmware_and_a_person_take_turns() {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn a_request_that_is_none_ends_the_talk_and_not_the_firmware() {
+fn an_unknown_request_ends_the_talk_and_not_the_firmware() {
     let object = Object::new();
     let board = Board::ready(&object);
     for input in [&b"what?\n"[..], b"stop it\n", b"sto", b""] {
@@ -317,7 +318,7 @@ fn a_board_that_is_reset_is_noticed() {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn a_process_that_was_killed_is_noticed_when_the_next_one_comes() {
+fn a_killed_process_is_noticed_when_the_next_one_comes() {
     let object = Object::new();
     let board = Board::ready(&object);
     for way in WAYS {
@@ -340,7 +341,7 @@ fn a_process_that_was_killed_is_noticed_when_the_next_one_comes() {
 
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
-fn where_no_page_is_nobody_comes() {
+fn a_process_finds_no_peer_at_an_offset_without_a_page() {
     let object = Object::new();
     let board = Board::ready(&object);
     for at in ["0x3000", "0x3080", "0x4040", "0", "0x1000000"] {
@@ -349,7 +350,7 @@ fn where_no_page_is_nobody_comes() {
             .finish()
             .assert_failed(3, "no peer came");
     }
-    // It is where it was.
+    // The page is still where it was.
     let host = tenant(&object, WAYS[0], &request("echo", b"here"));
     host.finish().assert_complete(b"here");
     board.stop(&object);
@@ -367,7 +368,7 @@ fn other_memory_of_the_board_is_left_alone() {
         let host = tenant(&object, way, &request("bulk 300000", &ours));
         host.finish().assert_complete(&theirs);
     }
-    // Two that do not end well.
+    // Two talks that do not end in good order.
     let mut host = open_tenant(&object, WAYS[0]);
     host.say(b"echo\nhello");
     host.expect(b"hello");
@@ -392,7 +393,7 @@ fn other_memory_of_the_board_is_left_alone() {
 #[test]
 #[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
 fn firmware_in_c_echoes_one_talk_and_ends() {
-    // `memtalk-ring/c/examples/firmware.c`.
+    // The program is `memtalk-ring/c/examples/firmware.c`.
     let bytes = noise(500_000, 4);
     for way in WAYS {
         let object = Object::new();

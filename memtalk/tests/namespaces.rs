@@ -1,8 +1,7 @@
-//! Two processes that see the machine differently: containers that share
-//! `/dev/shm`, and a `/dev/shm` that is full.
+//! Namespaces: processes in containers that share `/dev/shm`, and a `/dev/shm` that is full.
 //!
-//! Namespaces take a right that not every user has; without it these tests say
-//! so and try nothing.
+//! Not every user may create namespaces. A user who may not sees a message, and nothing is
+//! tried.
 
 mod support;
 
@@ -10,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use support::{Object, Side, memtalk, not_tried, shell};
 
-/// Whether `unshare` may make namespaces of this kind.
+/// Whether `unshare` may create namespaces of this kind.
 fn may_unshare(kind: &str) -> bool {
     let tried = Command::new("unshare")
         .args([kind, "--fork", "true"])
@@ -32,7 +31,7 @@ fn contained(object: &Object) -> Side {
     Side::start(command.stdin(Stdio::piped()))
 }
 
-/// Two of them whose inputs stay open, of which one has said something.
+/// Two such sides whose inputs stay open, of which one has sent something.
 fn talking_apart(object: &Object) -> (Side, Side) {
     let (mut one, mut other) = (contained(object), contained(object));
     one.say(b"hello");
@@ -41,7 +40,7 @@ fn talking_apart(object: &Object) -> (Side, Side) {
 }
 
 #[test]
-fn a_talk_between_two_pid_namespaces() {
+fn processes_in_different_pid_namespaces_can_talk() {
     if !may_unshare("--pid") {
         return;
     }
@@ -57,7 +56,7 @@ fn a_talk_between_two_pid_namespaces() {
 }
 
 #[test]
-fn a_death_in_another_pid_namespace() {
+fn a_death_in_another_pid_namespace_is_noticed() {
     if !may_unshare("--pid") {
         return;
     }
@@ -71,12 +70,12 @@ fn a_death_in_another_pid_namespace() {
 }
 
 #[test]
-fn a_full_file_system_is_told() {
+fn a_full_file_system_is_reported() {
     if !may_unshare("--mount") {
         return;
     }
-    // At the start; then while it is in use, by someone who takes the memory
-    // out of the object and uses it up.
+    // The file system is full at the start; then while the object is in use, because
+    // somebody takes the memory out of the object and uses it up.
     let script = "
         mount -t tmpfs -o size=64k tmpfs /dev/shm || exit 99
         $MEMTALK -f /x --pages 100 </dev/null
@@ -89,7 +88,7 @@ fn a_full_file_system_is_told() {
         exec 4>/dev/shm/other
         echo hello >&3
         until [ -s /dev/shm/said ]; do sleep 0.01; done
-        # A process that still looks would get the memory back before it is used up.
+        # A process that still looks at the page would get the memory back too early.
         while cat /proc/$one/task/*/stat /proc/$other/task/*/stat | grep -q ') R '; do :; done
         fallocate --punch-hole --offset 0 --length 4096 /dev/shm/x
         dd if=/dev/zero of=/dev/shm/rest 2>/dev/null

@@ -1,4 +1,4 @@
-//! Talks with who is outside: it has nothing but the memory.
+//! Talks with a party outside, which has nothing but the memory.
 
 mod support;
 
@@ -18,10 +18,10 @@ use support::{BOUND, Object, Side, TempFile, eventually, is_in, noise, threads_o
 
 const PAGE: usize = 4096;
 
-/// Somewhere in a machine's memory, and not where a page of memory begins.
+/// An offset in the middle of a machine's memory, not at the start of a page of memory.
 const SOMEWHERE: usize = 3 * PAGE + 0x40;
 
-/// `memtalk` with these options, for a machine's memory mostly.
+/// Starts `memtalk` with these options, most often those for a machine's memory.
 fn tenant(object: &Object, args: &[&str]) -> Side {
     Side::start(object.memtalk().args(args).stdin(Stdio::piped()))
 }
@@ -30,14 +30,14 @@ fn at_somewhere(object: &Object) -> Side {
     tenant(object, &["--offset", &SOMEWHERE.to_string()])
 }
 
-/// Waits until it lets some time pass before it looks for a machine again.
+/// Waits until the side lets some time pass before it looks for a machine again.
 fn wait_until_napping(side: &Side) {
     eventually("it waits for a machine", || {
         side.is_in(&[libc::SYS_rt_sigtimedwait])
     });
 }
 
-/// Ends both streams of a talk, and sees that both are complete.
+/// Ends both streams of a talk, and checks that both are complete.
 #[track_caller]
 fn finish<W: Wait<Native>>(mut side: Side, mut party: Party<W>) {
     side.end_input();
@@ -46,7 +46,7 @@ fn finish<W: Wait<Native>>(mut side: Side, mut party: Party<W>) {
 }
 
 #[test]
-fn a_process_joins_who_is_first_and_outside() {
+fn a_process_joins_a_first_party_outside() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let mut side = object.open_side();
@@ -58,7 +58,7 @@ fn a_process_joins_who_is_first_and_outside() {
     side.expect(b"answer");
     party.finish();
     side.finish().assert_complete(b"");
-    // The object is not ours to remove, and the next talk begins in it.
+    // The object is not ours to remove, so the next talk begins in it.
     let mut side = object.open_side();
     let mut party = party::first(memory.whole());
     party.send(b"again");
@@ -68,7 +68,7 @@ fn a_process_joins_who_is_first_and_outside() {
 }
 
 #[test]
-fn somebody_outside_joins_a_process_that_is_first() {
+fn a_party_outside_joins_a_process_that_waits() {
     let object = Object::new();
     let mut side = object.open_side();
     side.wait_until_seated(&object);
@@ -81,7 +81,7 @@ fn somebody_outside_joins_a_process_that_is_first() {
         scope.spawn(|| party.send(&answer));
         side.expect(&answer);
     });
-    // Half-close, the one way and then the other.
+    // Half-close: one direction, then the other.
     side.end_input();
     assert_eq!(party.receiver.wait(), Ok(0));
     party.send(b"last words");
@@ -92,7 +92,7 @@ fn somebody_outside_joins_a_process_that_is_first() {
 }
 
 #[test]
-fn a_third_is_told_that_two_talk() {
+fn a_third_party_is_told_that_two_talk() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let mut side = object.open_side();
@@ -126,7 +126,7 @@ fn a_third_is_told_that_two_talk() {
 }
 
 #[test]
-fn memory_of_zeros_is_waited_for_while_somebody_has_it_open() {
+fn a_process_waits_at_memory_of_zeros_while_somebody_has_it_open() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let timeout = ["--timeout", "0.2"];
@@ -136,16 +136,17 @@ fn memory_of_zeros_is_waited_for_while_somebody_has_it_open() {
     let waiting = object.open_side();
     wait_until_napping(&waiting);
     drop(memory);
-    // Then it is no machine's, and was not touched.
+    // Now the object is nobody's memory. It was left untouched.
     waiting.finish().assert_failed(6, "left untouched");
     assert_eq!(fs::read(object.path()).unwrap(), [0; PAGE]);
 }
 
 #[test]
-fn a_page_that_is_begun_again_is_waited_for_although_the_last_has_still_to_get_up() {
+fn a_process_waits_for_a_new_page_while_the_last_process_is_still_seated() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
-    // It has said that it leaves, so the machine has begun: with zeros.
+    // The last process has marked its seat as left, but still holds the lock. So the machine
+    // has begun to initialise the page again: it has written zeros.
     let last = object.open();
     assert!(try_lock(&last, 2, libc::F_WRLCK));
     let side = object.open_side();
@@ -155,7 +156,7 @@ fn a_page_that_is_begun_again_is_waited_for_although_the_last_has_still_to_get_u
 }
 
 #[test]
-fn what_a_machine_left_behind_is_taken_over() {
+fn an_object_that_a_machine_left_behind_is_replaced() {
     for joined in [None, Some(Presence::PROCESS), Some(Presence::DEVICE)] {
         let object = Object::new();
         let memory = Memory::create(&object, 2 * PAGE);
@@ -170,7 +171,7 @@ fn what_a_machine_left_behind_is_taken_over() {
 }
 
 #[test]
-fn a_death_outside_is_noticed() {
+fn the_death_of_a_party_outside_is_noticed() {
     let object = Object::new();
     let mut side = object.open_side();
     side.wait_until_seated(&object);
@@ -186,7 +187,7 @@ fn a_death_outside_is_noticed() {
 }
 
 #[test]
-fn a_death_in_the_midst_of_a_machines_memory_is_noticed() {
+fn a_death_is_noticed_at_a_page_in_the_middle_of_a_machines_memory() {
     let object = Object::new();
     let mut side = at_somewhere(&object);
     let memory = Memory::create(&object, 8 * PAGE);
@@ -203,9 +204,9 @@ fn a_death_in_the_midst_of_a_machines_memory_is_noticed() {
 }
 
 #[test]
-fn a_death_is_noticed_by_ends_that_wait_for_anything() {
-    // For input and for bytes, or for room; from somebody outside who wakes others,
-    // so that the ends sleep until they are woken.
+fn the_death_of_a_party_outside_is_noticed_whatever_the_ends_wait_for() {
+    // The ends wait for input and for bytes, or for space. The peer is outside and wakes
+    // others, so the ends sleep until they are woken.
     let waking = Presence {
         outside: true,
         silent: false,
@@ -228,7 +229,7 @@ fn a_death_is_noticed_by_ends_that_wait_for_anything() {
 }
 
 #[test]
-fn who_gives_up_is_told_of() {
+fn a_process_is_told_when_its_peer_outside_gives_up() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let side = object.open_side();
@@ -238,20 +239,20 @@ fn who_gives_up_is_told_of() {
 }
 
 #[test]
-fn a_restart_ends_the_talk_and_the_next_one_is_whole() {
+fn a_restart_of_the_machine_ends_the_talk_and_the_next_talk_is_complete() {
     for corrupt in [false, true] {
         let object = Object::new();
         let memory = Memory::create(&object, PAGE);
         let mut side = object.open_side();
         let mut party = party::first(memory.whole());
         if corrupt {
-            // So that the indices that the side knows are not those of a new page.
+            // Now the indices that the side knows are impossible in a new page.
             party.send(b"before");
             side.expect(b"before");
         }
         party.die();
         let page = party::initialise(memory.whole(), Presence::DEVICE);
-        // Meanwhile the seat is the old one's, who does not know yet.
+        // Until then the seat is locked by the old process, which has not noticed yet.
         side.finish_with_open_input()
             .assert_failed(4, "the peer has started again");
         let mut side = object.open_side();
@@ -272,11 +273,11 @@ fn assert_restarted(error: &io::Error) {
     );
 }
 
-/// What a receiver makes of what has come.
+/// A way to receive what has come.
 type Taken = fn(&mut Receiver) -> io::Result<usize>;
 
 #[test]
-fn nothing_of_the_next_talk_is_taken_for_the_old_ones() {
+fn no_byte_of_the_next_talk_is_received_in_the_old_one() {
     let ways: [Taken; 4] = [
         |receiver| receiver.read(&mut [0; 1000]),
         |receiver| receiver.fill_buf().map(<[u8]>::len),
@@ -294,7 +295,7 @@ fn nothing_of_the_next_talk_is_taken_for_the_old_ones() {
         party.send(&[1; 100]);
         receiver.read_exact(&mut [0; 100]).unwrap();
         party.die();
-        // Its next life sends more than the last one did, and ends the stream.
+        // After the restart, the machine sends more than before, and ends the stream.
         let page = party::initialise(memory.whole(), Presence::DEVICE);
         let mut party = party::seated(page, Seat::First, Spin);
         party.send(&[2; 200]);
@@ -305,7 +306,7 @@ fn nothing_of_the_next_talk_is_taken_for_the_old_ones() {
 }
 
 #[test]
-fn what_is_being_written_stays_what_it_was() {
+fn bytes_that_are_being_written_do_not_change_when_the_machine_restarts() {
     const HELD: usize = 64 * 1024;
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
@@ -316,7 +317,7 @@ fn what_is_being_written_stays_what_it_was() {
     let mut party = party::joined(page);
     party.send(&[1; 50_000]);
     party.die();
-    // The pipe is full, so the write waits.
+    // Fill the pipe, so that the write waits.
     let (mut from, mut to) = io::pipe().unwrap();
     to.write_all(&[1; HELD]).unwrap();
     let writer = thread::Builder::new().name("full-pipe".into());
@@ -338,7 +339,7 @@ fn what_is_being_written_stays_what_it_was() {
 }
 
 #[test]
-fn the_end_of_the_next_talk_is_not_taken_for_the_old_ones() {
+fn the_end_of_the_next_talks_stream_is_not_received_in_the_old_talk() {
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
     let memory = Memory::create(&object, PAGE);
@@ -354,7 +355,7 @@ fn the_end_of_the_next_talk_is_not_taken_for_the_old_ones() {
 }
 
 #[test]
-fn a_process_that_comes_and_goes_between_two_looks_was_there() {
+fn a_machine_notices_a_process_that_came_and_went_between_two_looks() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let page = party::initialise(memory.whole(), Presence::DEVICE);
@@ -365,14 +366,14 @@ fn a_process_that_comes_and_goes_between_two_looks_was_there() {
     let mut party = party::joined(page);
     assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
     drop(party);
-    // So the next talk can begin.
+    // The next talk can begin.
     let side = object.open_side();
     let party = party::first(memory.whole());
     finish(side, party);
 }
 
 #[test]
-fn who_has_the_object_open_when_a_process_gives_up_waiting_learns_of_it() {
+fn a_party_that_has_the_object_open_is_told_when_a_process_gives_up_waiting() {
     for (timeout, signal) in [("1", None), ("60", Some(libc::SIGTERM))] {
         let object = Object::new();
         let side = tenant(&object, &["--timeout", timeout]);
@@ -392,7 +393,7 @@ fn who_has_the_object_open_when_a_process_gives_up_waiting_learns_of_it() {
 }
 
 #[test]
-fn a_process_says_when_it_has_left() {
+fn a_process_marks_its_seat_as_left() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     for i in 0..50_u8 {
@@ -407,13 +408,13 @@ fn a_process_says_when_it_has_left() {
         });
         side.finish().assert_complete(b"");
     }
-    // The next to come does not take what is left for a new page.
+    // The next process does not take the old page for a new one.
     let late = tenant(&object, &["--timeout", "0.1"]);
     late.finish().assert_failed(3, "no peer came");
 }
 
 #[test]
-fn words_that_the_last_one_left_behind_are_cleared_by_the_next() {
+fn a_process_clears_the_words_that_the_last_one_left_behind() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let page = party::initialise(memory.whole(), Presence::DEVICE);
@@ -430,7 +431,7 @@ fn words_that_the_last_one_left_behind_are_cleared_by_the_next() {
 }
 
 #[test]
-fn the_next_speaks_for_a_process_that_was_killed() {
+fn the_next_process_tells_the_machine_that_the_last_one_was_killed() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let mut side = object.open_side();
@@ -450,7 +451,7 @@ fn the_next_speaks_for_a_process_that_was_killed() {
 }
 
 #[test]
-fn the_next_speaks_for_a_first_that_was_killed_and_starts_over() {
+fn the_next_process_tells_a_party_outside_that_the_first_was_killed_and_starts_over() {
     let object = Object::new();
     let mut side = object.open_side();
     side.wait_until_seated(&object);
@@ -463,7 +464,7 @@ fn the_next_speaks_for_a_first_that_was_killed_and_starts_over() {
 }
 
 #[test]
-fn a_signal_tells_who_is_outside() {
+fn a_process_that_a_signal_ends_tells_its_peer_outside() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let side = object.open_side();
@@ -477,14 +478,14 @@ fn a_signal_tells_who_is_outside() {
 fn a_signal_ends_the_wait_for_a_machine() {
     let object = Object::new();
     let side = at_somewhere(&object);
-    // From here on the signal is one that is waited for.
+    // From here on the process waits for the signal.
     wait_until_napping(&side);
     side.signal(libc::SIGTERM);
     assert_eq!(side.finish_with_open_input().signal, Some(libc::SIGTERM));
     assert!(!object.exists());
 }
 
-/// Wakes as a process does.
+/// A wait that wakes the peer as a process does.
 #[derive(Clone)]
 struct Waking;
 
@@ -505,7 +506,7 @@ impl Wait<Native> for Waking {
 }
 
 #[test]
-fn sleep_is_bounded_until_the_peer_can_wake() {
+fn sleeps_are_short_until_the_peer_says_that_it_wakes() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let mut side = object.open_side();
@@ -527,7 +528,7 @@ fn sleep_is_bounded_until_the_peer_can_wake() {
 }
 
 #[test]
-fn a_page_in_the_midst_of_a_machines_memory() {
+fn a_talk_in_the_middle_of_a_machines_memory_changes_nothing_else_there() {
     for args in [&["--offset", "0x3040"][..], &["--scan"]] {
         let object = Object::new();
         let mut side = tenant(&object, args);
@@ -571,14 +572,15 @@ fn a_program_joins_a_machine_whatever_number_of_pages_it_asked_for() {
 }
 
 #[test]
-fn what_was_sent_through_a_page_is_not_taken_for_another() {
+fn bytes_sent_through_a_page_are_not_taken_for_another_page() {
     let object = Object::new();
     let memory = Memory::create(&object, 5 * PAGE);
     let page = party::initialise(memory.region(SOMEWHERE, PAGE), Presence::DEVICE);
     let mut head = [0; 64];
     let (file, at) = (object.open(), SOMEWHERE as u64);
     file.read_exact_at(&mut head, at).unwrap();
-    // A page's head as the first bytes of a slab, which lies behind its ring struct.
+    // Copy the page's header to the first bytes of a slab, which lies behind its ring
+    // struct.
     let slab = sender_offset(Seat::First, BYTES_EACH_WAY) + size_of::<layout::RingHeader<Native>>();
     file.write_all_at(&head, at + slab as u64).unwrap();
     let side = tenant(&object, &["--scan"]);
@@ -586,7 +588,7 @@ fn what_was_sent_through_a_page_is_not_taken_for_another() {
 }
 
 #[test]
-fn who_is_interrupted_while_it_sends_says_so_last() {
+fn a_process_interrupted_while_it_sends_writes_nothing_after_it_gives_up() {
     for _ in 0..60 {
         let object = Object::new();
         let memory = Memory::create(&object, PAGE);
@@ -611,13 +613,14 @@ fn who_is_interrupted_while_it_sends_says_so_last() {
 }
 
 #[test]
-fn a_tenant_takes_nothing_that_is_not_offered() {
+fn a_tenant_joins_only_a_page_that_is_offered() {
     let object = Object::new();
     let timeout = |args: &[&str]| {
         let side = tenant(&object, &[args, &["--timeout", "0.1"]].concat());
         side.finish().assert_failed(3, "no peer came");
     };
-    // No object; no page; one that nobody offers any more; not there.
+    // First there is no object; then no page; then a page elsewhere; then a page that nobody
+    // offers any more.
     timeout(&["--scan"]);
     timeout(&["--offset", "64"]);
     assert!(!object.exists());
@@ -641,7 +644,7 @@ fn several_pages_are_told_apart_by_their_offsets() {
     let scan = tenant(&object, &["--scan"]);
     scan.finish()
         .assert_failed(6, "pages are at offsets 64 and 8192");
-    // A talk at each, at the same time.
+    // A talk through each page, at the same time.
     let mut sides = ["64", "8192"].map(|at| tenant(&object, &["--offset", at]));
     let parties = [page, other].map(party::joined);
     for (mut party, side) in parties.into_iter().zip(&mut sides) {
@@ -656,7 +659,7 @@ fn several_pages_are_told_apart_by_their_offsets() {
 }
 
 #[test]
-fn pages_of_a_machine_that_are_of_another_kind_are_left_alone() {
+fn pages_of_another_layout_in_a_machines_memory_are_left_untouched() {
     let object = Object::new();
     let memory = Memory::create(&object, 2 * PAGE);
     for (at, word, text) in [
@@ -675,7 +678,7 @@ fn pages_of_a_machine_that_are_of_another_kind_are_left_alone() {
 }
 
 #[test]
-fn a_stream_from_a_file_to_outside_and_back() {
+fn a_file_that_a_party_outside_sends_back_arrives_whole() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let bytes = noise(1_000_000, 5);
@@ -693,7 +696,7 @@ fn a_stream_from_a_file_to_outside_and_back() {
     side.finish().assert_complete(&bytes);
 }
 
-/// How often its threads have fallen asleep so far.
+/// How often the threads of the side have fallen asleep so far.
 fn naps(side: &Side) -> u128 {
     let tasks = fs::read_dir(format!("/proc/{}/task", side.pid())).unwrap();
     let count = |task: io::Result<fs::DirEntry>| {
@@ -706,14 +709,14 @@ fn naps(side: &Side) -> u128 {
 }
 
 #[test]
-fn who_waits_for_somebody_outside_hardly_works() {
+fn a_process_that_waits_for_a_party_outside_uses_little_processor_time() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let side = object.open_side();
     let party = party::first(memory.whole());
     let (began, before) = (Instant::now(), naps(&side));
     thread::sleep(Duration::from_millis(500));
-    // One end looks again every 5 ms, and whoever watches the peer ten times a second.
+    // One end looks again every 5 ms, and the watcher ten times a second.
     let most = began.elapsed().as_millis() / 5 * 2;
     let naps = naps(&side) - before;
     assert!((1..=most).contains(&naps), "{naps} naps, not {most}");
@@ -723,7 +726,7 @@ fn who_waits_for_somebody_outside_hardly_works() {
         .skip(13)
         .take(2)
         .map(|n| n.parse::<u32>().unwrap());
-    // Of 50 in half a second.
+    // There are 50 ticks in half a second.
     assert!(ticks.sum::<u32>() <= 10);
     drop(party);
 }

@@ -1,25 +1,25 @@
 #!/usr/bin/env python3
-"""Talks to memtalk through its page of shared memory, as the second of two:
+"""Talks to memtalk through its page of shared memory, as the second party:
 
     memtalk -f /someobject                          # one terminal
     python3 memtalk/tests/peer.py /someobject        # another one
 
-A second implementation of the page, written from its description alone
-(memtalk-ring/LAYOUT.md), to show that this is enough. It has no locks and
-wakes nobody: its seat says so, and memtalk looks by itself. It looks by itself as
-well, so nobody wakes it.
+This is a second implementation of the page, written from its description alone
+(memtalk-ring/LAYOUT.md), to show that the description is enough. It holds no locks
+and wakes nobody. Its seat word says so, and memtalk looks at the page by itself.
+This program looks by itself as well, so nobody has to wake it.
 
-It relies on these: a load and a store through a memoryview of 32-bit words is one
-access to memory, and those become visible in the order of the program. The first
-holds for CPython where the words are aligned, the second for x86. A weaker machine
-needs a fence before each store of an index and after each load of one, which Python
-has not.
+It relies on two things. A load or a store through a memoryview of 32-bit words is one
+access to memory. These accesses become visible in the order of the program. The first
+holds for CPython if the words are aligned, the second for x86. A weaker machine needs
+a fence before each store of an index and after each load of one, and Python has no
+fences.
 
-Only the locks would tell it that memtalk was killed: it waits for ever then.
+Only the locks could tell it that memtalk was killed. So it waits for ever then.
 
 Exit status: 0 if both streams are complete, 1 if this side failed, 3 if there was no
-page within the time, 4 if the peer gave up or overwrote the page, 5 if two talk there,
-6 if it is no page, 255 for wrong arguments.
+page in time, 4 if the peer gave up or overwrote the page, 5 if two talk there, 6 if
+the object is not a page, 255 for wrong arguments.
 """
 
 import mmap
@@ -32,24 +32,24 @@ MAGIC = 0x74616C6B
 VERSION = 2
 LINE, OVERHEAD = 64, 384
 
-# Words of the page, by their number.
+# The words of the page, by their number.
 MAGIC_AT, VERSION_AT, SIZE_AT, CAPACITY_AT, FIRST_SEAT, SECOND_SEAT = 0, 2, 3, 4, 8, 9
-# Words of a ring struct, from its start.
+# The words of a ring struct, counted from its start.
 TAIL, SENDER_WANTS, HEAD, RECEIVER_WANTS = 0, 1, 16, 17
-# Bits of a seat's word, and of an index word.
+# Bits of a seat word, and of an index word.
 SEATED, OUTSIDE, SILENT = 1, 2, 4
 FAILED, CLOSED = 1 << 30, 1 << 31
 
-# Bytes that a pipe takes without waiting, once it takes any.
+# The bytes that a pipe takes without waiting, if it takes any.
 PIPE = 4096
-# Seconds between two looks at the page while nothing moves, at first and at most.
+# The seconds between two looks at the page while nothing moves, at first and at most.
 SHORTEST, LONGEST = 0.0001, 0.005
 
 STDIN, STDOUT = 0, 1
 
 
 class Failure(Exception):
-    """Ends the program with this status, and says why."""
+    """Ends the program with a status and a message."""
 
     def __init__(self, status, why):
         super().__init__(why)
@@ -57,9 +57,9 @@ class Failure(Exception):
 
 
 class End:
-    """One end of a ring. Each moves an index of its own over what is available to it:
-    the sender over free bytes, the receiver over filled ones. The peer can only make
-    more of them available."""
+    """One end of a ring. It moves its own index over the bytes that are available to
+    it: the sender over free bytes, the receiver over used bytes. The peer can only make
+    more bytes available."""
 
     def __init__(self, words, slab, mine, theirs):
         self.words, self.slab, self.mine, self.theirs = words, slab, mine, theirs
@@ -68,8 +68,8 @@ class End:
         self.available = self.available_up_to(0)
 
     def look(self):
-        """Takes note of the peer's word, which is loaded once and not trusted. Its
-        last word is the one with a flag."""
+        """Reads the peer's index word, once, and checks it, since the peer is not
+        trusted. A word with a flag is the peer's last word."""
         if self.peer:
             return
         word = self.words[self.theirs]
@@ -81,24 +81,24 @@ class End:
             or not self.available <= available <= self.capacity
             or peer == CLOSED and not self.may_close(available)
         ):
-            raise Failure(4, "the page was overwritten: its indices cannot be")
+            raise Failure(4, "the ring's indices are impossible: the page was overwritten")
         self.available, self.peer = available, peer
 
     def slots(self, most):
-        """The available bytes, at most so many: as slices of the slab."""
+        """The available bytes, at most so many, as slices of the slab."""
         count = min(self.available, most)
         start = self.index % self.capacity
         first = min(count, self.capacity - start)
         return slice(start, start + first), slice(0, count - first)
 
     def advance(self, count):
-        """Gives so many bytes to the peer. They have been written or read before."""
+        """Gives so many bytes to the peer. They must have been written or read before."""
         self.index = (self.index + count) % (2 * self.capacity)
         self.available -= count
         self.words[self.mine] = self.index
 
     def end(self, flag):
-        """Says the last word of this end."""
+        """Writes the last word of this end: its index and a flag."""
         if not self.state:
             self.state = flag
             self.words[self.mine] = self.index | flag
@@ -109,11 +109,11 @@ class Sender(End):
         return self.capacity - (self.index - head) % (2 * self.capacity)
 
     def may_close(self, available):
-        """A receiver confirms a stream that we have ended, when it has all of it."""
+        """A receiver may confirm only a stream that we have ended, once it has all."""
         return self.state == CLOSED and available == self.capacity
 
     def send(self):
-        """Reads as much as is free. The end of the input ends the stream."""
+        """Reads at most as many bytes as are free. End of file ends the stream."""
         data = os.read(STDIN, self.available)
         if not data:
             return self.end(CLOSED)
@@ -131,32 +131,32 @@ class Receiver(End):
         return True
 
     def receive(self):
-        """Writes some of what is there."""
+        """Writes some of the used bytes to standard output."""
         first, second = self.slots(PIPE)
         data = bytes(self.slab[first]) + bytes(self.slab[second])
         self.advance(os.write(STDOUT, data))
 
 
 def open_page(name):
-    """The memory of the object and its words, if it carries a magic number by now."""
+    """The memory of the object and its words, if it has a magic number by now."""
     try:
         file = os.open("/dev/shm" + name, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     size = os.fstat(file).st_size
     if size % LINE:
-        raise Failure(6, f"{size} bytes are no page")
-    # A machine creates it empty, and then gives it its size.
+        raise Failure(6, f"this is not a page: it has {size} bytes")
+    # A machine creates the object empty, and then gives it its size.
     page = memoryview(mmap.mmap(file, size) if size else bytes(LINE))
     os.close(file)
     words = page.cast("I")
     if words[MAGIC_AT] not in (0, MAGIC):
-        raise Failure(6, "this is no page, or one of the other byte order")
+        raise Failure(6, "this is not a page, or it has the other byte order")
     return (page, words) if words[MAGIC_AT] else None
 
 
 def map_page(name, deadline):
-    """Waits until the object carries a magic number, and checks all else."""
+    """Waits until the object has a magic number, and checks the rest of the header."""
     while not (found := open_page(name)):
         if time.monotonic() > deadline:
             raise Failure(3, "nobody has initialised a page")
@@ -167,19 +167,20 @@ def map_page(name, deadline):
     if words[VERSION_AT] != VERSION:
         raise Failure(6, f"its layout has version {words[VERSION_AT]}, not {VERSION}")
     if not 0 < capacity or (words[SIZE_AT], words[CAPACITY_AT]) != (size, capacity):
-        raise Failure(6, f"it says that it has {words[SIZE_AT]} bytes, which it has not")
+        claimed = f"{words[SIZE_AT]} bytes, {words[CAPACITY_AT]} of them each way"
+        raise Failure(6, f"the page claims {claimed}: not {size} and {capacity}")
     return page, words, capacity
 
 
 def sit_down(page, words, capacity):
-    """Takes the second seat, and returns the ends of it."""
+    """Takes the second seat, and returns its sender and receiver."""
     if not words[FIRST_SEAT] & SEATED or words[SECOND_SEAT] & SEATED:
         raise Failure(5, "nobody waits there for a peer")
     first_ring, first_slab = LINE, LINE + 2 * LINE
     second_ring = first_slab + capacity + LINE
     second_slab = second_ring + 2 * LINE
     first, second = first_ring // 4, second_ring // 4
-    # The peer looks at these once the seat is taken.
+    # The peer reads these words once the seat is taken.
     for word in second + TAIL, second + SENDER_WANTS, first + HEAD, first + RECEIVER_WANTS:
         words[word] = 0
     words[SECOND_SEAT] = SEATED | OUTSIDE | SILENT
@@ -193,7 +194,7 @@ def sit_down(page, words, capacity):
 
 
 def talk(sender, receiver):
-    """Until both streams are complete, or cannot be."""
+    """Moves bytes until both streams are complete, or cannot be."""
     pause = SHORTEST
     while not receiver.state or not sender.peer and sender.state != FAILED:
         sender.look()
@@ -204,7 +205,7 @@ def talk(sender, receiver):
             if receiver.peer == FAILED:
                 sender.end(FAILED)
             else:
-                # Only now all of it is where it should be: that is what we confirm.
+                # We confirm that everything is written, so first close the output.
                 os.close(STDOUT)
             receiver.end(receiver.peer)
         can_send = [STDIN] if sender.available and not sender.state else []
@@ -227,7 +228,7 @@ def main(arguments):
     try:
         talk(sender, receiver)
     finally:
-        # Does nothing where a stream is complete.
+        # This does nothing if a stream is complete.
         sender.end(FAILED)
         receiver.end(FAILED)
 

@@ -1,5 +1,6 @@
-//! The command talks with a program that knows the page from its description alone,
-//! and has neither locks nor wake-ups: `peer.py`.
+//! The command talks with `peer.py`, which was written from the page's description alone.
+//!
+//! `peer.py` has neither locks nor wake-ups.
 
 mod support;
 
@@ -13,7 +14,7 @@ use support::{Finished, Object, Side, eventually, noise, not_tried};
 
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer.py");
 
-/// Whether these tests can be tried: nothing else here asks for Python.
+/// Whether these tests can be tried. Nothing else in this package needs Python.
 fn python_is_there() -> bool {
     let version = Command::new("python3").arg("--version").output();
     let there = version.is_ok_and(|version| version.status.success());
@@ -23,7 +24,7 @@ fn python_is_there() -> bool {
     there
 }
 
-/// The program, at this object, which a page must be in within `seconds`.
+/// `peer.py` for this object; it waits for a page there for at most `seconds`.
 fn command(object: &Object, seconds: u32) -> Command {
     let mut command = Command::new("python3");
     command
@@ -36,7 +37,7 @@ fn peer(object: &Object, seconds: u32) -> Side {
     Side::start(&mut command(object, seconds))
 }
 
-/// The command first, then the program, and each has heard from the other.
+/// The command, which sits first, and the program. Each has received something.
 fn talking(object: &Object) -> (Side, Side) {
     let mut memtalk = object.open_side();
     memtalk.say(b"hello");
@@ -63,7 +64,7 @@ fn megabytes_go_both_ways() {
     for pages in ["1", "3", "64"] {
         let object = Object::new();
         let (ours, theirs) = (noise(3_000_001, 1), noise(2_000_003, 2));
-        // Either may come first.
+        // Either may start first.
         let mut peer = peer(&object, 30);
         let mut memtalk = object.memtalk();
         let mut memtalk = Side::start(memtalk.args(["--pages", pages]).stdin(Stdio::piped()));
@@ -76,7 +77,7 @@ fn megabytes_go_both_ways() {
 }
 
 #[test]
-fn a_word_is_answered_at_once() {
+fn a_line_is_answered_at_once() {
     if !python_is_there() {
         return;
     }
@@ -131,7 +132,7 @@ fn empty_streams_are_complete() {
 }
 
 #[test]
-fn what_was_left_in_its_words_is_cleared() {
+fn it_clears_what_was_left_in_its_words() {
     if !python_is_there() {
         return;
     }
@@ -164,7 +165,7 @@ fn its_death_is_noticed() {
 }
 
 #[test]
-fn it_is_told_of_a_death_by_who_comes_next() {
+fn it_is_told_of_a_death_by_the_process_that_comes_next() {
     if !python_is_there() {
         return;
     }
@@ -176,7 +177,7 @@ fn it_is_told_of_a_death_by_who_comes_next() {
 }
 
 #[test]
-fn who_stops_is_told_of() {
+fn each_side_is_told_when_the_other_stops() {
     if !python_is_there() {
         return;
     }
@@ -201,7 +202,7 @@ fn who_stops_is_told_of() {
     object.assert_usable();
 }
 
-/// Where the party at a seat writes, by the seat and the capacity.
+/// The offset of the line that the party at a seat writes, by the seat and the capacity.
 type Line = fn(memtalk_ring::Seat, u32) -> usize;
 
 #[test]
@@ -209,8 +210,8 @@ fn an_overwritten_page_is_noticed() {
     if !python_is_there() {
         return;
     }
-    // What memtalk writes: no index, both flags, more than a capacity, taken back;
-    // taken back, confirmed before its time.
+    // Words in place of memtalk's. In its tail: not an index, both flags, more than a
+    // capacity ahead, moved back. In its head: moved back, confirmed too early.
     let (tail, head) = (sender_offset, receiver_offset);
     for (line, word) in [
         (tail as Line, 2 * CAPACITY + 8),
@@ -233,7 +234,7 @@ fn an_overwritten_page_is_noticed() {
 }
 
 #[test]
-fn what_is_no_page_is_left_untouched() {
+fn an_object_that_is_not_a_page_is_left_untouched() {
     if !python_is_there() {
         return;
     }
@@ -249,13 +250,13 @@ fn what_is_no_page_is_left_untouched() {
     };
     let (magic, size) = (words::MAGIC, words::SIZE);
     for (code, text, contents) in [
-        (6, "no page", b"somebody else's".to_vec()),
-        (6, "no page", noise(4096, 1)),
+        (6, "not a page", b"somebody else's".to_vec()),
+        (6, "not a page", noise(4096, 1)),
         (6, "the other byte order", change(magic, MAGIC.swap_bytes())),
         (6, "version 3", change(words::VERSION, VERSION + 1)),
-        (6, "which it has not", change(size, 8192)),
-        (6, "which it has not", change(words::CAPACITY, 1792)),
-        (6, "which it has not", page[..448].to_vec()),
+        (6, "claims 8192 bytes", change(size, 8192)),
+        (6, "1792 of them each way", change(words::CAPACITY, 1792)),
+        (6, "not 448", page[..448].to_vec()),
         (5, "nobody waits", change(seat_offset(First), 0)),
         (5, "nobody waits", change(seat_offset(Second), 1)),
         (3, "nobody has initialised", change(magic, 0)),
@@ -270,7 +271,7 @@ fn what_is_no_page_is_left_untouched() {
 }
 
 #[test]
-fn a_third_is_sent_away() {
+fn a_third_party_is_refused() {
     if !python_is_there() {
         return;
     }

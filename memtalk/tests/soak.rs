@@ -1,6 +1,6 @@
 //! Load: much data, many pairs at once, every kind of descriptor, talk after talk.
 //!
-//! Small by default; `make soak` runs it at length and prints what it measured.
+//! It is small by default. `make soak` runs it for long, and prints what it measured.
 
 mod support;
 
@@ -17,35 +17,35 @@ use memtalk::{Name, Options};
 use support::lines::{Kind, Lines};
 use support::{BOUND, Object, Side, eventually, noise, setting};
 
-/// Bytes that the soak moves each way, all rounds together.
+/// The bytes that the soak moves each way, in all rounds together.
 fn bytes() -> usize {
     setting("BYTES", 200_000_000)
 }
 
 const PAGE: usize = 4096;
 
-/// A process has less than this resident beside the object's pages. The binary
-/// and libc take about 3 MiB of it. A stream goes through the pages and nowhere
+/// A process has less resident memory than this, besides the object's pages, in bytes. The
+/// binary and libc take about 3 MiB of it. A stream goes through the pages and nowhere
 /// else, so its length adds nothing.
 const OWN_MEMORY: u64 = 8 << 20;
 
-/// The largest chunk that is written or read at once.
+/// The largest chunk that is written or read at once, in bytes.
 const LARGEST: usize = 256 * 1024;
 
-/// Every stream repeats this many bytes of noise. A prime number: what is lost or
-/// repeated a page or a capacity at a time is no multiple of it.
+/// Every stream repeats this many bytes of noise. It is a prime number. So if a page or a
+/// capacity of bytes is lost or repeated, once or many times, the comparison fails.
 const PERIOD: usize = (1 << 20) + 7;
 
-/// The noise, and its start once more, so that any chunk of it is one slice.
+/// The noise, and its beginning once more, so that every chunk of it is one slice.
 static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut bytes = noise(PERIOD, 1);
     bytes.extend_from_within(..LARGEST);
     bytes
 });
 
-/// What goes one way, and how much of it has arrived.
+/// A stream that goes one way, and how much of it has arrived.
 struct Stream {
-    /// Where in the noise it begins: no two streams of a test are the same.
+    /// The offset in the noise at which it begins. No two streams of a test are the same.
     start: usize,
     len: usize,
     arrived: AtomicUsize,
@@ -60,7 +60,7 @@ impl Stream {
         })
     }
 
-    /// The bytes from `at` on: `most` of them, or as many as are left.
+    /// The bytes from `at` on: `most` bytes, or as many as are left.
     fn piece(&self, at: usize, most: usize) -> &'static [u8] {
         let from = (self.start + at) % PERIOD;
         &NOISE[from..][..most.min(self.len.saturating_sub(at))]
@@ -84,7 +84,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Reads to the end of file, and compares.
+    /// Reads to the end of file, and compares every byte.
     fn read_from(&self, mut line: impl Read, mut pace: Pace) -> io::Result<()> {
         let mut buffer = vec![0; LARGEST];
         let mut at = 0;
@@ -110,7 +110,7 @@ impl Stream {
 /// The sizes of one end's chunks, and its pauses.
 struct Pace {
     state: u64,
-    /// Sizes at which something is full, or half full.
+    /// Sizes at which a ring, a pipe or a page is full or half full.
     edges: [usize; 5],
 }
 
@@ -133,11 +133,11 @@ impl Pace {
         high as usize % end
     }
 
-    /// The size of the next chunk, after a pause now and then: long enough for
-    /// everything behind to fill up, and for everything ahead to run dry.
+    /// The size of the next chunk, now and then after a pause. The pause is long enough for
+    /// everything before this end to fill up, and for everything after it to run dry.
     ///
-    /// Half of the chunks are of any order of magnitude, so most of them are
-    /// small; the others end close to an edge.
+    /// Half of the chunks have a random order of magnitude, so most of them are small. The
+    /// others are about as long as one of the `edges`.
     fn next(&mut self) -> usize {
         if self.below(1000) == 0 {
             thread::sleep(Duration::from_micros(self.below(4000) as u64));
@@ -158,16 +158,16 @@ struct Talk {
     object: Object,
     sides: [Side; 2],
     streams: [Arc<Stream>; 2],
-    /// Inputs that are held open until all has arrived: the second side's, so that both
-    /// processes are still there. The first side's ends while the other direction goes
-    /// on, if the line allows that.
+    /// Inputs that are held open until everything has arrived. The second side's is, so that
+    /// both processes are still there. The first side's is closed while the other direction
+    /// goes on, if this kind of line allows that.
     held: Vec<File>,
-    /// What went wrong at a line; disconnected when all four threads are done.
+    /// What went wrong at a line. Disconnected when all four threads have ended.
     failures: mpsc::Receiver<String>,
 }
 
 impl Talk {
-    /// With blocking pipes, or with non-blocking descriptors of some kind.
+    /// Starts a talk with blocking pipes, or with non-blocking descriptors of `kind`.
     fn start(pages: usize, len: usize, seed: usize, kind: Option<Kind>) -> Self {
         let object = Object::new();
         let side = || {
@@ -191,7 +191,7 @@ impl Talk {
 
         let (failed, failures) = mpsc::channel();
         if kind.is_some() {
-            // Nothing is there to be read at first.
+            // At first there is nothing to read.
             for side in &sides {
                 side.wait_until_polling("memtalk-send");
             }
@@ -219,8 +219,8 @@ impl Talk {
         }
     }
 
-    /// Waits until both streams have arrived and both processes are content.
-    /// Returns the most that each had resident, in bytes.
+    /// Waits until both streams have arrived and both processes have ended with status 0.
+    /// Returns the most memory that each had resident, in bytes.
     fn finish(mut self) -> [u64; 2] {
         let mut moved = [(0, Instant::now()); 2];
         while !self.streams.iter().all(|stream| stream.is_complete()) {
@@ -286,14 +286,15 @@ fn work(
     });
 }
 
-/// Bytes in a nanosecond.
+/// Bytes per nanosecond.
 fn speed(bytes: usize, time: Duration) -> f64 {
     bytes as f64 / time.as_nanos() as f64
 }
 
 #[test]
-fn both_ways_at_any_pace_in_flat_memory() {
-    // Pages, and the sixteenths of all bytes that they get: small rings are slower.
+fn streams_go_both_ways_at_any_pace_in_flat_memory() {
+    // Numbers of pages, and how many sixteenths of all bytes each gets: small rings are
+    // slower.
     const ROUNDS: [(usize, usize); 4] = [(1, 1), (2, 2), (16, 5), (256, 8)];
     println!("\n pages    bytes each way    seconds   GB/s in all   peak resident, KiB");
     let (mut all, mut total) = (0, Duration::ZERO);
@@ -317,10 +318,11 @@ fn print_round(pages: &dyn Display, len: usize, time: Duration) {
 }
 
 #[test]
-fn non_blocking_descriptors_of_every_kind() {
-    // Through private memory on both sides, and straight: see `route`.
+fn non_blocking_descriptors_of_every_kind_are_waited_for() {
+    // With 1 page through private memory, with 4 too for pipes and sockets, with 40
+    // straight: see `memtalk/src/ends/staging.rs`.
     const PAGES: [usize; 3] = [1, 4, 40];
-    // More than all that lies between a writer and a reader holds.
+    // More bytes than everything between a writer and a reader holds.
     const LEAST: usize = 400_000;
     println!("\n pages   non-blocking    bytes each way    seconds   GB/s in all");
     let talks = Kind::ALL
@@ -343,9 +345,9 @@ fn non_blocking_descriptors_of_every_kind() {
 }
 
 #[test]
-fn many_pairs_at_once() {
+fn many_pairs_can_talk_at_once() {
     const PAIRS: usize = 32;
-    // Together they move a twentieth of what the soak does.
+    // Together they move a twentieth of the soak's bytes.
     let len = bytes() / 20 / PAIRS;
     let began = Instant::now();
     let talks: Vec<_> = (0..PAIRS)
@@ -361,7 +363,7 @@ fn many_pairs_at_once() {
     );
 }
 
-/// What this process holds of objects, and the threads that wait for a peer to leave.
+/// What this process holds: descriptors and mappings of objects, and watcher threads.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Held {
     descriptors: usize,
@@ -371,7 +373,7 @@ struct Held {
 
 impl Held {
     fn now() -> Self {
-        // What had no name when it was opened is called after its number.
+        // An object that had no name when it was opened is called by its number there.
         let name = "/dev/shm/";
         let entries = |directory| fs::read_dir(directory).expect("proc is mounted").flatten();
         Self {
@@ -392,11 +394,11 @@ impl Held {
     }
 }
 
-/// One side of one of many talks: says its number, and hears the same.
+/// One side of one of many talks: sends its number, and receives the same.
 fn exchange(name: &Name, number: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
     let options = Options::new().timeout(BOUND);
     let mut channel = options.open(name)?;
-    // Every other one is dropped as it is.
+    // Every second channel is dropped at once.
     if number % 2 == 1 {
         return Ok(());
     }
@@ -412,8 +414,8 @@ fn exchange(name: &Name, number: usize) -> Result<(), Box<dyn Error + Send + Syn
     }
 }
 
-/// The only test of this program that opens channels itself, so every watcher is
-/// its own.
+/// This is the only test of this program that opens channels itself. So every watcher
+/// belongs to it.
 #[test]
 fn nothing_leaks_over_many_talks() {
     let talks = setting("TALKS", 1000);
@@ -428,11 +430,11 @@ fn nothing_leaks_over_many_talks() {
         mappings: 2,
         watchers: 2,
     };
-    // A thread gives itself its name.
+    // A thread sets its own name, after it has started. So wait.
     eventually("what they hold is seen", || Held::now() == expected);
     drop((one, other));
 
-    // Neither waits for the other before it goes on to the next talk.
+    // Neither thread waits for the other before its next talk.
     let began = Instant::now();
     let (report, reports) = mpsc::channel();
     for _ in 0..2 {

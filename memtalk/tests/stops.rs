@@ -1,8 +1,10 @@
-//! A process that is stopped at any of its steps, by Ctrl-Z or a debugger, on the real
-//! kernel: others are delayed, told so, or not concerned; nobody is left waiting, and
-//! nobody decides behind its back.
+//! Stops: a process is stopped before any of its steps, on the real kernel.
 //!
-//! `make crash` runs these. See `memtalk/src/sys/crash_points.rs` for what a step is.
+//! Ctrl-Z or a debugger does that. Other processes are not affected, or they are delayed and
+//! told so. None of them waits for ever, and nothing is decided that the stopped process
+//! does not learn of.
+//!
+//! `make crash` runs these tests. What a step is: `memtalk/src/sys/crash_points.rs`.
 
 mod support;
 
@@ -22,8 +24,8 @@ use support::{BOUND, Object, Side, bounded, eventually};
 const TERM: i32 = 15;
 const CONT: i32 = 18;
 
-/// As long as a signal may take on a busy machine; half of the patience that there is at
-/// a door otherwise.
+/// How long a signal may take on a busy machine: half of the time that a process without
+/// a signal waits at a door.
 const SOON: Duration = Duration::from_secs(5);
 
 /// Starts a side that gets no input and stops before this step.
@@ -35,10 +37,10 @@ fn stopping(object: &Object, step: u32, options: &[&str]) -> Side {
     Side::start(command.stdin(Stdio::null()))
 }
 
-/// So that it has a last step, although nobody comes.
+/// Options with which a process has a last step, although nobody comes.
 const NOT_LONG: &[&str] = &["--timeout", "0"];
 
-/// Waits until it is stopped or has ended; whether it is stopped.
+/// Waits until it is stopped or has ended. Returns whether it is stopped.
 fn stops(side: &mut Side) -> bool {
     let mut stopped = false;
     eventually("it stops or ends", || {
@@ -50,7 +52,7 @@ fn stops(side: &mut Side) -> bool {
 }
 
 #[test]
-fn a_first_that_gives_up_and_a_second_that_comes_agree() {
+fn a_first_party_that_gives_up_and_a_second_that_comes_agree() {
     let steps = every(10, |step| {
         let object = Object::new();
         let timeout = ["--timeout", "0.1"];
@@ -58,7 +60,7 @@ fn a_first_that_gives_up_and_a_second_that_comes_agree() {
         first.wait_until_seated(&object);
         let mut second = stopping(&object, step, &timeout);
         let stopped = stops(&mut second);
-        // The first's time is over meanwhile.
+        // Meanwhile the first party reaches its timeout.
         thread::sleep(Duration::from_millis(150));
         if stopped {
             second.signal(CONT);
@@ -77,9 +79,9 @@ fn a_first_that_gives_up_and_a_second_that_comes_agree() {
 }
 
 #[test]
-fn one_that_is_stopped_at_the_door_delays_no_signal() {
-    // The one that is stopped comes first, so that the other may have to wait at the
-    // door; and second, so that the other may find it locked on its way out.
+fn a_process_that_is_stopped_at_the_door_delays_no_signal() {
+    // If the stopped process comes first, the other may have to wait at the door. If it comes
+    // second, the other may find the door locked when it gets up.
     for other_is_first in [false, true] {
         let steps = every(10, |step| {
             let object = Object::new();
@@ -98,7 +100,7 @@ fn one_that_is_stopped_at_the_door_delays_no_signal() {
             let other = other.finish();
             let took = began.elapsed();
             assert!(took < SOON, "{took:?} until {other:?}");
-            // If they have talked before, it may be over.
+            // If they have talked already, the talk may be over.
             assert!(
                 other.signal == Some(TERM) || other_is_first && other.code == Some(0),
                 "{other:?}"
@@ -113,8 +115,8 @@ fn one_that_is_stopped_at_the_door_delays_no_signal() {
 }
 
 #[test]
-fn a_signal_while_it_starts_over_leaves_no_name() {
-    // Its name is taken away before or after it stops, and then the signal comes.
+fn a_signal_while_a_process_starts_over_leaves_no_name() {
+    // The name is removed before or after the process stops, and then the signal comes.
     for step in 1..=80 {
         let _tried = aftermath::Tried(step);
         let object = Object::new();
@@ -137,10 +139,10 @@ fn a_signal_while_it_starts_over_leaves_no_name() {
 }
 
 #[test]
-fn one_that_looks_who_has_the_object_open_keeps_nobody_from_opening_it() {
+fn a_process_that_is_stopped_while_it_has_a_lease_keeps_nobody_from_opening_the_object() {
     let mut opened = 0;
     let steps = every(10, |step| {
-        // A machine has left it, so whoever comes looks whether it is still there.
+        // A machine has left the object. So a newcomer looks whether it is still there.
         let object = Object::new();
         let memory = Memory::create(&object, 4096);
         party::initialise(memory.whole(), Presence::DEVICE);
@@ -158,8 +160,8 @@ fn one_that_looks_who_has_the_object_open_keeps_nobody_from_opening_it() {
 }
 
 #[test]
-fn one_whose_name_is_taken_away_and_given_back_does_not_meet_itself() {
-    // Taken before it stops, and given back afterwards.
+fn a_process_whose_name_is_taken_away_and_given_back_does_not_join_itself() {
+    // The name is taken away before the process stops, and given back afterwards.
     for step in 1..=80 {
         let _tried = aftermath::Tried(step);
         let (object, elsewhere) = (Object::new(), Object::new());
@@ -173,7 +175,8 @@ fn one_whose_name_is_taken_away_and_given_back_does_not_meet_itself() {
         });
         assert_eq!(taken, rename(&elsewhere, &object));
         first.signal(CONT);
-        // Who joins what it is about to leave is told so, and comes again.
+        // A process may join the object that the first is about to leave. It is told so,
+        // and tries again.
         let mut second = object.side(b"hello").finish();
         if second.code == Some(4) {
             second = object.side(b"hello").finish();
@@ -183,7 +186,7 @@ fn one_whose_name_is_taken_away_and_given_back_does_not_meet_itself() {
     }
 }
 
-/// Takes all that has come.
+/// A way to receive everything that has come.
 type Taken = fn(&mut Receiver) -> io::Result<Vec<u8>>;
 
 const WAYS: [Taken; 3] = [
@@ -203,12 +206,12 @@ const WAYS: [Taken; 3] = [
 ];
 
 #[test]
-#[ignore = "the next one runs it, in a process of its own"]
-fn a_program_that_takes_what_has_come() {
+#[ignore = "the next test runs it, in a process of its own"]
+fn a_program_receives_what_has_come() {
     let name = Name::new(env::var("NAME").unwrap()).unwrap();
     let mut channel = Options::new().timeout(BOUND).open(&name).unwrap();
     let way = WAYS[support::setting("WAY", 0)];
-    // Not even by whoever goes on after an error.
+    // Twice, for programs that go on after an error.
     for _ in 0..2 {
         match way(&mut channel.receiver) {
             Ok(bytes) => return assert_eq!(bytes, [1; 100]),
@@ -221,7 +224,7 @@ fn a_program_that_takes_what_has_come() {
 }
 
 #[test]
-fn what_a_machine_says_after_a_restart_is_never_taken_for_the_old_talks() {
+fn no_byte_that_a_machine_sends_after_a_restart_is_received_in_the_old_talk() {
     for way in 0..WAYS.len() {
         let steps = every(10, |step| {
             let object = Object::new();
@@ -234,7 +237,7 @@ fn what_a_machine_says_after_a_restart_is_never_taken_for_the_old_talks() {
             party.send(&[1; 100]);
             let mut program = Command::new(env::current_exe().unwrap());
             program
-                .args(["--exact", "--ignored", "a_program_that_takes_what_has_come"])
+                .args(["--exact", "--ignored", "a_program_receives_what_has_come"])
                 .env("NAME", object.name())
                 .env("WAY", way.to_string())
                 .env("MEMTALK_STOP_AT", step.to_string());
@@ -242,7 +245,8 @@ fn what_a_machine_says_after_a_restart_is_never_taken_for_the_old_talks() {
             let stopped = stops(&mut program);
             if stopped && party.page.presence(Seat::Second).is_some() {
                 party.die();
-                // It sends more than before, so that its index could be the old talk's.
+                // The machine sends more than before, so that its index would be possible
+                // in the old talk.
                 party = sit();
                 party.send(&[2; 200]);
                 party.sender.end();

@@ -1,4 +1,4 @@
-//! Others at the same name: third processes, and objects that are not ours.
+//! Strangers at the same name: third processes, and objects that are not memtalk's.
 
 mod support;
 
@@ -14,7 +14,7 @@ fn attempt(object: &Object) -> support::Finished {
 }
 
 #[test]
-fn a_third_process_is_told_and_disturbs_nothing() {
+fn a_third_process_is_refused_and_disturbs_nothing() {
     let object = Object::new();
     let (mut one, mut other) = object.talking_sides();
     for _ in 0..5 {
@@ -29,10 +29,10 @@ fn a_third_process_is_told_and_disturbs_nothing() {
 }
 
 #[test]
-fn nobody_slips_into_a_talk_that_one_has_left() {
+fn nobody_joins_a_talk_that_one_party_has_left() {
     let object = Object::new();
     let (one, other) = object.talking_sides();
-    // The other stops, so that it cannot see the death, and keeps its seat.
+    // Stop the other, so that it cannot notice the death, and keeps its seat.
     other.stop();
     one.signal(9);
     assert_eq!(one.finish_with_open_input().signal, Some(9));
@@ -45,7 +45,7 @@ fn nobody_slips_into_a_talk_that_one_has_left() {
 }
 
 #[test]
-fn objects_of_other_programs_are_not_touched() {
+fn objects_of_other_programs_are_left_untouched() {
     for contents in [
         &b""[..],
         b"x",
@@ -61,7 +61,7 @@ fn objects_of_other_programs_are_not_touched() {
 }
 
 #[test]
-fn pages_of_another_layout_are_not_touched() {
+fn pages_of_another_layout_are_left_untouched() {
     let object = Object::new();
     let side = object.open_side();
     side.wait_until_seated(&object);
@@ -100,15 +100,15 @@ fn pages_of_another_layout_are_not_touched() {
 }
 
 #[test]
-fn things_that_are_no_shared_memory_objects() {
+fn directories_links_and_fifos_are_refused() {
     let object = Object::new();
     fs::create_dir(object.path()).unwrap();
-    attempt(&object).assert_failed(6, "no shared memory object");
+    attempt(&object).assert_failed(6, "not a shared memory object");
     fs::remove_dir(object.path()).unwrap();
 
     let target = TempFile::new(b"");
     symlink(&target.0, object.path()).unwrap();
-    attempt(&object).assert_failed(6, "no shared memory object");
+    attempt(&object).assert_failed(6, "not a shared memory object");
     assert_eq!(fs::read(&target.0).unwrap(), b"");
     fs::remove_file(object.path()).unwrap();
 
@@ -119,14 +119,14 @@ fn things_that_are_no_shared_memory_objects() {
             .unwrap()
             .success()
     );
-    attempt(&object).assert_failed(6, "no shared memory object");
+    attempt(&object).assert_failed(6, "not a shared memory object");
 }
 
 #[test]
-fn a_hundred_at_once_form_one_pair() {
+fn of_a_hundred_at_once_one_pair_talks_and_the_others_are_refused() {
     let object = Object::new();
     let mut sides: Vec<_> = (0..100).map(|_| object.open_side()).collect();
-    // Two of them talk, and go on: their inputs stay open.
+    // Two of them talk, and go on talking, since their inputs stay open.
     eventually("all but two are sent away", || {
         let ended = sides.iter_mut().map(|side| usize::from(side.has_ended()));
         ended.sum::<usize>() == 98
@@ -151,9 +151,9 @@ fn a_hundred_at_once_form_one_pair() {
 }
 
 #[test]
-fn what_the_dead_have_left_is_in_nobodys_way() {
-    // Killed while it waited; and, by a program of another kind, between the claim and
-    // the magic number.
+fn an_object_that_a_dead_process_left_keeps_nobody_from_talking() {
+    // A process that was killed while it waited; and a program of another kind that died
+    // between the claim and the magic number.
     let object = Object::new();
     let side = object.open_side();
     side.wait_until_seated(&object);
@@ -170,10 +170,10 @@ fn what_the_dead_have_left_is_in_nobodys_way() {
 }
 
 #[test]
-fn a_name_that_was_removed_and_taken_again_is_left_alone() {
+fn a_name_that_another_talk_has_taken_is_left_alone() {
     let object = Object::new();
     let (mut one, other) = object.talking_sides();
-    // Somebody removes the name, somebody else uses it.
+    // Somebody removes the name, and another process uses it.
     fs::remove_file(object.path()).unwrap();
     let new = object.open_side();
     new.wait_until_seated(&object);
@@ -187,7 +187,7 @@ fn a_name_that_was_removed_and_taken_again_is_left_alone() {
 }
 
 #[test]
-fn many_at_once_form_pairs_and_never_mix() {
+fn many_at_once_form_pairs_whose_streams_never_mix() {
     const PAIRS: usize = 50;
     let object = Object::new();
     let sides: Vec<_> = (0..2 * PAIRS)

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use support::{Object, Side, TempFile, noise, shell};
 
 #[test]
-fn files_both_ways_whichever_side_starts() {
+fn files_arrive_both_ways_whichever_side_starts_first() {
     let (one, other) = (noise(3_000_000, 1), noise(2_000_003, 2));
     let (one_file, other_file) = (TempFile::new(&one), TempFile::new(&other));
     for swapped in [false, true] {
@@ -31,7 +31,7 @@ fn files_both_ways_whichever_side_starts() {
 }
 
 #[test]
-fn pipes_both_ways() {
+fn pipes_are_relayed_both_ways() {
     let (one, other) = (noise(1_000_000, 3), noise(999_999, 4));
     let object = Object::new();
     let (one_side, other_side) = (object.side(&one), object.side(&other));
@@ -41,8 +41,8 @@ fn pipes_both_ways() {
 }
 
 #[test]
-fn the_example_of_the_specification() {
-    // Words one way, file names the other; the words may be missing here.
+fn the_example_of_the_specification_works() {
+    // Words one way, file names the other. If this machine has no word list, numbers.
     let object = Object::new();
     let words = "cat /usr/share/dict/words 2>/dev/null || seq 100000";
     let find = "find /usr/share/doc /etc 2>/dev/null | head -n 20000";
@@ -59,7 +59,7 @@ fn the_example_of_the_specification() {
 }
 
 #[test]
-fn empty_streams() {
+fn empty_streams_are_complete() {
     for (one, other) in [(&b""[..], &b""[..]), (b"", b"something"), (b"x", b"")] {
         let object = Object::new();
         let (one_side, other_side) = (object.side(one), object.side(other));
@@ -70,7 +70,7 @@ fn empty_streams() {
 }
 
 #[test]
-fn sizes_around_the_capacity() {
+fn streams_about_as_long_as_the_capacity_are_complete() {
     // One page of 4,096 bytes holds 1,856 bytes each way.
     for len in [1, 927, 928, 929, 1855, 1856, 1857, 3711, 3712, 3713, 4096] {
         let object = Object::new();
@@ -82,7 +82,7 @@ fn sizes_around_the_capacity() {
 }
 
 #[test]
-fn any_number_of_pages_and_the_creator_decides() {
+fn the_side_that_creates_the_object_decides_its_number_of_pages() {
     for pages in ["1", "3", "16", "256"] {
         let object = Object::new();
         let (one, other) = (noise(700_000, 7), noise(700_001, 8));
@@ -109,7 +109,7 @@ fn page_size() -> u64 {
 }
 
 #[test]
-fn the_object_is_private_and_of_one_page() {
+fn by_default_the_object_is_private_and_has_one_page() {
     use std::os::unix::fs::MetadataExt;
     let object = Object::new();
     let side = Side::start(
@@ -147,8 +147,8 @@ fn a_line_is_delivered_at_once_and_half_close_leaves_the_other_direction_open() 
 }
 
 #[test]
-fn a_line_wakes_a_peer_that_sleeps_whichever_way_the_bytes_go() {
-    // Through private memory, and straight.
+fn a_line_wakes_a_sleeping_peer_through_private_memory_and_straight() {
+    // With one page through private memory, with 40 straight.
     for pages in ["1", "40"] {
         let object = Object::new();
         let start = || {
@@ -168,7 +168,7 @@ fn a_line_wakes_a_peer_that_sleeps_whichever_way_the_bytes_go() {
 }
 
 #[test]
-fn programs_converse() {
+fn two_programs_can_converse() {
     let object = Object::new();
     let fifo = TempFile::new(b"");
     let script = format!(
@@ -182,13 +182,13 @@ fn programs_converse() {
         asks.say(format!("question {i}\n").as_bytes());
         asks.expect(format!("reply question {i}\n").as_bytes());
     }
-    // The end of file goes round: to sed, and back through the pipe.
+    // The end of file goes all the way round: to sed, and back through the pipe.
     asks.finish().assert_complete(b"");
     assert_eq!(replies.finish().code, Some(0));
 }
 
 #[test]
-fn one_after_the_other_through_the_same_name() {
+fn talk_after_talk_goes_through_the_same_name() {
     let object = Object::new();
     for _ in 0..20 {
         object.assert_usable();
@@ -196,7 +196,7 @@ fn one_after_the_other_through_the_same_name() {
 }
 
 #[test]
-fn verbose_says_what_happens_on_standard_error() {
+fn verbose_reports_on_standard_error_what_happens() {
     let object = Object::new();
     let one = Side::start(object.memtalk().arg("-v").stdin(Stdio::null()));
     let other = object.side(b"12345");
@@ -232,10 +232,10 @@ fn verbose_shows_progress_while_bytes_move() {
 }
 
 #[test]
-fn idle_processes_do_nothing_at_all() {
+fn the_threads_of_idle_processes_never_run() {
     let object = Object::new();
     let (mut one, mut other) = object.talking_sides();
-    // Once both are asleep, no thread of them runs again.
+    // Once both are asleep, none of their threads runs again.
     let switches = || (switches_of(one.pid()), switches_of(other.pid()));
     let mut last = switches();
     support::eventually("both are idle for half a second", || {

@@ -1,4 +1,4 @@
-//! Two people at two terminals.
+//! Two people talk at two terminals.
 
 mod support;
 
@@ -25,7 +25,7 @@ impl Person {
         self.screen.write_all(text).unwrap();
     }
 
-    /// The terminal shows `text` next, typed or received.
+    /// Checks that the terminal shows `text` next, typed or received.
     fn sees(&mut self, text: &str) {
         let mut screen = self.screen.try_clone().unwrap();
         let mut found = vec![0; text.len()];

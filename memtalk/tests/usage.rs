@@ -1,4 +1,4 @@
-//! What the user may get wrong: a clear message, and the right status.
+//! Mistakes of the user: each has a clear message and the right status.
 
 mod support;
 
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use support::{Object, Side, memtalk, shell};
 
 #[test]
-fn wrong_usage_is_status_255() {
+fn a_usage_error_ends_with_status_255() {
     let long = format!("/{}", "n".repeat(255));
     let cases: &[(&[&str], &str)] = &[
         (&[], "--file <NAME>"),
@@ -42,7 +42,7 @@ fn wrong_usage_is_status_255() {
 }
 
 #[test]
-fn help_and_version_are_no_errors() {
+fn help_and_version_are_not_errors() {
     for (argument, text) in [
         ("--help", "Exit status:"),
         ("-h", "--timeout <SECONDS>"),
@@ -61,7 +61,7 @@ fn help_and_version_are_no_errors() {
 }
 
 #[test]
-fn the_long_option_and_the_longest_name() {
+fn the_long_option_and_the_longest_name_work() {
     let object = Object::new();
     let one = Side::start(
         memtalk()
@@ -80,7 +80,7 @@ fn the_long_option_and_the_longest_name() {
 }
 
 #[test]
-fn names_need_not_be_text() {
+fn a_name_need_not_be_utf_8() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let mut name = format!("/memtalk-test-{}-", std::process::id()).into_bytes();
@@ -100,7 +100,7 @@ fn names_need_not_be_text() {
 }
 
 #[test]
-fn no_peer_within_the_timeout() {
+fn no_peer_within_the_timeout_is_status_3() {
     let object = Object::new();
     for (timeout, least) in [("0", 0), ("0.2", 200)] {
         let mut command = object.memtalk();
@@ -123,7 +123,7 @@ fn a_timeout_does_not_end_a_talk() {
     let (mut one, mut other) = (start(), start());
     one.say(b"a");
     other.expect(b"a");
-    // Both have been there for longer than that.
+    // Let them talk for longer than the timeout.
     std::thread::sleep(Duration::from_millis(2100));
     one.say(b"b");
     other.expect(b"b");
@@ -134,7 +134,7 @@ fn a_timeout_does_not_end_a_talk() {
 }
 
 #[test]
-fn another_number_of_pages_than_the_object_has() {
+fn a_number_of_pages_that_the_object_does_not_have_is_refused() {
     let object = Object::new();
     let first = object.open_side();
     first.wait_until_seated(&object);
@@ -149,7 +149,7 @@ fn another_number_of_pages_than_the_object_has() {
 }
 
 #[test]
-fn a_mode_that_shares_by_halves() {
+fn a_mode_other_than_the_four_is_a_usage_error() {
     for mode in ["644", "060", "777", "0x1b0", "-1", "1000600"] {
         let object = Object::new();
         let side = Side::start(object.memtalk().args(["--mode", mode]).stdin(Stdio::null()));
@@ -160,7 +160,7 @@ fn a_mode_that_shares_by_halves() {
 }
 
 #[test]
-fn an_offset_where_no_page_can_be() {
+fn an_offset_where_no_page_can_be_is_a_usage_error() {
     let offsets = [
         &["--offset", "1"][..],
         &["--offset", "0x41"],
@@ -181,7 +181,7 @@ fn an_offset_where_no_page_can_be() {
 }
 
 #[test]
-fn a_size_that_cannot_be_had() {
+fn a_size_for_which_there_is_no_memory_fails_and_leaves_no_object() {
     let object = Object::new();
     let script = format!(
         "ulimit -f 8; exec $MEMTALK -f {} --pages 100",

@@ -1,5 +1,6 @@
-//! Who may see and change what: the table of `memtalk/ACCESS.md`, as two real users.
-//! They have no more rights than anybody; the tests themselves take root.
+//! Who may see and change what: the table of `memtalk/ACCESS.md`, tried by two real users.
+//!
+//! The two are ordinary users. Root is needed to run the tests.
 
 mod support;
 
@@ -14,7 +15,7 @@ const KILL: i32 = 9;
 const TERM: i32 = 15;
 const CONT: i32 = 18;
 
-/// Opens the object as a stranger would that wants to read and write all of it.
+/// Opens the object for reading and writing, as another program would.
 fn open(object: &Object) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
@@ -30,7 +31,7 @@ fn contains(file: &File, text: &[u8]) -> bool {
         .any(|bytes| bytes == text)
 }
 
-/// Lets the two finish in good order.
+/// Lets the two sides finish in good order.
 #[track_caller]
 fn finish(one: Side, mut other: Side) {
     other.end_input();
@@ -38,7 +39,8 @@ fn finish(one: Side, mut other: Side) {
     other.finish().assert_complete(b"");
 }
 
-/// Two sides with these options talk, the first of `users.0`.
+/// Two sides with these options that talk. The first party belongs to the first of the two
+/// users.
 fn talking(
     users: &Users,
     object: &Object,
@@ -56,7 +58,7 @@ fn talking(
 const SHARED: &[&str] = &["--mode", "666"];
 
 #[test]
-fn a_private_talk_is_out_of_a_strangers_reach() {
+fn another_user_cannot_reach_a_private_talk() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (one, other) = talking(&users, &object, (users.ann, users.ann), &[]);
@@ -69,7 +71,7 @@ fn a_private_talk_is_out_of_a_strangers_reach() {
         denied(fs::remove_file(object.path()));
         denied(fs::rename(object.path(), object.path().with_extension("x")));
     });
-    // Nor do its programs get in, whatever they ask for.
+    // The other user's processes are refused, too, whatever their options.
     for options in [&[][..], SHARED] {
         users
             .side(users.ben, &object, options)
@@ -81,12 +83,12 @@ fn a_private_talk_is_out_of_a_strangers_reach() {
 }
 
 #[test]
-fn a_name_that_a_stranger_took_first_is_refused() {
+fn without_a_mode_an_object_of_another_user_is_refused() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let one = users.side(users.ann, &object, SHARED);
     one.wait_until_seated(&object);
-    // Whoever does not say that others may take part; root, who may open anything, too.
+    // A process without a mode is refused, even root's, which may open anything.
     for user in [Some(users.ben), None] {
         let side = users.side(user, &object, &[]);
         side.finish().assert_failed(6, "belongs to another user");
@@ -95,7 +97,7 @@ fn a_name_that_a_stranger_took_first_is_refused() {
 }
 
 #[test]
-fn whom_the_mode_lets_in_talks_and_nobody_else() {
+fn users_that_the_mode_lets_in_can_talk_and_others_cannot() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (ann, ben) = (users.ann, users.ben);
@@ -112,7 +114,7 @@ fn whom_the_mode_lets_in_talks_and_nobody_else() {
         .finish()
         .assert_failed(6, "belongs to another user");
     finish(first, users.side(bens_friend, &object, &group));
-    // The name is its owner's all the same.
+    // Only the owner of the object can remove the name.
     let (one, other) = talking(&users, &object, (ann, ben), SHARED);
     let removed = ben.does(|| fs::remove_file(object.path()));
     assert_eq!(removed.unwrap_err().kind(), ErrorKind::PermissionDenied);
@@ -121,7 +123,7 @@ fn whom_the_mode_lets_in_talks_and_nobody_else() {
 }
 
 #[test]
-fn nobody_joins_what_lets_in_more_users_than_it_wants() {
+fn a_process_refuses_an_object_that_lets_in_more_users_than_its_mode() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let first = users.side(users.ann, &object, SHARED);
@@ -132,11 +134,12 @@ fn nobody_joins_what_lets_in_more_users_than_it_wants() {
             .finish()
             .assert_failed(6, "lets in other users");
     }
-    // Who wants more than the object allows joins: nobody comes in whom it does not want.
+    // A process whose mode lets in more users than the object may join: the object lets in
+    // nobody whom the process would not.
     let private = Object::new();
     let one = users.side(users.ann, &private, &[]);
     one.wait_until_seated(&private);
-    // Nor does root, which could open it, come in where it was not let in.
+    // Root, which could open the object, does not join if the mode does not let it in.
     users
         .side(None, &private, SHARED)
         .finish()
@@ -146,9 +149,9 @@ fn nobody_joins_what_lets_in_more_users_than_it_wants() {
 }
 
 #[test]
-fn what_a_stranger_had_open_serves_no_private_talk() {
+fn an_object_that_another_user_had_open_is_not_used_for_a_private_talk() {
     let Some(users) = Users::here() else { return };
-    // A shared talk, whose first is killed while it waits, or that one has left.
+    // A shared talk: its first party is killed while it waits, or both are during the talk.
     for joined in [false, true] {
         let object = Object::new();
         let first = users.side(users.ann, &object, SHARED);
@@ -176,13 +179,14 @@ fn what_a_stranger_had_open_serves_no_private_talk() {
 }
 
 #[test]
-fn a_stranger_at_the_door_forces_nobody_to_use_the_object_again() {
+fn another_user_that_keeps_the_door_makes_nobody_use_the_object_again() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (one, other) = talking(&users, &object, (users.ann, users.ann), SHARED);
     let [spy, door] = [(); 2].map(|()| users.ben.does(|| open(&object)).unwrap());
     assert!(try_lock(&door, 0, libc::F_WRLCK));
-    // They cannot remove the name, and go all the same: a signal does not wait for long.
+    // The two cannot remove the name, and end all the same: after a signal they do not wait
+    // for long.
     for side in [&one, &other] {
         side.signal(TERM);
     }
@@ -190,7 +194,7 @@ fn a_stranger_at_the_door_forces_nobody_to_use_the_object_again() {
         assert_eq!(side.finish_with_open_input().signal, Some(TERM));
     }
     assert!(object.exists());
-    // Nobody gets in, and whoever has no time or no patience gets out.
+    // No newcomer gets a seat. A timeout or a signal ends its wait.
     users
         .side(users.ann, &object, &["--timeout", "0.1"])
         .finish()
@@ -199,7 +203,7 @@ fn a_stranger_at_the_door_forces_nobody_to_use_the_object_again() {
     eventually("it is at the door", || at_the_door(&impatient));
     impatient.signal(TERM);
     assert_eq!(impatient.finish_with_open_input().signal, Some(TERM));
-    // The next begin anew when the door is free.
+    // The next two have an object of their own once the door is free.
     let mut one = users.side(users.ann, &object, &[]);
     let mut other = users.side(users.ann, &object, &[]);
     drop(door);
@@ -210,20 +214,21 @@ fn a_stranger_at_the_door_forces_nobody_to_use_the_object_again() {
     finish(one, other);
 }
 
-/// Whether it waits for its next try: asleep for a time, with signals blocked.
+/// Whether the side waits for its next try at the door: asleep for a time, with signals
+/// blocked.
 fn at_the_door(side: &Side) -> bool {
     let nap = format!(" {} ", libc::SYS_rt_sigtimedwait);
     side.threads().iter().any(|thread| thread.contains(&nap))
 }
 
 #[test]
-fn what_could_not_be_removed_is_told_and_the_talk_is_complete() {
+fn an_object_that_cannot_be_removed_is_reported_and_the_talk_is_complete() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (mut one, mut other) = talking(&users, &object, (users.ann, users.ann), SHARED);
     let door = users.ben.does(|| open(&object)).unwrap();
     assert!(try_lock(&door, 0, libc::F_WRLCK));
-    // A newcomer has as much patience.
+    // A newcomer waits at the door for as long as the two do.
     let newcomer = users.side(users.ann, &object, SHARED);
     one.end_input();
     other.end_input();
@@ -234,7 +239,7 @@ fn what_could_not_be_removed_is_told_and_the_talk_is_complete() {
         assert_eq!(end.code, Some(0), "{}", end.stderr);
         assert_eq!(end.stderr.lines().count(), 1, "{}", end.stderr);
         assert!(
-            end.stderr.contains("the object may stay: "),
+            end.stderr.contains("the object may be left behind: "),
             "{}",
             end.stderr
         );
@@ -243,7 +248,7 @@ fn what_could_not_be_removed_is_told_and_the_talk_is_complete() {
 }
 
 #[test]
-fn nothing_of_an_old_talk_is_in_the_next() {
+fn no_byte_of_an_old_talk_is_in_the_object_of_the_next() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (mut one, mut other) = talking(&users, &object, (users.ann, users.ann), &[]);
@@ -261,7 +266,7 @@ fn nothing_of_an_old_talk_is_in_the_next() {
 }
 
 #[test]
-fn a_stranger_cannot_ask_for_a_lease() {
+fn another_user_gets_no_lease() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (one, other) = talking(&users, &object, (users.ann, users.ben), SHARED);
@@ -276,7 +281,7 @@ fn a_stranger_cannot_ask_for_a_lease() {
 }
 
 #[test]
-fn whoever_may_open_a_page_may_spoil_the_talk_and_no_more() {
+fn a_user_that_may_open_the_object_can_spoil_the_talk_and_no_more() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (mut one, other) = talking(&users, &object, (users.ann, users.ben), SHARED);
@@ -292,14 +297,14 @@ fn whoever_may_open_a_page_may_spoil_the_talk_and_no_more() {
 }
 
 #[test]
-fn what_another_user_has_left_is_waited_for_until_that_user_removes_it() {
+fn a_process_waits_until_another_user_removes_its_old_object() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (ann, ben) = (users.ann, users.ben);
     let (one, other) = talking(&users, &object, (ann, ben), SHARED);
     one.signal(KILL);
     one.finish_with_open_input();
-    // The survivor says that it could not remove what is not its own.
+    // The survivor reports that it could not remove the object, which is not its own.
     let other = other.finish_with_open_input();
     assert_eq!(other.code, Some(4));
     let lines: Vec<_> = other.stderr.lines().collect();
@@ -308,14 +313,14 @@ fn what_another_user_has_left_is_waited_for_until_that_user_removes_it() {
     assert!(
         lines
             .iter()
-            .any(|line| line.contains("the object may stay: "))
+            .any(|line| line.contains("the object may be left behind: "))
     );
-    // The next of that user as well, and gives up in time;
+    // The next process of that user cannot remove it either. It gives up at its timeout,
     let late = users.side(ben, &object, &["--mode", "666", "--timeout", "0.2"]);
     let late = late.finish();
     assert_eq!(late.code, Some(3), "{}", late.stderr);
     assert!(late.stderr.contains("left an object of another user"));
-    // or waits until the owner comes.
+    // or waits until a process of the owner comes.
     let mut ben = users.side(ben, &object, SHARED);
     ben.expect_message("waiting: ");
     finish(users.side(ann, &object, SHARED), ben);
@@ -323,7 +328,7 @@ fn what_another_user_has_left_is_waited_for_until_that_user_removes_it() {
 }
 
 #[test]
-fn a_survivor_of_another_user_is_waited_for() {
+fn a_process_waits_for_a_survivor_of_another_user_to_leave() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();
     let (ann, ben) = (users.ann, users.ben);

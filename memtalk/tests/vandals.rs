@@ -1,5 +1,6 @@
-//! Somebody writes into the page while two real processes talk: they may fail,
-//! and do not crash, spin, or call an incomplete stream complete.
+//! Vandals: somebody writes into the page while two real processes talk.
+//!
+//! The two may fail, but they do not crash, spin, or call an incomplete stream complete.
 
 mod support;
 
@@ -8,7 +9,7 @@ use memtalk_ring::layout::{receiver_offset, seat_offset, sender_offset};
 use support::words::{self, BYTES_EACH_WAY as CAPACITY, INDEX, WANT};
 use support::{Object, noise};
 
-/// The words of a page of 4,096 bytes that mean something.
+/// The offsets of all words of a page of 4,096 bytes that mean something.
 const WORDS: [usize; 15] = [
     words::MAGIC,
     words::CLAIM,
@@ -27,7 +28,7 @@ const WORDS: [usize; 15] = [
     receiver_offset(Second, CAPACITY) + WANT,
 ];
 
-/// A word that is likely to be taken for something: near an index, with flags.
+/// A word that is likely to mean something: near an index that occurs, with flags.
 fn word(random: [u8; 4]) -> u32 {
     let near = [0, CAPACITY, 2 * CAPACITY, u32::MAX][usize::from(random[0]) % 4];
     let index = match random[1] % 4 {
@@ -38,7 +39,7 @@ fn word(random: [u8; 4]) -> u32 {
 }
 
 #[test]
-fn words_overwritten_during_a_talk() {
+fn a_talk_whose_words_are_overwritten_fails_with_a_message() {
     let corrupt = memtalk::Error::Corrupt.to_string();
     let mut noticed = 0;
     for seed in 0..30 {
@@ -57,7 +58,7 @@ fn words_overwritten_during_a_talk() {
             let word = word([random[0], random[1], random[2], random[3]]);
             words::write(&page, at, word);
         }
-        // A peer that only falls silent is no error, so let it die.
+        // A peer that only stops sending is not an error. So kill it, to end the talk.
         other.kill();
         let (one, other) = (one.finish_with_open_input(), other.finish_with_open_input());
         for (side, killed) in [(&one, false), (&other, true)] {

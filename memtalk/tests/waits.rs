@@ -1,4 +1,4 @@
-//! Nobody waits in vain, whatever fails, is missing or taken away.
+//! Nobody waits for ever, whatever fails, is missing or is taken away.
 
 mod support;
 
@@ -23,7 +23,7 @@ fn options() -> Options {
     Options::new().timeout(BOUND)
 }
 
-/// Two sides of a channel in this process.
+/// The two sides of a channel, both in this process.
 fn pair(object: &Object) -> (Channel, Channel) {
     let name = Name::new(object.name()).unwrap();
     let theirs = name.clone();
@@ -40,7 +40,7 @@ fn a_side_that_fails_tells_its_peer_before_it_says_why() {
     // Its messages go to a pipe that is full, and that nobody reads.
     let (messages, mut full) = io::pipe().unwrap();
     full.write_all(&[b'x'; 64 * 1024]).unwrap();
-    // Its output goes nowhere.
+    // Nobody reads its output.
     let (reader, output) = io::pipe().unwrap();
     drop(reader);
     let object = Object::new();
@@ -54,7 +54,7 @@ fn a_side_that_fails_tells_its_peer_before_it_says_why() {
         .finish_with_open_input()
         .assert_failed(4, "the peer stopped");
     assert!(!object.exists());
-    // It still waits to say why, and does so when somebody reads.
+    // It still waits to write why it failed, and does once somebody reads.
     assert!(failing.try_wait().unwrap().is_none());
     let mut messages = messages;
     let said = bounded("the message", move || {
@@ -102,9 +102,9 @@ fn one_side_may_finish_while_the_other_waits_for_its_certificate() {
 }
 
 #[test]
-fn finishing_is_no_certificate_if_the_rest_could_not_be_written() {
+fn finish_fails_if_the_rest_cannot_be_written() {
     let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
-    // One that says so at once, and one that says so when it is flushed.
+    // One writer fails at once, the other when it is flushed.
     let rests: [Box<dyn Write + Send>; 2] = [Box::new(full()), Box::new(BufWriter::new(full()))];
     for mut rest in rests {
         let (mut one, other) = pair(&Object::new());
@@ -118,7 +118,7 @@ fn finishing_is_no_certificate_if_the_rest_could_not_be_written() {
 }
 
 #[test]
-fn finishing_is_no_certificate_if_the_peer_confirmed_nothing() {
+fn finish_fails_if_the_peer_confirmed_nothing() {
     let (mut one, other) = pair(&Object::new());
     one.sender.end();
     drop(one.receiver);
@@ -128,7 +128,7 @@ fn finishing_is_no_certificate_if_the_peer_confirmed_nothing() {
 }
 
 #[test]
-fn to_move_nothing_waits_for_nothing() {
+fn reading_or_writing_zero_bytes_does_not_wait() {
     let (mut one, mut other) = pair(&Object::new());
     let read = bounded("reading", move || one.receiver.read(&mut []));
     assert_eq!(read.unwrap(), 0);
@@ -140,7 +140,8 @@ fn to_move_nothing_waits_for_nothing() {
 
 #[test]
 fn once_the_receiver_knows_that_the_peer_died_so_does_the_sender() {
-    // Through a ring of 16 pages it reads straight into the shared memory.
+    // With one page through private memory; with 16, `read_from` reads straight into the
+    // shared memory.
     for pages in [1, 16] {
         let object = Object::new();
         let mut command = object.memtalk();
@@ -155,7 +156,7 @@ fn once_the_receiver_knows_that_the_peer_died_so_does_the_sender() {
         peer.kill();
         let error = bounded("the receiver", move || receiver.read(&mut [0]).unwrap_err());
         assert!(matches!(Error::from_io(&error), Some(Error::PeerDied)));
-        // There is room for it, and it would never be read.
+        // There is space for these bytes, but nobody would ever read them.
         for error in [
             sender.write(b"x").unwrap_err(),
             sender
@@ -168,13 +169,13 @@ fn once_the_receiver_knows_that_the_peer_died_so_does_the_sender() {
 }
 
 #[test]
-fn who_waits_where_the_name_was_removed_starts_over() {
+fn a_waiting_process_whose_name_is_removed_starts_over() {
     let object = Object::new();
     let first = object.open_side();
     first.wait_until_seated(&object);
     fs::remove_file(object.path()).unwrap();
     eventually("it is there again", || object.is_initialised());
-    // And once more, while somebody else takes the name.
+    // Once more, while another process takes the name.
     fs::remove_file(object.path()).unwrap();
     let second = object.side(b"from the second");
     first.finish().assert_complete(b"from the second");
@@ -183,7 +184,7 @@ fn who_waits_where_the_name_was_removed_starts_over() {
 }
 
 #[test]
-fn who_started_over_leaves_nothing_behind() {
+fn a_process_that_started_over_leaves_nothing_behind() {
     for (timeout, signal) in [("0.5", None), ("60", Some(libc::SIGTERM))] {
         let object = Object::new();
         let mut command = object.memtalk();
@@ -216,7 +217,7 @@ fn a_talk_does_not_need_its_name() {
 }
 
 #[test]
-fn a_death_is_noticed_where_the_kernel_has_no_locks_to_wait_for() {
+fn a_death_is_noticed_even_if_the_kernel_has_no_locks_to_give() {
     let object = Object::new();
     let mut command = object.memtalk();
     let wait = libc::F_OFD_SETLKW.unsigned_abs();
@@ -232,7 +233,7 @@ fn a_death_is_noticed_where_the_kernel_has_no_locks_to_wait_for() {
 }
 
 #[test]
-fn who_cannot_remove_the_name_keeps_nobody_from_it() {
+fn a_process_that_cannot_remove_the_name_keeps_nobody_from_using_it() {
     let object = Object::new();
     let (one, other) = pair(&object);
     bounded("it gets up", move || {
@@ -240,7 +241,7 @@ fn who_cannot_remove_the_name_keeps_nobody_from_it() {
         drop(one);
     });
     assert!(object.exists());
-    // The process lives on, with a thread that watches the other, and the object open.
+    // This process lives on, with the object open, and a thread that watches the peer.
     let (next, last) = (object.side(b"next"), object.side(b"last"));
     next.finish().assert_complete(b"last");
     last.finish().assert_complete(b"next");
@@ -248,7 +249,7 @@ fn who_cannot_remove_the_name_keeps_nobody_from_it() {
 }
 
 #[test]
-fn who_sees_one_give_up_finds_the_name_free() {
+fn the_name_is_free_once_the_peer_sees_that_a_side_gave_up() {
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
     let waiting = options().sit_down(&name).unwrap();
@@ -264,8 +265,8 @@ fn who_sees_one_give_up_finds_the_name_free() {
 }
 
 #[test]
-fn no_more_descriptors_than_a_talk_needs() {
-    // The standard ones, and one more, whatever the test was started with.
+fn a_talk_needs_one_descriptor_beside_the_standard_ones() {
+    // The standard descriptors and one more, whatever else the test was started with.
     let object = Object::new();
     let script = format!("exec 3>&-; ulimit -n 4; exec $MEMTALK -f {}", object.name());
     let start = || Side::start(shell(&script).stdin(Stdio::null()));
@@ -274,7 +275,8 @@ fn no_more_descriptors_than_a_talk_needs() {
     other.finish().assert_complete(b"");
     assert!(!object.exists());
 
-    // Used up during the talk: looking where the name leads takes none.
+    // Then let the descriptors run out during the talk: to look where the name leads takes
+    // none.
     let (mut one, other) = object.talking_sides();
     for side in [&one, &other] {
         let limit = libc::rlimit {
@@ -293,7 +295,7 @@ fn no_more_descriptors_than_a_talk_needs() {
 }
 
 #[test]
-fn a_departure_outside_is_noticed_where_there_is_no_room_for_a_copy() {
+fn the_death_of_a_party_outside_is_noticed_without_room_for_a_copy() {
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
     let page = party::initialise(memory.whole(), Presence::DEVICE);
@@ -307,16 +309,17 @@ fn a_departure_outside_is_noticed_where_there_is_no_room_for_a_copy() {
 }
 
 #[test]
-fn an_object_that_somebody_examines_is_waited_for() {
-    // A machine has left it; the test asks for the lease that says so, and keeps it.
+fn a_process_waits_for_an_object_on_which_another_holds_a_lease() {
+    // A machine has left the object. The test takes the lease with which a process finds
+    // that out, and keeps it.
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
     party::initialise(memory.whole(), Presence::DEVICE);
     drop(memory);
     let examined = object.open();
-    // `F_SETSIG`, to a signal that is ignored: somebody will open the object.
+    // `F_SETSIG` to a signal that is ignored, since somebody will open the object.
     fcntl(&examined, 10, libc::SIGURG).unwrap();
-    // A process that another test starts may have the memory open for a moment.
+    // A process that another test starts may have inherited the memory for a moment.
     eventually("nobody else has it open", || {
         fcntl(&examined, libc::F_SETLEASE, libc::F_WRLCK).is_ok()
     });
@@ -331,8 +334,9 @@ fn an_object_that_somebody_examines_is_waited_for() {
 }
 
 #[test]
-fn who_waits_at_the_door_keeps_nothing_open() {
-    // Otherwise whoever holds the door takes it for the machine that has left this.
+fn a_process_that_waits_at_the_door_keeps_nothing_open() {
+    // Otherwise the process that holds the door would take it for the machine that has left
+    // the object.
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
     party::initialise(memory.whole(), Presence::DEVICE);
@@ -343,7 +347,7 @@ fn who_waits_at_the_door_keeps_nothing_open() {
     for side in [&one, &other] {
         eventually("it waits", || side.is_in(&[libc::SYS_rt_sigtimedwait]));
     }
-    // `F_SETSIG`, to a signal that is ignored.
+    // `F_SETSIG` to a signal that is ignored.
     fcntl(&door, 10, libc::SIGURG).unwrap();
     let lease = |kind| fcntl(&door, libc::F_SETLEASE, kind).is_ok();
     eventually("nobody has it open", || {
@@ -354,8 +358,8 @@ fn who_waits_at_the_door_keeps_nothing_open() {
     other.finish().assert_complete(b"one");
 }
 
-/// Lets `leave` run in a thread, up to where it removes the name. It goes on when what is
-/// returned is dropped; then the name stays, for the test to remove.
+/// Runs `leave` in a thread until it is about to remove the name. The thread goes on when
+/// the returned value is dropped. It does not remove the name; that is left to the test.
 fn up_to_the_removal(leave: impl FnOnce() + Send + 'static) -> mpsc::Sender<()> {
     let (arrive, arrived) = mpsc::channel();
     let (go_on, rest) = mpsc::channel();
@@ -372,9 +376,10 @@ fn up_to_the_removal(leave: impl FnOnce() + Send + 'static) -> mpsc::Sender<()> 
 }
 
 #[test]
-fn of_a_process_one_thread_at_a_time_is_at_the_door() {
-    // The lock of the door does not keep them from each other. A name that the second
-    // removes may be somebody else's when the first comes to it.
+fn one_thread_of_a_process_at_a_time_holds_the_door() {
+    // The lock on the door does not exclude threads of one process. Without another guard,
+    // the second thread could remove the name, and the first then remove it from somebody
+    // else's object.
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
     let waiting = options().sit_down(&name).unwrap();
@@ -385,8 +390,8 @@ fn of_a_process_one_thread_at_a_time_is_at_the_door() {
 }
 
 #[test]
-fn who_gets_up_keeps_its_seat_until_the_name_is_gone() {
-    // So others see that somebody is still there who will remove it.
+fn a_process_that_gets_up_keeps_its_seat_until_the_name_is_gone() {
+    // So others see that a process is still there that will remove the name.
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
     let waiting = options().sit_down(&name).unwrap();
@@ -398,7 +403,7 @@ fn who_gets_up_keeps_its_seat_until_the_name_is_gone() {
 }
 
 #[test]
-fn who_watches_a_seat_does_not_sit_there() {
+fn a_watched_seat_does_not_look_taken() {
     let object = Object::new();
     let mut first = object.open_side();
     first.wait_until_seated(&object);
@@ -413,8 +418,9 @@ fn who_watches_a_seat_does_not_sit_there() {
 }
 
 #[test]
-fn who_has_the_object_open_for_a_moment_is_not_taken_for_a_machine() {
-    // A machine has left it. The other is gone when the newcomer looks once more.
+fn a_process_that_has_the_object_open_for_a_moment_is_not_taken_for_a_machine() {
+    // A machine has left the object. The other process is gone when the newcomer looks for
+    // the second time.
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
     party::initialise(memory.whole(), Presence::DEVICE);
@@ -432,7 +438,7 @@ fn who_has_the_object_open_for_a_moment_is_not_taken_for_a_machine() {
 }
 
 #[test]
-fn who_has_found_nobody_there_keeps_nobody_from_opening_the_object() {
+fn a_watcher_that_found_its_peer_gone_keeps_nobody_from_opening_the_object() {
     let object = Object::new();
     let memory = Memory::create(&object, 4096);
     party::initialise(memory.whole(), Presence::DEVICE);
@@ -442,7 +448,8 @@ fn who_has_found_nobody_there_keeps_nobody_from_opening_the_object() {
     let peer = survivor.peer.clone();
     let departure = bounded("the departure", move || peer.wait_until_gone());
     assert_eq!(departure, Some(Departure::Died));
-    // Otherwise the kernel would have to ask the survivor, and this would not wait for it.
+    // If the survivor had kept the lease, the kernel would have to ask for it, and this
+    // `open`, which does not wait, would fail.
     let mut options = OpenOptions::new();
     let options = options
         .read(true)
@@ -452,8 +459,8 @@ fn who_has_found_nobody_there_keeps_nobody_from_opening_the_object() {
 }
 
 #[test]
-fn nothing_is_read_for_a_peer_that_has_stopped() {
-    // Through private memory, and straight.
+fn input_is_not_read_for_a_peer_that_has_stopped() {
+    // With one page through private memory, with 40 straight.
     for pages in [1, 40] {
         let object = Object::new();
         let name = Name::new(object.name()).unwrap();

@@ -1,4 +1,4 @@
-//! The receiving end of a channel.
+//! The receiving end of a channel: [`Receiver`].
 
 use std::io::{self, BufRead, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -15,28 +15,28 @@ use crate::wait::linux::Sleep;
 
 /// The receiving end of a channel.
 ///
-/// [`Read`] blocks until a byte is there and returns what is; 0 at the end of
-/// the stream. A stream that the peer did not complete ends with
-/// [`io::ErrorKind::ConnectionReset`] instead, after all that came.
+/// [`Read`] blocks until there is a byte, and returns all that is there; 0 at the end of
+/// the stream. If the peer did not complete its stream, [`Read`] first returns everything
+/// that has come, and then fails with [`io::ErrorKind::ConnectionReset`].
 ///
-/// A receiver that is dropped without [`close`](Self::close) has given up, and
-/// the peer is told that its stream was not delivered.
+/// Dropping a receiver without [`close`](Self::close) gives up: the peer is told that its
+/// stream was not delivered.
 #[derive(Debug)]
 pub struct Receiver {
     end: memtalk_ring::Receiver<PageRing<Mapping>, Sleep>,
     route: Route,
-    /// What was received and not yet read or written. [`BufRead`] shows this, since a
-    /// reference into the page could change under its reader.
+    /// Bytes that are received and not yet read or written. [`BufRead`] returns references
+    /// into this and not into the page, where the peer could change the bytes.
     buffer: Buffer,
     talk: Arc<Talk>,
-    /// Whether the peer may initialise the page again at any time, and begin another
-    /// talk there: one that sits first and outside. So what was copied out, and the end
-    /// of the stream, are believed only once our seat has been looked at.
+    /// Whether the peer may initialise the page again at any time, and begin another talk
+    /// there: a first party outside may. Then we believe the bytes that we have copied
+    /// out, and the end of the stream, only after we have looked at our seat word.
     wary: bool,
 }
 
-/// How often to look for more before what was received is written. Less than a
-/// microsecond, and enough for a sender that is copying.
+/// How many looks may find nothing before the gathered bytes are written out. They take
+/// less than a microsecond, enough for a sender that is copying.
 const LOOKS: u32 = 20;
 
 impl Receiver {
@@ -53,25 +53,27 @@ impl Receiver {
         }
     }
 
-    /// The most bytes that are under way at any time.
+    /// The most bytes that can be in the ring, sent by the peer and not yet received. At
+    /// least 64; for one page of 4,096 bytes, 1,856.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.end.capacity()
     }
 
-    /// Waits for bytes and writes them once to a descriptor. Returns the number of
-    /// bytes written; 0 at the end of the stream.
+    /// Waits for bytes and writes them to a file descriptor, with one `write(2)` or
+    /// `writev(2)`. Returns the number of bytes written; 0 at the end of the stream. Bytes
+    /// that the descriptor did not take are kept for the next call.
     ///
-    /// From a ring of 12 KiB or more it writes straight from the shared memory: one
-    /// copy, made by the kernel. From a smaller one, and to a pipe or a socket from
-    /// one of less than 64 KiB, it receives first what there is, up to 64 KiB; and so
-    /// from a ring of any size where the peer is a machine that initialised it.
+    /// If the ring has 12 KiB or more, this writes straight from the shared memory: one
+    /// copy, made by the kernel. It first copies up to 64 KiB into private memory if the
+    /// ring is smaller; if the ring has less than 64 KiB and the descriptor is a pipe or a
+    /// socket; and, for a ring of any size, if the peer is a machine that initialised it.
     ///
-    /// A non-blocking descriptor is waited for.
+    /// If the descriptor is non-blocking and takes nothing, this waits with `poll(2)`.
     ///
     /// # Errors
-    /// Those of the descriptor, and those of [`read`](Read::read), which
-    /// [`Error::from_io`] tells apart.
+    /// Those of the descriptor, and those of [`read`](Read::read);
+    /// [`Error::from_io`] tells which.
     pub fn write_to(&mut self, output: impl AsFd) -> io::Result<usize> {
         if !self.buffer.rest().is_empty() {
             return self.write_buffered(output.as_fd());
@@ -89,21 +91,24 @@ impl Receiver {
         Ok(count)
     }
 
-    /// Writes once from what was received before.
+    /// Writes once from the buffer.
     fn write_buffered(&mut self, output: BorrowedFd<'_>) -> io::Result<usize> {
         let count = transfer::write(output, self.buffer.rest())?;
         self.buffer.consume(count);
         Ok(count)
     }
 
-    /// Waits for bytes. Returns how many are there; 0 at the end of the stream.
+    /// Waits for bytes. Returns how many there are; 0 at the end of the stream.
     fn wait(&mut self) -> Result<usize, Error> {
         let there = self.end.wait().map_err(|e| self.talk.error(e))?;
         self.believe()?;
         Ok(there)
     }
 
-    /// What was read last was of this talk, or an error.
+    /// Makes sure that what was read last belongs to this talk.
+    ///
+    /// # Errors
+    /// [`Error::PeerRestarted`] if it may not. The buffer is dropped then.
     fn believe(&mut self) -> Result<(), Error> {
         if self.wary && self.talk.seated.was_restarted() {
             self.buffer.clear();
@@ -112,7 +117,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Receives what there is, and what comes at once, into the empty buffer.
+    /// Receives what there is, and what comes soon after, into the empty buffer.
     fn gather(&mut self) -> io::Result<()> {
         let mut looks = 0;
         while looks < LOOKS && self.buffer.rest().len() < STAGE && !self.end.at_end() {
@@ -122,7 +127,7 @@ impl Receiver {
                     std::hint::spin_loop();
                 }
                 Ok(_) => looks = 0,
-                // What came before it comes first.
+                // The bytes that came before the error are delivered first.
                 Err(_) if !self.buffer.rest().is_empty() => break,
                 Err(error) => return Err(self.talk.error(error).into()),
             }
@@ -130,12 +135,13 @@ impl Receiver {
         Ok(self.believe()?)
     }
 
-    /// Confirms that the whole stream was received and is safe. The peer's
-    /// [`Sender::close`](crate::Sender::close) waits for it.
+    /// Confirms to the peer that we have received its whole stream, and that it is safe
+    /// with us. The peer's [`Sender::close`](crate::Sender::close) waits for this.
     ///
     /// # Errors
-    /// [`Error::NotAtEnd`] unless the end of the stream was reached: read until
-    /// it returns 0.
+    /// [`Error::NotAtEnd`] if the end of the stream was not reached: read until a read
+    /// returns 0. The peer is told then that its stream was not delivered.
+    /// [`Error::PeerRestarted`] if the peer has begun another talk.
     pub fn close(mut self) -> Result<(), Error> {
         if !self.buffer.rest().is_empty() {
             return Err(Error::NotAtEnd);

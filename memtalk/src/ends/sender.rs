@@ -1,4 +1,4 @@
-//! The sending end of a channel.
+//! The sending end of a channel: [`Sender`].
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -17,26 +17,26 @@ use crate::wait::linux::Sleep;
 /// for many bytes, and the peer still has the other half to go on with.
 const HALF: usize = 2;
 
-/// With bytes gathered, it sleeps until an eighth is free: a piece of what the ring
-/// publishes at a time. (Half made no difference beyond noise.)
+/// A sender of gathered bytes sleeps until an eighth of the ring is free: the size of the
+/// pieces in which the ring publishes. (Half made no difference beyond noise.)
 const PIECES: usize = 8;
 
 /// The sending end of a channel.
 ///
-/// [`Write`] blocks while the ring is full; what is written is with the peer at
-/// once, so flushing does nothing. When the peer has stopped or died, writing
-/// fails with [`io::ErrorKind::ConnectionReset`]: at once if the receiver has said so,
-/// and at the latest where it would have to wait for the peer.
+/// [`Write`] blocks while the ring is full. What is written is visible to the peer at
+/// once, so flushing does nothing. When the peer has stopped or died, writing fails with
+/// [`io::ErrorKind::ConnectionReset`]: at once if the receiver has reported it, and
+/// otherwise at the latest when it would have to wait for the peer.
 ///
-/// A sender that is dropped without [`end`](Self::end) or
-/// [`close`](Self::close) has given up, and the peer is told that the stream is
-/// incomplete.
+/// Dropping a sender without [`end`](Self::end) or [`close`](Self::close) gives up: the
+/// peer is told that the stream is incomplete.
 #[derive(Debug)]
 pub struct Sender {
-    // Dropped before the talk: its last word is said while we still sit.
+    // Declared, and so dropped, before the talk: the end marks its stream while we still
+    // have the seat.
     end: memtalk_ring::Sender<PageRing<Mapping>, Sleep>,
     route: Route,
-    /// What `read_from` has read and not yet sent is here, while it runs.
+    /// What `read_from` has read and not yet sent. Empty unless it runs.
     stage: Buffer,
     talk: Arc<Talk>,
 }
@@ -54,30 +54,31 @@ impl Sender {
         }
     }
 
-    /// The most bytes that are under way at any time.
+    /// The most bytes that can be in the ring, sent and not yet received. At least 64; for
+    /// one page of 4,096 bytes, 1,856.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.end.capacity()
     }
 
-    /// Reads once from a descriptor and sends what came. Returns the number of
+    /// Reads once from a file descriptor and sends what it has read. Returns the number of
     /// bytes; 0 at the descriptor's end of file.
     ///
-    /// Through a ring of 12 KiB or more it reads straight into the shared memory,
-    /// once there is space: one copy, made by the kernel. Through a smaller one, and
-    /// from a pipe or a socket through one of less than 64 KiB, it reads up to 64 KiB
-    /// at once, and then sends them.
+    /// If the ring has 12 KiB or more, this waits for space and then reads straight into
+    /// the shared memory: one copy, made by the kernel. If the ring is smaller, or has less
+    /// than 64 KiB and the descriptor is a pipe or a socket, this reads up to 64 KiB into
+    /// private memory, and then sends them.
     ///
-    /// A non-blocking descriptor is waited for.
+    /// If the descriptor is non-blocking and has nothing yet, this waits with `poll(2)`.
     ///
     /// # Errors
-    /// Those of the descriptor, and those of [`write`](Write::write), which
-    /// [`Error::from_io`] tells apart.
+    /// Those of the descriptor, and those of [`write`](Write::write);
+    /// [`Error::from_io`] tells which.
     pub fn read_from(&mut self, input: impl AsFd) -> io::Result<usize> {
         let capacity = self.end.capacity();
         if self.route.is_staged(input.as_fd(), capacity) {
-            // A look at the peer each time, even if we know of free space: what
-            // is wrong is told before more is read.
+            // Look at the peer each time, even if we know of free space: if something is
+            // wrong, we report it before we read more.
             self.end.wait(1).map_err(|e| self.talk.error(e))?;
             self.stage.clear();
             let read = |bytes: &mut [u8]| transfer::read(input.as_fd(), bytes);
@@ -94,7 +95,7 @@ impl Sender {
         Ok(count)
     }
 
-    /// Sends all that was gathered.
+    /// Sends all gathered bytes.
     fn send_staged(&mut self) -> Result<(), memtalk_ring::Error> {
         while let rest @ [_, ..] = self.stage.rest() {
             let sent = self.end.send(rest)?;
@@ -107,24 +108,23 @@ impl Sender {
         Ok(())
     }
 
-    /// Marks the end of the stream. The peer gets its end of file; nothing can
-    /// be written any more. Returns at once.
+    /// Marks the end of our stream (half-close). The peer reads to here and then gets end
+    /// of file. Later writes fail with [`Error::Ended`]. Returns at once.
     pub fn end(&mut self) {
         self.end.end();
     }
 
-    /// Marks the end of the stream, if that was not done, and waits until the
-    /// peer has confirmed all of it. `Ok` is a certificate: every byte was
-    /// delivered.
+    /// Marks the end of the stream, unless [`end`](Self::end) has, and waits until the
+    /// peer has confirmed all of it. `Ok` is a certificate: every byte was delivered.
     ///
-    /// The peer confirms by [`Receiver::close`](crate::Receiver::close), once it has read
-    /// to the end. If it waits here meanwhile for us to do the same, both wait for ever:
-    /// so call [`end`](Self::end), read to the end, close the receiver, and then this,
-    /// or let [`Channel::finish`](crate::Channel::finish) do it.
+    /// The peer confirms with [`Receiver::close`](crate::Receiver::close), after it has
+    /// read to the end. If both sides call this before that, both wait for ever. So call
+    /// [`end`](Self::end), read to the end, close the receiver, and only then call this;
+    /// or let [`Channel::finish`](crate::Channel::finish) do all of it.
     ///
     /// # Errors
-    /// [`Error::PeerDied`], [`Error::PeerStopped`] or [`Error::Corrupt`] if
-    /// there is no certificate.
+    /// [`Error::PeerDied`], [`Error::PeerRestarted`], [`Error::PeerStopped`] or
+    /// [`Error::Corrupt`]: there is no certificate then, although bytes may have arrived.
     pub fn close(mut self) -> Result<(), Error> {
         self.end.wait_delivered().map_err(|e| self.talk.error(e))
     }

@@ -1,16 +1,14 @@
-//! Whether bytes go straight between a descriptor and the ring, or are gathered in private
-//! memory on the way.
+//! Staging: whether bytes to and from the ring are gathered in private memory on the way.
 //!
-//! The kernel can read into the slab and write out of it, which saves a copy. But
-//! each transfer is a system call for a part of the ring at most, and meanwhile the
-//! peer has little to do. So what goes through a ring of a few pages is gathered in
-//! private memory, 64 KiB at a time, and copied into the ring and out of it in
-//! pieces that both ends work on at once: with one or two pages, a file to
-//! `/dev/null` moves twice as fast.
+//! The kernel can read into the slab and write out of it, which saves a copy. But each
+//! transfer is a system call for a part of the ring at most, and meanwhile the peer has
+//! little to do. So with a ring of a few pages, bytes are gathered in private memory,
+//! 64 KiB at a time. They are copied into the ring and out of it in pieces that both ends
+//! work on at once. With one or two pages, this moves a file to `/dev/null` twice as fast.
 //!
-//! At the other end of a pipe or a socket sits a process that each transfer may
-//! wake. There, gathering as much as a pipe holds is better up to a ring that
-//! holds as much: three times as fast with one page, twice with four.
+//! At the other end of a pipe or a socket there is a process that each transfer may wake.
+//! There, gathering as much as a pipe holds is better for any ring that holds less than a
+//! pipe: three times as fast with one page, twice with four.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
@@ -19,15 +17,15 @@ use crate::sys::transfer;
 /// What a pipe holds on Linux (`pipe(7)`), in bytes.
 pub(crate) const STAGE: usize = 64 * 1024;
 
-/// In bytes: what goes through a smaller ring is gathered wherever it comes from.
-/// With four pages that is faster or slower than straight, from machine to
-/// machine; with sixteen it is slower.
+/// Through a ring of fewer bytes than this, everything is gathered, whatever the
+/// descriptor. With four pages, gathering is faster on some machines and slower on others;
+/// with sixteen it is slower.
 const SMALL: usize = 12 * 1024;
 
-/// Which way the transfers of one end go.
+/// The way that the transfers of one end take: straight, or through private memory.
 #[derive(Debug, Default)]
 pub(crate) struct Route {
-    /// The descriptor that was asked about last, and the answer.
+    /// The descriptor that was examined last, and whether it is a pipe or a socket.
     known: Option<(RawFd, bool)>,
 }
 
@@ -51,18 +49,19 @@ impl Route {
     }
 }
 
-/// Private memory that bytes are gathered in, on their way into the ring or out of it.
+/// Private memory in which bytes are gathered, on their way into the ring or out of it.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
-    /// How many of them have come, and how many of these have gone on.
+    /// How many bytes have been put in, and how many of these have been taken out:
+    /// `used <= filled <= bytes.len()`.
     filled: usize,
     used: usize,
 }
 
 impl Buffer {
-    /// Has `read` add to what has not gone on yet. It gets the room, in which `len` bytes fit
-    /// where nothing is left, and returns how many bytes it has put there.
+    /// Lets `read` add bytes after those that are in. `read` gets the free room, at least
+    /// `len` bytes if nothing is in, and returns how many bytes it has put there.
     pub(crate) fn fill<E>(
         &mut self,
         len: usize,
@@ -79,17 +78,17 @@ impl Buffer {
         Ok(count)
     }
 
-    /// What has not gone on yet.
+    /// The bytes that are in and not yet taken out.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.bytes[self.used..self.filled]
     }
 
-    /// The next `count` bytes have gone on, or all if there are fewer.
+    /// Takes out the next `count` bytes, or all if there are fewer.
     pub(crate) fn consume(&mut self, count: usize) {
         self.used = (self.used + count).min(self.filled);
     }
 
-    /// Forgets everything.
+    /// Forgets all bytes.
     pub(crate) fn clear(&mut self) {
         (self.filled, self.used) = (0, 0);
     }

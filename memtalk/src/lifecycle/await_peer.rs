@@ -1,4 +1,4 @@
-//! Waiting for a peer at the first seat.
+//! Waiting for a peer at the first seat, as a machine.
 
 use memtalk_ring::Seat;
 
@@ -6,37 +6,37 @@ use super::get_up::{Reason, RemoveName, Removed};
 use super::os::Os;
 use super::step::{Awaited, Step};
 
-/// A first that waits for its peer. Each variant is named after its next step.
+/// A first party that waits for its peer. Each variant is named after its next step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AwaitPeer<E> {
     /// Has anybody joined?
     LookAtSecond,
     /// Nobody has. Does the name still lead here?
     CheckName,
-    /// We wait no longer, for this reason: remove the name, unless somebody has joined.
+    /// The wait is over for this reason: remove the name, unless somebody has joined.
     Remove(RemoveName<E>, Arrival),
 }
 
 /// How the wait for a peer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arrival {
-    /// A peer is there.
+    /// A peer has joined.
     Peer,
-    /// The name does not lead to our object any more, so that nobody can come.
+    /// The name does not lead to our object any more, so nobody can come.
     NameLost,
     /// Nobody came in time.
     Nobody,
 }
 
 impl<E> AwaitPeer<E> {
-    /// The time is over.
+    /// The machine once the time is over.
     #[must_use]
     pub fn expire() -> Self {
         Self::Remove(RemoveName::begin(Reason::Alone), Arrival::Nobody)
     }
 
-    /// Makes one step: one call to the operating system. What is told as lost, or as too
-    /// late, is so for good: nobody has joined, nor will.
+    /// Makes one step: one call to the operating system. [`Arrival::NameLost`] and
+    /// [`Arrival::Nobody`] are final: nobody has joined, nor will.
     ///
     /// # Errors
     /// What the operating system said.
@@ -70,8 +70,8 @@ impl<E> AwaitPeer<E> {
         })
     }
 
-    /// Goes on without the door, which others have kept for too long, so that somebody may
-    /// have joined, or may yet. `None` if there is no time left to look again.
+    /// Goes on without the door, if others have kept it for too long. So somebody may have
+    /// joined, or may yet join. `None` if there is no time left to look again.
     #[must_use]
     pub fn skip(self) -> Option<Self> {
         match self {

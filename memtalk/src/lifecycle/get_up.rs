@@ -1,4 +1,4 @@
-//! Getting up, and removing the name.
+//! Getting up and removing the name, as machines.
 
 use memtalk_ring::Seat;
 
@@ -8,10 +8,10 @@ use super::step::Step;
 /// Removing the name. Each variant is named after its next step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RemoveName<E> {
-    /// If the name is not ours to remove, or leads elsewhere already, nobody need wait for
-    /// a turn.
+    /// Is the name ours to remove, and does it still lead to our object? If not, we need
+    /// not wait for the door.
     Look,
-    /// Wait for our turn.
+    /// Lock the door.
     Door(Reason),
     /// Has anybody joined?
     LookAtSecond,
@@ -19,9 +19,10 @@ pub enum RemoveName<E> {
     CheckName,
     /// It does: remove it.
     Unlink,
-    /// That is for another user to do: does our peer still sit there, who may?
+    /// Only another user may remove it. Does our peer, who may be that user, still have its
+    /// seat?
     LookAtPeer,
-    /// Let others in, whatever became of the name.
+    /// Unlock the door, whatever became of the name.
     LeaveDoor(Result<Removed, E>),
 }
 
@@ -30,7 +31,7 @@ pub enum RemoveName<E> {
 pub enum Reason {
     /// The talk is over.
     Over,
-    /// Nobody comes. If somebody has come after all, the name stays.
+    /// We give up waiting for a peer. If one has joined after all, the name stays.
     Alone,
 }
 
@@ -41,9 +42,9 @@ pub enum Removed {
     Gone,
     /// It stays, since somebody has joined.
     Joined,
-    /// It stays until the peer, whose object this is, removes it.
+    /// It stays until the peer, whose user owns the object, removes it.
     ByPeer,
-    /// It stays: the object is another user's, who is gone.
+    /// It stays: the object belongs to another user, whose process is gone.
     Refused,
 }
 
@@ -57,7 +58,7 @@ impl<E> RemoveName<E> {
         }
     }
 
-    /// Makes one step for whoever sits at `seat`: one call to the operating system.
+    /// Makes one step for the process at `seat`: one call to the operating system.
     pub fn step<S: Os<Error = E>>(
         self,
         os: &mut S,
@@ -68,7 +69,8 @@ impl<E> RemoveName<E> {
         match self.go_on(os, object, seat) {
             Ok(step) => step,
             Err(error) if outside_door => Step::Done(Err(error)),
-            // Nobody could come in for as long as we have the object open.
+            // Unlock the door first. Otherwise nobody could pass it for as long as we have
+            // the object open.
             Err(error) => Step::Next(Self::LeaveDoor(Err(error))),
         }
     }
@@ -118,11 +120,11 @@ impl<E> RemoveName<E> {
 
 /// Getting up. Each variant is named after its next step.
 ///
-/// Whatever fails, the steps after it are made all the same. Who is about to end does
-/// without the last: that gives up the seat as well.
+/// If a step fails, the steps after it are still made. A process that is about to end
+/// omits the last step, since its end gives up the seat as well.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GetUp<E> {
-    /// Tell whoever sees no locks.
+    /// Tell a party outside, which sees no locks, that we leave.
     Tell,
     /// The talk is over: remove the name.
     Remove(RemoveName<E>),
@@ -131,7 +133,7 @@ pub enum GetUp<E> {
 }
 
 impl<E> GetUp<E> {
-    /// Makes one step for whoever sits at `seat`: one call to the operating system.
+    /// Makes one step for the process at `seat`: one call to the operating system.
     pub fn step<S: Os<Error = E>>(
         self,
         os: &mut S,
@@ -157,10 +159,10 @@ impl<E> GetUp<E> {
         }
     }
 
-    /// Goes on without what has been refused for too long.
+    /// Skips a step that was blocked for too long.
     ///
     /// # Errors
-    /// `error`, or what has failed before, if that was the last step.
+    /// If that was the last step: the error of an earlier step, or else `error`.
     pub fn skip(self, error: E) -> Result<Self, E> {
         match self {
             Self::Tell | Self::Remove(_) => Ok(Self::Stand(Err(error))),

@@ -1,4 +1,4 @@
-//! [`Os`] on Linux: what the machines ask of the kernel, for one [`Request`].
+//! [`Os`] on Linux: the machines' calls to the kernel, for one [`Request`].
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -19,11 +19,11 @@ use crate::sys::map::{self, Mapping};
 use crate::sys::{self, lease, shm};
 use crate::wait::linux::Sleep;
 
-/// Bytes at the start of an object that tell what it is: the identity and the
+/// The bytes at the start of an object that say what it is: the identity and the
 /// seats.
 const HEAD: usize = size_of::<Header<Native>>();
 
-/// Where in it the seat words lie.
+/// The offset of the seat words in it, in bytes.
 const SEATS_AT: usize = offset_of!(Header<Native>, seats);
 
 impl Request {
@@ -37,7 +37,7 @@ impl Request {
         self.mode.unwrap_or(0o600)
     }
 
-    /// Opens what the name leads to, if it leads to any object.
+    /// Opens the object that the name leads to, if there is one.
     fn open_file(&self) -> Result<Found<File>, Error> {
         let file = match shm::open(self.name.as_c_str()) {
             Ok(file) => file,
@@ -63,10 +63,11 @@ impl Request {
         if !data.is_file() {
             return Err(Error::NotAnObject);
         }
-        // Who owns an object can read it. (In a user namespace, those that it does not know
-        // look like one user, who may be this one: so the kernel is asked as well.)
+        // The owner of an object can read it. (In a user namespace, all users that it does
+        // not know look like one user, which may be ours. So we ask the kernel as well.)
         let ours = data.uid() == shm::user() && lease::is_owner(&file);
-        // Others want to be private, if they do not say that they do not.
+        // Both sides must have said that other users may take part: we by our mode, the
+        // object's owner by the object's.
         let shared = self.mode.is_some() && data.mode() & 0o066 != 0;
         if !ours && !shared {
             return Err(Error::NotOurs);
@@ -79,9 +80,9 @@ impl Request {
         found.map_err(Error::system("examine the object"))
     }
 
-    /// Checks that an object lets in nobody whom we do not. Only who a machine lets read
-    /// its memory is for its owner to say (QEMU lets everybody); and that it is a
-    /// machine's, nobody else can have written there.
+    /// Checks that an object lets in no user that our mode does not let in. There is one
+    /// exception: the owner of a machine decides who may read its memory (QEMU lets
+    /// everybody read it). Nobody else can have written there that it is a machine's.
     fn check_mode(&self, object: &Object, first: Option<Presence>) -> Result<(), Error> {
         const WRITE: u32 = 0o222;
         let (found, asked) = (object.metadata()?.mode() & 0o777, self.mode());
@@ -92,8 +93,8 @@ impl Request {
         }
     }
 
-    /// The first bytes of the page, what they say, and how many bytes it can have: all
-    /// of the object, or of a machine's memory as many as it says, if they are there.
+    /// The first bytes of the page, what they say, and the page's size in bytes: that of
+    /// the object; in a machine's memory, what the page claims, if so much is there.
     fn examine(&self, object: &Object) -> Result<([u8; HEAD], Snapshot, usize), Error> {
         let mut head = [0; HEAD];
         shm::read(&object.file, &mut head, object.at).map_err(Error::system("read the object"))?;
@@ -147,7 +148,7 @@ impl Os for Request {
         ))?;
         let mut object = Object::new(file, 0);
         if !object.try_sit(Seat::First)? {
-            // Nobody else has it open; but nobody sits without the lock.
+            // Nobody else has it open, so this cannot be. But nobody sits without the lock.
             return Err(Error::Stuck);
         }
         let mapping = object.map(size)?;
@@ -206,7 +207,7 @@ impl Os for Request {
             let word = head[SEATS_AT + at..].first_chunk();
             word.map_or(0, |&word| u32::from_ne_bytes(word))
         });
-        // Who left, or whatever else is there that is not 0, counts as a process.
+        // A process that left, or any other value but 0, counts as a process.
         let sat = |word| Presence::from_word(word).unwrap_or(Presence::PROCESS);
         Ok(match said.check(size) {
             Ok(_) => Content::Page {
@@ -215,7 +216,7 @@ impl Os for Request {
                 left: second == LEFT,
             },
             Err(PageError::Unfinished) => Content::Unfinished,
-            // Who has another user's open, we cannot find out.
+            // For another user's object, we cannot find out who has it open.
             Err(_) if size == 0 && !self.is_tenant() => {
                 let reason = PageError::BadMemory(size);
                 match object.metadata()?.uid() == shm::user() {
@@ -234,7 +235,8 @@ impl Os for Request {
     }
 
     fn is_open_elsewhere(&mut self, object: &Object) -> Result<bool, Error> {
-        // Others who come to the door have it open for some microseconds at a time.
+        // Newcomers at the door have it open for some microseconds at a time. So look
+        // again, over 5 ms.
         let mut again = [500, 1000, 1500, 2000]
             .map(Duration::from_micros)
             .into_iter();
@@ -249,7 +251,7 @@ impl Os for Request {
 
     fn speak_for(&mut self, object: &Object, seat: Seat) -> Result<(), Error> {
         let (_, _, size) = self.examine(object)?;
-        // If it is being initialised at this moment, there is nobody to tell.
+        // If the page is being initialised at this moment, there is nobody to tell.
         if let Ok(page) = Page::attach(object.map(size)?) {
             map::mourn(&page, seat, &Sleep::for_waking());
             leave(&page, seat);
@@ -299,7 +301,7 @@ impl Os for Request {
     }
 
     fn watch(&mut self, object: &Object, seat: Seat) -> Result<bool, Error> {
-        // Asleep for as long as that takes.
+        // Sleeps until the seat is free.
         object.watch(seat).map(|()| true)
     }
 
@@ -308,7 +310,7 @@ impl Os for Request {
     }
 
     fn tell_outside(&mut self, object: &Object, seat: Seat) {
-        // If nobody has come, somebody outside may have the object open already.
+        // Even if nobody has joined, a party outside may have the object open already.
         if let Some(page) = &object.page
             && page.presence(seat.peer()).is_none_or(|peer| peer.outside)
         {
@@ -318,16 +320,16 @@ impl Os for Request {
     }
 }
 
-/// Marks the second seat, where a process sat, as left: unless the first party has
-/// initialised the page again meanwhile, where somebody else may be about to sit down.
+/// Marks the second seat, where a process sat, as left. Not if the first party has
+/// initialised the page again meanwhile: then somebody else may be about to sit down.
 fn leave(page: &Page<Mapping>, seat: Seat) {
     if seat == Seat::Second {
         page.leave();
     }
 }
 
-/// What `shm_open` says of a directory (glibc says `EINVAL`: the name is portable, so that
-/// can mean nothing else), a symbolic link, a socket or a device.
+/// The errors of `shm_open(3)` for a directory (`EINVAL` from glibc, which can mean
+/// nothing else, since the name is portable), a symbolic link, a socket or a device.
 fn not_an_object(error: &io::Error) -> Option<Error> {
     matches!(
         error.raw_os_error(),

@@ -12,8 +12,8 @@ use crate::sys::map::{self, Mapping};
 use crate::sys::shm;
 use crate::wait::linux::Sleep;
 
-/// The byte of the door, counted from the page's first, as are those of the seats.
-/// Locks do not need the bytes to exist, and say nothing about what is in them.
+/// The byte whose lock is the door. Like the seats' bytes, it is counted from the page's
+/// first byte. The bytes need not exist, and a lock says nothing about what is in them.
 const DOOR: u64 = 0;
 
 const fn seat_byte(seat: Seat) -> u64 {
@@ -27,11 +27,11 @@ const fn seat_byte(seat: Seat) -> u64 {
 #[derive(Debug)]
 pub(crate) struct Object {
     pub(crate) file: Arc<File>,
-    /// Offset of the page in bytes: 0, but for a tenant.
+    /// Offset of the page in bytes; 0 unless we are a tenant.
     pub(super) at: u64,
     pub(crate) page: Option<Page<Mapping>>,
-    /// Whether a thread of ours is at the door. The lock belongs to the open file, and so
-    /// excludes everybody but ourselves.
+    /// Whether a thread of ours holds the door. The lock belongs to the open file, so it
+    /// excludes other processes, but not our own threads.
     at_door: AtomicBool,
 }
 
@@ -40,7 +40,7 @@ impl Object {
         Self::shared(Arc::new(file), at, None)
     }
 
-    /// The same object for another thread, with this much of it mapped.
+    /// The same open file for another thread, with `page` as its page.
     pub(crate) fn with_page(&self, page: Option<Page<Mapping>>) -> Self {
         Self::shared(Arc::clone(&self.file), self.at, page)
     }
@@ -54,7 +54,7 @@ impl Object {
         }
     }
 
-    /// Locks the door; `false` while somebody else holds it, or another thread of ours.
+    /// Locks the door; `false` while another process or another thread of ours holds it.
     pub(super) fn try_door(&self) -> Result<bool, Error> {
         if self.at_door.swap(true, Ordering::Acquire) {
             return Ok(false);
@@ -77,7 +77,7 @@ impl Object {
         self.try_lock(seat_byte(seat))
     }
 
-    /// Gives up a seat, or the watch of it.
+    /// Gives up the lock on a seat: our own seat, or the one that we watch.
     pub(super) fn stand(&self, seat: Seat) -> Result<(), Error> {
         self.unlock(seat_byte(seat))
     }
@@ -87,7 +87,7 @@ impl Object {
             .map_err(Error::system("examine the object's locks"))
     }
 
-    /// Waits, asleep, until nobody sits at a seat, for a lock for reading.
+    /// Waits, asleep, until a read lock on the seat can be had: until nobody sits there.
     pub(super) fn watch(&self, seat: Seat) -> Result<(), Error> {
         lock::lock(&self.file, self.at + seat_byte(seat), Kind::Read)
             .map_err(Error::system("lock the object"))
@@ -106,34 +106,34 @@ impl Object {
         metadata(&self.file)
     }
 
-    /// How many bytes there are from the page's first to the end of the object.
+    /// The number of bytes from the page's first byte to the end of the object.
     pub(super) fn size(&self) -> Result<usize, Error> {
         let there = self.metadata()?.len().saturating_sub(self.at);
-        // More than an address space can hold is no page either.
+        // What no address space can hold is not a page either.
         Ok(usize::try_from(there).unwrap_or(usize::MAX))
     }
 
-    /// Maps that many bytes from the page's first on.
+    /// Maps `size` bytes, from the page's first byte on.
     pub(super) fn map(&self, size: usize) -> Result<Mapping, Error> {
         Mapping::new(&self.file, self.at, size).map_err(Error::system("map the object"))
     }
 
-    /// Another mapping of `page`, if there is room for it.
+    /// Another shared mapping of `page`; `None` if there is no room for it.
     pub(crate) fn map_again(&self, page: &Page<Mapping>) -> Option<Page<Mapping>> {
         let shared = Mapping::new(&self.file, self.at, page.region().size());
         Page::over(shared.ok()?).ok()
     }
 
-    /// Puts a private copy in place of `page`, for all its clones; `false` if there is no
-    /// room for it.
+    /// Replaces `page` by a private copy, for all its clones. `false` if there is no room
+    /// for the copy.
     pub(crate) fn detach(&self, page: &Page<Mapping>) -> bool {
         page.region().detach(&self.file).is_ok()
     }
 
-    /// Gives up what is not closed, in the name of our own threads, which may still use
-    /// the ends. They go on with a private copy, and so write nothing over what is said
-    /// here. Without room for a copy, and for another mapping to say it in, they may.
-    /// Returns the page where it was said, and whether they cannot.
+    /// Fails our ends that are not closed, even while our own threads use them. The
+    /// threads go on with a private copy of the page, so they cannot overwrite what this
+    /// writes. If there is no room for a copy and for another shared mapping, they can.
+    /// Returns the page in which this was written, and whether the threads are on a copy.
     pub(crate) fn fail_ends(&self, page: &Page<Mapping>, seat: Seat) -> (Page<Mapping>, bool) {
         let shared = self.map_again(page);
         let detached = shared.is_some() && self.detach(page);

@@ -1,4 +1,4 @@
-//! What a process asks for: a name, and an object of what kind.
+//! What a process asks for: a name, and the size, permissions and place of the page.
 
 use memtalk_ring::layout::{LINE, MAX_SIZE};
 
@@ -6,15 +6,15 @@ use crate::error::Error;
 use crate::name::Name;
 use crate::sys::shm;
 
-/// Offsets of pages are less than this, and so far from the largest of a file.
+/// Offsets of pages are less than this. That is far from the largest offset of a file.
 const OFFSETS: u64 = 1 << 62;
 
 /// Where a tenant's page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tenancy {
-    /// At this offset in bytes.
+    /// At this offset in bytes, a multiple of 64.
     At(u64),
-    /// Wherever one is found.
+    /// Wherever a search finds it.
     Anywhere,
 }
 
@@ -22,14 +22,17 @@ pub(crate) enum Tenancy {
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) name: Name,
+    /// Pages of an object that we create, or that an object must have.
     pub(crate) pages: Option<usize>,
-    /// Permissions; given, objects of other users will do.
+    /// Permissions. If they are given, objects of other users are accepted.
     pub(crate) mode: Option<u32>,
-    /// The memory is somebody else's; ours, unless this is given.
+    /// Given if we are a tenant: the memory is somebody else's.
     pub(crate) tenancy: Option<Tenancy>,
 }
 
 impl Request {
+    /// Checks that the options are in range.
+    ///
     /// # Errors
     /// [`Error::Pages`], [`Error::Mode`], [`Error::Offset`].
     pub(crate) fn new(

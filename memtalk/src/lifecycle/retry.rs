@@ -1,15 +1,15 @@
-//! How long to wait for others, and how often to try again.
+//! How long to wait for other parties, and how often to try again.
 
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
 
-/// How long to wait for others at the door. They hold it for some tens of
+/// How long a newcomer waits for others to free the door. They hold it for some tens of
 /// microseconds, unless somebody has stopped them.
 pub(crate) const DOOR_WAIT: Duration = Duration::from_secs(10);
 
-/// The same for whoever drops a talk, or gives up waiting for a peer. What is left
-/// behind then, the next talk removes.
+/// The same when a talk is dropped, or the wait for a peer is given up. A name that is
+/// left behind is removed by the next talk.
 pub(crate) const SHORT_DOOR_WAIT: Duration = Duration::from_secs(1);
 
 /// The pause before the second try at the door, and the longest between two tries;
@@ -17,11 +17,11 @@ pub(crate) const SHORT_DOOR_WAIT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 
-/// How often to look for what wakes nobody: somebody outside who comes, a name that is
-/// taken away.
+/// The time between two looks for events that wake nobody: a party outside comes, or
+/// the name is removed.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Until when to wait for a peer.
+/// When the wait for a peer ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     began: Instant,
@@ -29,17 +29,17 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// So long from now, or for ever.
+    /// After `timeout` from now, or never.
     pub(crate) fn new(timeout: Option<Duration>) -> Self {
         let began = Instant::now();
         Self { began, timeout }
     }
 
-    /// How long to wait until the next look for somebody who wakes nobody: `least`, or
-    /// longer, but not beyond the deadline.
+    /// How long to wait before the next look for an event that wakes nobody: at least
+    /// `least`, but not beyond the deadline.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if that is over.
+    /// [`Error::Timeout`] if the deadline has passed.
     pub(crate) fn time_to_look(self, least: Duration) -> Result<Duration, Error> {
         let pause = LOOK.max(least);
         match self.timeout {
@@ -51,12 +51,12 @@ impl Deadline {
         }
     }
 
-    /// The error once it is over.
+    /// The error once the deadline has passed.
     pub(crate) fn over(self) -> Error {
         Error::Timeout(self.timeout.unwrap_or_default())
     }
 
-    /// Tries at a door: for as long as others may need there, or until the deadline.
+    /// Tries at a door, for [`DOOR_WAIT`] or until the deadline, whichever comes first.
     pub(crate) fn retry(self) -> Retry {
         let mut retry = Retry::within(DOOR_WAIT);
         if let Some(timeout) = self.timeout
@@ -69,16 +69,16 @@ impl Deadline {
     }
 }
 
-/// Trying again, at longer and longer intervals, what others are in the way of.
+/// Tries again, at longer and longer intervals, while others are in the way.
 pub(crate) struct Retry {
     end: Instant,
     pause: Duration,
-    /// The timeout that is over at its end, if it is not the door's alone.
+    /// The user's timeout, if `end` is its end and not that of the door's own limit.
     over: Option<Duration>,
 }
 
 impl Retry {
-    /// For as long as this.
+    /// Tries for this long.
     pub(crate) fn within(time: Duration) -> Self {
         Self {
             end: Instant::now() + time,
@@ -87,10 +87,11 @@ impl Retry {
         }
     }
 
-    /// Lets a little time pass before the next try, by `idle`.
+    /// Lets a little time pass, with `idle`, before the next try.
     ///
     /// # Errors
-    /// [`Error::Stuck`] if the time is over, or [`Error::Timeout`].
+    /// Once the time is over: [`Error::Timeout`] if that was the user's timeout, or else
+    /// [`Error::Stuck`].
     pub(crate) fn pause(&mut self, idle: impl FnOnce(Duration)) -> Result<(), Error> {
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() {

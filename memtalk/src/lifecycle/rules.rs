@@ -1,5 +1,6 @@
-//! What a newcomer does with what it finds: the table in [`memtalk_ring::layout`],
-//! "Processes", as code. Each arm is a row of it.
+//! The rules of sitting down: what a newcomer does, for each thing that it can find.
+//!
+//! This is the table in [`memtalk_ring::layout`], "Processes", as code. Each arm is a row.
 
 use memtalk_ring::{PageError, Presence, Seat};
 
@@ -12,29 +13,29 @@ pub enum Outcome {
     Join,
     /// Takes the name away from a talk that is over, and starts over.
     Retire,
-    /// Speaks for the process that died at this seat, and then starts over: with an
-    /// object of its own, if that was the first.
+    /// Fails the ends that the dead process at this seat left open, and then starts over:
+    /// with an object of its own, if that was the first seat.
     SpeakFor(Seat),
-    /// Comes back later.
+    /// Looks again later.
     Wait,
-    /// Leaves: two talk.
+    /// Gives up: two parties talk there.
     Busy,
-    /// Leaves: the object is not a page.
+    /// Gives up: the object is not a page.
     Foreign(PageError),
 }
 
 use Outcome::{Busy, Foreign, Join, Retire, SpeakFor, Wait};
 
-/// What follows from what a newcomer has found.
+/// What the rules say, given what a newcomer has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// This, in any case.
+    /// Do this.
     Clear(Outcome),
-    /// That depends on whether anybody else has the object open.
+    /// It depends on whether anybody else has the object open.
     Open {
-        /// If somebody has.
+        /// What to do if somebody has.
         elsewhere: Outcome,
-        /// If nobody has.
+        /// What to do if nobody has.
         nowhere: Outcome,
     },
 }
@@ -42,17 +43,18 @@ pub enum Verdict {
 use Verdict::{Clear, Open};
 
 impl Verdict {
-    /// The rules for an object that holds this, with at most one seat locked.
+    /// The rules for an object that holds `content`, and of whose seats this one, or
+    /// neither, is locked.
     #[must_use]
     pub fn of(content: Content, locked: Option<Seat>) -> Self {
         match (content, locked) {
             (Content::Foreign(reason), _) => Clear(Foreign(reason)),
             (Content::Unfinished, None) => Clear(Retire),
-            // A seat is locked, yet there is no page: not our doing.
+            // A seat is locked, yet there is no page: no memtalk does this.
             (Content::Unfinished, Some(_)) => Clear(Foreign(PageError::Unfinished)),
             (Content::Unclaimed(reason), Some(Seat::First)) => Clear(Foreign(reason)),
-            // The second may be about to give up its seat: the first, outside, has begun to
-            // initialise the page for the next talk.
+            // The second party may be about to give up its seat, while the first, which is
+            // outside, has begun to initialise the page for the next talk.
             (Content::Unclaimed(reason), None | Some(Seat::Second)) => Open {
                 elsewhere: Wait,
                 nowhere: Foreign(reason),
@@ -73,8 +75,8 @@ impl Verdict {
 
     fn with_first_outside(second: Option<Presence>, left: bool, locked: Option<Seat>) -> Self {
         let elsewhere = match (second, locked) {
-            // It is about to give up its seat: it has said so, or will see that the first
-            // has started again.
+            // The second is about to give up its seat: it has said so, or it will see that
+            // the first has started again.
             (_, Some(Seat::Second)) if left || second.is_none() => return Clear(Wait),
             (_, Some(_)) => return Clear(Busy),
             (None, None) => Join,
@@ -87,7 +89,7 @@ impl Verdict {
 
     fn with_first_process(second: Option<Presence>, locked: Option<Seat>) -> Self {
         Clear(match (second, locked) {
-            // Somebody outside may have it open, and come to the second seat later.
+            // A party outside may have the object open, and take the second seat later.
             (_, None) => SpeakFor(Seat::First),
             (Some(Presence { outside: true, .. }), Some(_)) => Busy,
             (None, Some(Seat::First)) => Join,
@@ -95,7 +97,7 @@ impl Verdict {
         })
     }
 
-    /// What a tenant does: it waits where others would create or retire something.
+    /// The same for a tenant: it waits where others would create or retire something.
     #[must_use]
     pub fn for_tenant(self) -> Self {
         let as_tenant = |outcome| match outcome {

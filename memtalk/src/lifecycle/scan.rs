@@ -1,4 +1,4 @@
-//! Looking for a page in a machine's memory.
+//! Searching a machine's memory for its page (`--scan`).
 
 use std::fs::File;
 
@@ -8,12 +8,12 @@ use memtalk_ring::layout::LINE;
 use crate::error::Error;
 use crate::sys::shm;
 
-/// Bytes that are read at once, a multiple of a page of memory.
+/// The bytes that are read at once: a multiple of a page of memory.
 const CHUNK: usize = 64 * 1024;
 
-/// The offset in bytes of the page in `file`, which ends at `end`: a multiple of 64
-/// where a magic number stands, and all else that a page says of itself fits, its size
-/// included. Memory that was never written to is not read.
+/// The offset in bytes of the page in `file`, whose size is `end` bytes. A page begins at a
+/// multiple of 64, with a magic number, and the rest of its header, its size included, is
+/// right. Memory that was never written to is not read.
 ///
 /// # Errors
 /// [`Error::SeveralPages`] if there is more than one.
@@ -21,7 +21,8 @@ pub(crate) fn find_page(file: &File, end: u64) -> Result<Option<u64>, Error> {
     let failed = || Error::system("read the object");
     let mut chunk = vec![0; CHUNK];
     let mut found = None;
-    // What peers sent to each other, in a page, may look like a page.
+    // Where the page that was found last ends. Bytes that were sent through a page may look
+    // like a page, so do not search inside.
     let mut searched = 0;
     let mut from = 0;
     while let Some(data) = shm::next_data(file, from).map_err(failed())? {

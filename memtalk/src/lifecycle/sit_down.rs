@@ -1,4 +1,4 @@
-//! Sitting down.
+//! Sitting down, as a machine: from a name to a seat.
 
 use memtalk_ring::{PageError, Seat};
 
@@ -6,14 +6,14 @@ use super::os::{Found, Os};
 use super::rules::{Outcome, Verdict};
 use super::step::{Awaited, Step};
 
-/// Why nobody sat down.
+/// Why a newcomer gets no seat.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal<E> {
-    /// Two are talking.
+    /// Two parties talk there.
     Busy,
     /// The object is not a page; it was left untouched.
     Foreign(PageError),
-    /// The operating system refused.
+    /// A call to the operating system failed.
     Os(E),
 }
 
@@ -23,49 +23,49 @@ impl<E> From<E> for Refusal<E> {
     }
 }
 
-/// On the way to a seat. Each variant is named after its next step.
+/// A newcomer on its way to a seat. Each variant is named after its next step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SitDown<O> {
-    /// Look for an object.
+    /// Open the object that the name leads to.
     Open,
-    /// There is none: make one.
+    /// There is none: create one.
     Create,
-    /// Give it the name.
+    /// Give the new object the name.
     Publish(O),
-    /// Wait for our turn.
+    /// Lock the door.
     Door(O),
-    /// The name may have moved on while we waited.
+    /// Does the name still lead here? It may lead elsewhere since we opened the object.
     CheckName(O),
-    /// Who sits here?
+    /// Is the first seat locked?
     LookAtFirst(O),
-    /// And here? With whether the first seat is taken.
+    /// Is the second seat locked? With whether the first is.
     LookAtSecond(O, bool),
-    /// What is in it? With the seat that is taken, if any.
+    /// What does the object hold? With the seat that is locked, if any.
     Inspect(O, Option<Seat>),
     /// Has anybody else the object open?
     LookForOthers {
-        /// This one.
+        /// The object.
         object: O,
-        /// What follows if somebody has.
+        /// What to do if somebody has.
         elsewhere: Outcome,
-        /// What follows if nobody has.
+        /// What to do if nobody has.
         nowhere: Outcome,
     },
     /// Tell a party outside that the process at this seat has died.
     SpeakFor(O, Seat),
-    /// The talk is over: take the name away from it.
+    /// The talk is over: take the name away from the object.
     Retire(O),
-    /// Take the second seat.
+    /// Lock the second seat.
     Take(O),
-    /// Join the page.
+    /// Map the page and check it.
     Attach(O),
-    /// The page is one: tell the first that we are here.
+    /// Mark the seat as taken in the page, and wake the first party.
     Join(O),
-    /// Let others in.
+    /// Unlock the door.
     LeaveDoor(O),
 }
 
-/// An object, and where we sit at it.
+/// An object, and our seat at it.
 pub type Seated<O> = (O, Seat);
 
 impl<O> SitDown<O> {
@@ -113,7 +113,8 @@ impl<O> SitDown<O> {
             },
             Self::Door(object) => match os.try_door(&object)? {
                 true => Self::CheckName(object),
-                // Closes the object: who holds the door may be looking who has it open.
+                // This closes the object. The process that holds the door may be finding
+                // out who has it open.
                 false => return Ok(Step::Blocked(Self::Open)),
             },
             Self::CheckName(object) => match os.is_named(&object)? {

@@ -1,24 +1,24 @@
-//! What one step of a machine leads to.
+//! The result of one step of a lifecycle machine.
 
-/// Who is waited for.
+/// Whom a process waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaited {
-    /// The peer, who is to come, or to go.
+    /// The peer, to join or to leave.
     Peer,
-    /// A machine, which is to initialise a page.
+    /// A virtual machine or a device, to initialise its page.
     Machine,
-    /// The other user whose object an earlier talk has left under the name.
+    /// Another user, to remove an object that an earlier talk left under the name.
     Owner,
 }
 
 /// What a step led to.
 #[derive(Debug)]
 pub enum Step<Next, Done> {
-    /// The machine goes on.
+    /// Go on at once.
     Next(Next),
-    /// Somebody else is in the way for a moment: try again.
+    /// Another process is in the way for a moment: try again.
     Blocked(Next),
-    /// Somebody else has to do something first: go on after a while.
+    /// Another party has to do something first: go on after a while.
     Early(Next, Awaited),
     /// The machine has finished.
     Done(Done),

@@ -1,4 +1,4 @@
-//! Watching a peer until it is gone.
+//! Watching a peer until it is gone, as a machine: what the watcher does.
 
 use memtalk_ring::Seat;
 
@@ -8,12 +8,12 @@ use super::step::{Awaited, Step};
 /// Watching a peer until it is gone. Each variant is named after its next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Watch {
-    /// The peer is a process: wait for a lock for reading on its seat, which does not make
-    /// that look taken.
+    /// The peer is a process: wait for a read lock on its seat. A read lock does not make
+    /// the seat look taken.
     Await,
     /// Nobody sits there: give the lock back.
     GiveBack,
-    /// The kernel has no locks to give: does anybody sit there?
+    /// The kernel has no lock to give us: does anybody sit there?
     LookAtSeat,
     /// The peer is outside: has it started again?
     LookForRestart,
@@ -22,7 +22,7 @@ pub enum Watch {
 }
 
 impl Watch {
-    /// The first step, for a peer that is outside or is not.
+    /// The first step; `outside` says whether the peer is.
     #[must_use]
     pub fn begin(outside: bool) -> Self {
         match outside {
@@ -31,7 +31,7 @@ impl Watch {
         }
     }
 
-    /// Makes one step for whoever sits at `seat`: one call to the operating system.
+    /// Makes one step for the process at `seat`: one call to the operating system.
     pub fn step<S: Os>(self, os: &mut S, object: &S::Object, seat: Seat) -> Step<Self, ()> {
         let later = |machine| Step::Early(machine, Awaited::Peer);
         match self {
@@ -41,7 +41,7 @@ impl Watch {
                 Err(_) => Step::Next(Self::LookAtSeat),
             },
             Self::GiveBack => {
-                // If this fails, whoever wants the seat finds that nobody sits there.
+                // If this fails, newcomers still find that nobody sits there.
                 let _ = os.unwatch(object, seat.peer());
                 Step::Done(())
             }

@@ -1,26 +1,26 @@
-//! The steps of a process that a death can fall between.
+//! Crash points: the steps at which a test can kill or stop a process, or make a call fail.
 //!
-//! A step is a system call that this crate makes, or an access to a word of the
-//! page or to bytes of a slab. Nothing that another process could see happens between
-//! two steps, nor anything that another could have changed, so whatever can be wrong
-//! with dying or stopping at some moment is wrong with doing so before some step.
+//! A step is a system call that this crate makes, or an access to a word of the page or to
+//! bytes of a slab. Between two steps a process does nothing that another process could
+//! see, and nothing that another process could have influenced. So if dying or stopping at
+//! some moment breaks a promise, then so does dying or stopping before some step.
 //!
-//! With the feature `crash-points`, for tests, a process counts its steps and
-//! kills itself before that whose number the environment variable
-//! `MEMTALK_CRASH_AT` gives, from 1, as `kill -9` would; or stops itself before that of
-//! `MEMTALK_STOP_AT`, as `kill -STOP` would.
+//! With the feature `crash-points`, for tests, a process counts its steps from 1.
+//! Environment variables say what happens:
 //!
-//! And a system call can fail: that whose number, among those whose failure means
-//! anything, `MEMTALK_FAIL_AT` gives is not made, and fails with the error number
-//! `MEMTALK_FAIL_WITH`. Where in the sources it stands is written to the file
-//! `MEMTALK_FAILED` then.
+//! - `MEMTALK_CRASH_AT`: before this step, the process kills itself, as `kill -9` would.
+//! - `MEMTALK_STOP_AT`: before this step, it stops itself, as `kill -STOP` would.
+//! - `MEMTALK_FAIL_AT` and `MEMTALK_FAIL_WITH`: this system call is not made, and fails
+//!   with this error number. System calls have numbers of their own, from 1; those whose
+//!   failure means nothing are not counted.
+//! - `MEMTALK_FAILED`: the file to which the place of that call in the sources is written.
 //!
 //! Without the feature all of this compiles to nothing.
 
 use std::io;
 
-/// Whether steps are counted. Looking again before sleeping is left out then:
-/// it would be most of the steps, and all the same.
+/// Whether steps are counted. An end does not look again before it sleeps then: that would
+/// be most of the steps, and all of them alike.
 pub(crate) const COUNTED: bool = cfg!(feature = "crash-points");
 
 #[cfg(not(feature = "crash-points"))]
@@ -29,14 +29,15 @@ pub(crate) use memtalk_ring::Native as Accesses;
 #[cfg(feature = "crash-points")]
 pub(crate) use counted::Accesses;
 
-/// Before a step.
+/// To be called before each step.
 #[inline(always)]
 pub(crate) fn step() {
     #[cfg(feature = "crash-points")]
     counted::step();
 }
 
-/// Before a system call, which is a step: the error, if this one is to fail.
+/// To be called before each system call, which is a step. Returns the error if this call is
+/// to fail.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn call() -> io::Result<()> {
@@ -62,7 +63,7 @@ mod counted {
     #[derive(Clone, Copy, Debug)]
     pub(crate) enum Accesses {}
 
-    // SAFETY: passed on to `Native` as it is.
+    // SAFETY: every call is passed on to `Native` unchanged.
     unsafe impl Atomics for Accesses {
         type Word = AtomicU32;
         type Byte = UnsafeCell<u8>;
@@ -94,7 +95,7 @@ mod counted {
         }
     }
 
-    // SAFETY: passed on to `Native` as it is.
+    // SAFETY: every call is passed on to `Native` unchanged.
     unsafe impl CompareExchange for Accesses {
         fn compare_exchange<S: Site>(word: &AtomicU32, old: u32, new: u32) {
             step();
@@ -122,13 +123,13 @@ mod counted {
         }
     }
 
-    /// Sends this process a signal that cannot be blocked: KILL or STOP. When it returns,
-    /// the process has been stopped, and continued.
+    /// Sends this process a signal that cannot be blocked: KILL or STOP. If this returns,
+    /// the process has been stopped and continued.
     fn signal_this_process(signal: libc::c_int) {
         let this = std::process::id().cast_signed();
         // SAFETY: no pointers are involved.
         unsafe { libc::kill(this, signal) };
-        // Sent to the process, it may be taken by another thread first.
+        // The signal goes to the process, and another thread may take it first.
         std::thread::yield_now();
     }
 

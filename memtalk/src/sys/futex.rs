@@ -1,5 +1,6 @@
-//! The kernel's "sleep if this word still holds that value" (`futex(2)`), in its
-//! shared form: the two processes map the word at different addresses.
+//! `futex(2)`: sleep while a word still holds a value, and wake the sleepers.
+//!
+//! This is the shared form, since the two processes map the word at different addresses.
 
 use std::io;
 use std::time::Duration;
@@ -15,8 +16,8 @@ pub(crate) fn wait<A: InPlace>(word: Watched<'_, A>, seen: u32, timeout: Option<
         .as_ref()
         .map_or(std::ptr::null(), std::ptr::from_ref);
     crash_points::step();
-    // SAFETY: `word` is a valid word and `timeout` null or a valid time for the time of
-    // the call. What it returns does not matter: the caller looks again.
+    // SAFETY: during the call, `word` is a valid word, and `timeout` is null or a valid
+    // time. The result does not matter: the caller looks again.
     unsafe {
         libc::syscall(
             libc::SYS_futex,
@@ -35,17 +36,17 @@ pub(crate) fn wake<A: InPlace>(word: Watched<'_, A>) {
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
 }
 
-/// Sets `word`, a seat's, to `VALUE` and wakes everybody who sleeps on it, in one step:
-/// who dies does both or neither.
+/// Sets the seat word `word` to `VALUE` and wakes everybody who sleeps on it, in one step:
+/// a process that dies has done both or neither.
 pub(crate) fn set_and_wake<const VALUE: u32, A: InPlace>(word: Watched<'_, A>) -> io::Result<()> {
-    // The kernel takes the operation, "set", and its operand in one number, the
-    // operand in 12 bits (`FUTEX_WAKE_OP` in `futex(2)`), of which the first is its
-    // sign. It goes on to compare the old value with 0, and to wake 0 more if they
-    // are equal.
+    // The kernel takes the operation, "set", and its operand in one number
+    // (`FUTEX_WAKE_OP` in `futex(2)`). The operand has 12 bits, the first of which is its
+    // sign. Afterwards the kernel compares the old value with 0 and, if they are equal,
+    // wakes 0 more.
     const { assert!(VALUE < 1 << 11) };
     let operation =
         libc::FUTEX_OP_SET << 28 | libc::FUTEX_OP_CMP_EQ << 24 | VALUE.cast_signed() << 12;
-    // SAFETY: `word` is a valid word, and no end relies on what a seat's holds.
+    // SAFETY: `word` is a valid word, and no end relies on the value of a seat word.
     retry(|| unsafe {
         libc::syscall(
             libc::SYS_futex,

@@ -1,6 +1,7 @@
-//! Open file description locks: byte-range locks that belong to an open file,
-//! not to a process, and that the kernel drops when the last user of that open
-//! file is gone, however it went (`fcntl_locking(2)`).
+//! Open file description locks: byte-range locks that belong to an open file.
+//!
+//! They do not belong to a process (`fcntl_locking(2)`). The kernel drops them when the last
+//! user of that open file is gone, however it went.
 
 use std::fs::File;
 use std::io;
@@ -8,12 +9,12 @@ use std::os::fd::AsRawFd;
 
 use super::retry;
 
-/// What a lock keeps others from.
+/// The kind of a lock: which other locks it excludes.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
-    /// Holds off [`Write`](Self::Write) locks.
+    /// Excludes [`Write`](Self::Write) locks.
     Read,
-    /// Holds off all other locks.
+    /// Excludes all other locks.
     Write,
 }
 
@@ -30,13 +31,13 @@ impl Kind {
 pub(crate) fn try_lock(file: &File, byte: u64, kind: Kind) -> io::Result<bool> {
     match fcntl(file, libc::F_OFD_SETLK, byte, kind.raw()) {
         Ok(_) => Ok(true),
-        // POSIX allows EACCES as well. On Linux, that says that locking is forbidden.
+        // POSIX allows EACCES as well. On Linux, EACCES means that locking is forbidden.
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
         Err(e) => Err(e),
     }
 }
 
-/// Locks `byte`, asleep for as long as that takes.
+/// Locks `byte`; sleeps until it can.
 pub(crate) fn lock(file: &File, byte: u64, kind: Kind) -> io::Result<()> {
     fcntl(file, libc::F_OFD_SETLKW, byte, kind.raw()).map(drop)
 }

@@ -1,4 +1,4 @@
-//! Mapping an object into memory.
+//! Mapping an object into memory, and taking the ends of a page there at most once.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +14,7 @@ use memtalk_ring::{
 use super::crash_points::Accesses;
 use super::{call, futex, shm};
 
-/// A shared mapping, readable and writable; unmapped when its last clone goes.
+/// A shared mapping, readable and writable; unmapped when its last clone is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Mapping(Arc<Mapped>);
 
@@ -24,21 +24,21 @@ struct Mapped {
     start: NonNull<u8>,
     len: usize,
     offset: libc::off_t,
-    /// The part of it that was asked for.
+    /// The part of the mapping that was asked for.
     base: NonNull<u8>,
     size: usize,
-    /// Whether ends were taken in it: those of one seat, once.
-    opened: Mutex<bool>,
+    /// Whether ends were taken in this mapping: those of one seat, once.
+    ends_taken: Mutex<bool>,
 }
 
-// SAFETY: addresses and sizes; whoever accesses the memory synchronises.
+// SAFETY: addresses and sizes; the code that accesses the memory synchronises.
 unsafe impl Send for Mapped {}
 // SAFETY: as above.
 unsafe impl Sync for Mapped {}
 
 impl Mapping {
-    /// Maps `size` bytes of the object from `at` on, a multiple of 64. The object
-    /// should have them: access beyond its end raises SIGBUS.
+    /// Maps `size` bytes of the object from offset `at` on, a multiple of 64. The object
+    /// should have them: an access beyond its end raises SIGBUS.
     pub(crate) fn new(file: &File, at: u64, size: usize) -> io::Result<Self> {
         let too_large = |_| io::Error::from(io::ErrorKind::FileTooLarge);
         let before = usize::try_from(at).map_err(too_large)? % shm::page_size();
@@ -57,20 +57,20 @@ impl Mapping {
             offset,
             base,
             size,
-            opened: Mutex::default(),
+            ends_taken: Mutex::default(),
         })))
     }
 
-    /// Puts a private copy of `file`, which this is a mapping of, in place of the
-    /// shared memory, for all clones, at the same address. What is written from now
-    /// on, nobody else sees; what others write, perhaps.
+    /// Replaces the shared memory by a private copy, for all clones, at the same address.
+    /// `file` is the file that this is a mapping of. From now on nobody else sees what we
+    /// write. We may or may not see what others write.
     ///
-    /// Accesses that go on meanwhile reach the one memory or the other.
+    /// An access during the call reaches the one memory or the other.
     ///
     /// # Errors
     /// There is no room for a copy. The shared memory stays where it is: the copy is
-    /// mapped elsewhere first, and then moved here, which needs nothing more. (Mapped
-    /// here at once, it could fail after the kernel has unmapped what it replaces.)
+    /// mapped elsewhere first, and then moved here, which needs nothing more. (Mapping it
+    /// here at once could fail after the kernel has unmapped the memory that it replaces.)
     pub(crate) fn detach(&self, file: &File) -> io::Result<()> {
         let (here, len) = (self.0.start.as_ptr().cast::<libc::c_void>(), self.0.len);
         // SAFETY: as in `new`.
@@ -89,7 +89,7 @@ impl Mapping {
         // rights, whose users expect its bytes to change at any time.
         let moved = call(|| check(unsafe { libc::mremap(copy, len, len, flags, here) }));
         if moved.is_err() {
-            // SAFETY: nobody knows of the copy.
+            // SAFETY: nobody else knows the copy's address.
             unsafe { libc::munmap(copy, len) };
         }
         moved.map(drop)
@@ -114,7 +114,7 @@ unsafe fn map(
     NonNull::new(start.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
-/// What a call returned that gives an address.
+/// The result of a call that returns an address, or `MAP_FAILED`.
 fn check(address: *mut libc::c_void) -> io::Result<*mut libc::c_void> {
     match address {
         libc::MAP_FAILED => Err(io::Error::last_os_error()),
@@ -123,8 +123,10 @@ fn check(address: *mut libc::c_void) -> io::Result<*mut libc::c_void> {
 }
 
 impl Mapped {
-    fn opened(&self) -> MutexGuard<'_, bool> {
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ends_taken(&self) -> MutexGuard<'_, bool> {
+        self.ends_taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,33 +153,35 @@ unsafe impl Region for Mapping {
     }
 }
 
-/// Makes a page of a mapping in which no ends were taken, with `first` at its first seat.
+/// Initialises a page in a mapping in which no ends were taken, with `first` at its first
+/// seat.
 ///
 /// # Errors
-/// Those of [`Page::initialise`]; [`PageError::Taken`] if they were.
+/// Those of [`Page::initialise`]; [`PageError::Taken`] if ends were taken.
 pub(crate) fn initialise(mapping: Mapping, first: Presence) -> Result<Page<Mapping>, PageError> {
     let mapped = Arc::clone(&mapping.0);
-    let opened = mapped.opened();
-    match *opened {
+    let ends_taken = mapped.ends_taken();
+    match *ends_taken {
         true => Err(PageError::Taken),
         // SAFETY: this program has no ends in this mapping, and takes none meanwhile.
         false => unsafe { Page::initialise(mapping, first) },
     }
 }
 
-/// Takes the second seat and wakes the first, in one system call: marked without waking,
-/// and dead then, we would be noticed later. Does nothing once ends were taken in this
-/// mapping.
+/// Takes the second seat and wakes the first party, in one system call. With two calls, we
+/// could die between them, and the first party would notice us only later. Does nothing if
+/// ends were taken in this mapping.
 pub(crate) fn join(page: &Page<Mapping>) -> io::Result<()> {
-    let opened = page.region().0.opened();
-    match *opened {
+    let ends_taken = page.region().0.ends_taken();
+    match *ends_taken {
         true => Ok(()),
         // SAFETY: as in `initialise`.
         false => unsafe { page.join_by(futex::set_and_wake::<SEATED, _>) },
     }
 }
 
-/// Speaks for whoever sat at `seat` and is gone, or is about to go.
+/// Fails the ends that the party at `seat` left open, and says how it went. The party is
+/// gone, or about to go.
 pub(crate) fn mourn<W: Wait<Accesses>>(page: &Page<Mapping>, seat: Seat, wait: &W) -> Departure {
     // SAFETY: in a mapping, this program uses the ends of one seat only (`ends`).
     unsafe { page.mourn(seat, wait) }
@@ -192,8 +196,8 @@ pub(crate) fn ends<W>(page: &Page<Mapping>, seat: Seat, wait: W) -> Option<Ends<
 where
     W: Wait<Accesses> + Clone,
 {
-    let mut opened = page.region().0.opened();
-    match std::mem::replace(&mut *opened, true) {
+    let mut ends_taken = page.region().0.ends_taken();
+    match std::mem::replace(&mut *ends_taken, true) {
         true => None,
         // SAFETY: only these ends are ever taken in this mapping.
         false => Some(unsafe { page.ends(seat, wait) }),
@@ -207,7 +211,7 @@ mod tests {
     use super::{Mapping, ends, initialise, join, shm};
 
     #[test]
-    fn what_would_spoil_ends_is_refused_once_they_are_taken() {
+    fn once_ends_are_taken_nothing_that_would_spoil_them_is_done_in_their_mapping() {
         let (file, size) = (shm::create().unwrap(), shm::page_size());
         shm::allocate(&file, size).unwrap();
         let map = || Mapping::new(&file, 0, size).unwrap();
@@ -221,7 +225,7 @@ mod tests {
         assert_eq!(again.err(), Some(PageError::Taken));
         assert!(join(&page).is_ok());
 
-        // A mapping of its own is as good as another process.
+        // Another mapping is as good as another process.
         let theirs = Page::attach(map()).unwrap();
         let (_, mut receiver) = ends(&theirs, Seat::First, Spin).unwrap();
         let mut bytes = [0; 8];

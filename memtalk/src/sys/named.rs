@@ -1,4 +1,4 @@
-//! Removing an object from a signal handler.
+//! Removing an object in a signal handler: [`NamedObject`].
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -7,10 +7,11 @@ use std::os::unix::fs::MetadataExt;
 
 use super::shm;
 
-/// An object under its name, for a program that handles SIGBUS.
+/// An object and its name, for a program that handles SIGBUS: the signal for an access to
+/// an object that somebody has truncated.
 ///
-/// That is the signal for an access to an object that somebody has truncated. Without
-/// its page the object is nobody's, and in the way of the next talk.
+/// Without its page the object is not recognised as memtalk's. If it keeps the name, the
+/// next talk is refused. So the handler should [remove](Self::remove) it.
 #[derive(Debug)]
 pub struct NamedObject {
     path: CString,
@@ -19,7 +20,7 @@ pub struct NamedObject {
 }
 
 impl NamedObject {
-    /// The name that `file` has.
+    /// The object `file`, and its name.
     pub(crate) fn new(name: &CStr, file: &File) -> io::Result<Self> {
         let (path, data) = (shm::c_path(name)?, shm::metadata(file)?);
         let (device, inode) = (data.dev(), data.ino());
@@ -30,8 +31,8 @@ impl NamedObject {
         })
     }
 
-    /// Removes the name if it leads to the object. Safe to call in a signal handler:
-    /// `lstat(2)` and `unlink(2)`, and nothing else.
+    /// Removes the name if it leads to the object. Safe to call in a signal handler: it
+    /// calls `lstat(2)` and `unlink(2)`, and nothing else.
     pub fn remove(&self) {
         // SAFETY: a struct of integers, for which zero is a value.
         let mut found: libc::stat = unsafe { std::mem::zeroed() };

@@ -1,7 +1,7 @@
-//! POSIX shared memory objects.
+//! POSIX shared memory objects: creating, naming, opening, examining and removing them.
 //!
-//! On Linux they are the files of one directory (`shm_overview(7)`), which can do two
-//! things that POSIX has no call for: make an object that has no name yet, and tell
+//! On Linux they are the files of one directory (`shm_overview(7)`). That allows two things
+//! for which POSIX has no call: to create an object that has no name yet, and to examine
 //! what a name leads to without opening it.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -22,13 +22,14 @@ pub(crate) fn page_size() -> usize {
     usize::try_from(size).unwrap_or(4096)
 }
 
-/// Where the objects are.
+/// The directory of the objects.
 const DIRECTORY: &str = "/dev/shm";
 
 /// Opens the object `name` for reading and writing. [`io::ErrorKind::WouldBlock`] if
-/// somebody looks just now who has it open, by a [lease](super::lease).
+/// another process holds a [lease](super::lease) at this moment, to find out who has the
+/// object open.
 pub(crate) fn open(name: &CStr) -> io::Result<File> {
-    // Without the flag the kernel waits for that, for up to 45 s.
+    // Without `O_NONBLOCK` the kernel waits for the lease, for up to 45 s.
     let flags = libc::O_RDWR | libc::O_NONBLOCK;
     // SAFETY: `name` is a C string.
     let fd = retry(|| unsafe { libc::shm_open(name.as_ptr(), flags, 0) })?;
@@ -36,7 +37,7 @@ pub(crate) fn open(name: &CStr) -> io::Result<File> {
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
-/// Makes an empty object without a name, with mode 0600 or less if the umask says so.
+/// Creates an empty object without a name, with mode 0600, or less if the umask says so.
 pub(crate) fn create() -> io::Result<File> {
     let mut options = OpenOptions::new();
     options
@@ -59,7 +60,7 @@ pub(crate) fn publish(file: &File, name: &CStr) -> io::Result<()> {
         retry(linked).map(drop)
     };
     match link(fd, c"", libc::AT_EMPTY_PATH) {
-        // Before Linux 6.10 that is for the privileged.
+        // Before Linux 6.10, only privileged processes may use `AT_EMPTY_PATH`.
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let from = CString::new(format!("/proc/self/fd/{fd}"))?;
             link(libc::AT_FDCWD, &from, libc::AT_SYMLINK_FOLLOW)
@@ -68,7 +69,7 @@ pub(crate) fn publish(file: &File, name: &CStr) -> io::Result<()> {
     }
 }
 
-/// What `name` leads to; `None` if nothing. Takes no descriptor.
+/// What `name` leads to; `None` if it leads to nothing. Uses no descriptor.
 pub(crate) fn examine(name: &CStr) -> io::Result<Option<Metadata>> {
     match call(|| fs::symlink_metadata(path(name))) {
         Ok(data) => Ok(Some(data)),
@@ -77,7 +78,7 @@ pub(crate) fn examine(name: &CStr) -> io::Result<Option<Metadata>> {
     }
 }
 
-/// What is known of an object.
+/// The metadata of an object.
 #[track_caller]
 pub(crate) fn metadata(file: &File) -> io::Result<Metadata> {
     call(|| file.metadata())
@@ -88,32 +89,32 @@ pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     call(|| file.set_permissions(Permissions::from_mode(mode)))
 }
 
-/// The object as a file. `name` begins with its slash.
+/// The path of the object. `name` begins with its slash.
 fn path(name: &CStr) -> PathBuf {
     let mut path = OsString::from(DIRECTORY);
     path.push(OsStr::from_bytes(name.to_bytes()));
     path.into()
 }
 
-/// The same for system calls.
+/// The same path for system calls.
 pub(crate) fn c_path(name: &CStr) -> io::Result<CString> {
     Ok(CString::new(path(name).into_os_string().into_vec())?)
 }
 
-/// Whom the objects belong to that this process creates.
+/// The user that owns the objects that this process creates.
 pub(crate) fn user() -> libc::uid_t {
     // SAFETY: no pointers are involved.
     unsafe { libc::geteuid() }
 }
 
-/// Removes the name; whoever has the object open keeps it.
+/// Removes the name. Processes that have the object open keep it.
 pub(crate) fn unlink(name: &CStr) -> io::Result<()> {
     // SAFETY: `name` is a C string.
     retry(|| unsafe { libc::shm_unlink(name.as_ptr()) }).map(drop)
 }
 
-/// Makes the object `size` bytes long, and allocates them, so that no later access to
-/// them fails for want of memory.
+/// Makes the object `size` bytes long, and allocates the memory now, so that no later
+/// access fails for want of memory.
 pub(crate) fn allocate(file: &File, size: usize) -> io::Result<()> {
     call(|| file.set_len(size as u64))?;
     let size = libc::off_t::try_from(size).map_err(|_| io::ErrorKind::FileTooLarge)?;
@@ -121,8 +122,8 @@ pub(crate) fn allocate(file: &File, size: usize) -> io::Result<()> {
     call(|| check_number(unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, size) }))
 }
 
-/// The offset in bytes of the first data at or after `from`; `None` if none follows.
-/// Memory that was never written to is no data.
+/// The offset in bytes of the first data at or after `from`; `None` if there is none.
+/// Memory that was never written to does not count as data.
 pub(crate) fn next_data(file: &File, from: u64) -> io::Result<Option<u64>> {
     let from = libc::off_t::try_from(from).map_err(|_| io::ErrorKind::FileTooLarge)?;
     // SAFETY: no pointers are involved.
@@ -134,8 +135,8 @@ pub(crate) fn next_data(file: &File, from: u64) -> io::Result<Option<u64>> {
     }
 }
 
-/// Reads from `at` on into `bytes`, until they are full or the file ends. Returns how
-/// many bytes that made.
+/// Reads from offset `at` on into `bytes`, until `bytes` is full or the file ends. Returns
+/// the number of bytes read.
 pub(crate) fn read(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
     let mut done = 0;
     while done < bytes.len() {

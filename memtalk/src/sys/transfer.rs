@@ -1,17 +1,17 @@
-//! Moving bytes between descriptors and a ring.
+//! Moving bytes between file descriptors and a ring, or private memory.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use memtalk_ring::{Filled, InPlace, Memory, Space, Wait};
 
-/// The most bytes that one system call moves. The two processes take turns at a
-/// piece, so pieces much smaller than the ring keep both at work; and much
-/// larger ones are no cheaper by the byte.
+/// The most bytes that one system call moves. While one process works on a piece, the other
+/// cannot. So pieces much smaller than the ring keep both busy, and much larger pieces are
+/// not cheaper per byte.
 const PIECE: usize = 64 * 1024;
 
-/// Reads once from `fd` into the free part of a ring; 0 at end of file. Waits if
-/// the descriptor is non-blocking and nothing is there.
+/// Reads once from `fd` into the free part of a ring; returns the number of bytes, 0 at end
+/// of file. Waits if the descriptor is non-blocking and has nothing.
 pub(crate) fn read_into<M, W>(fd: BorrowedFd<'_>, space: &mut Space<'_, M, W>) -> io::Result<usize>
 where
     M: Memory<Atomics: InPlace>,
@@ -25,8 +25,8 @@ where
     })
 }
 
-/// Writes once from the filled part of a ring to `fd`. Waits if the descriptor is
-/// non-blocking and takes nothing.
+/// Writes once from the filled part of a ring to `fd`; returns the number of bytes. Waits
+/// if the descriptor is non-blocking and takes nothing.
 pub(crate) fn write_from<M, W>(fd: BorrowedFd<'_>, filled: &Filled<'_, M, W>) -> io::Result<usize>
 where
     M: Memory<Atomics: InPlace>,
@@ -40,8 +40,8 @@ where
     })
 }
 
-/// Reads once from `fd` to the start of `bytes`; 0 at end of file. Waits if the
-/// descriptor is non-blocking and nothing is there.
+/// Reads once from `fd` to the start of `bytes`; returns the number of bytes, 0 at end of
+/// file. Waits if the descriptor is non-blocking and has nothing.
 pub(crate) fn read(fd: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<usize> {
     transfer(fd, libc::POLLIN, |fd| {
         // SAFETY: a valid buffer of that length.
@@ -49,8 +49,8 @@ pub(crate) fn read(fd: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<usize> {
     })
 }
 
-/// Writes once from `bytes` to `fd`. Waits if the descriptor is non-blocking and
-/// takes nothing.
+/// Writes once from `bytes` to `fd`; returns the number of bytes. Waits if the descriptor
+/// is non-blocking and takes nothing.
 pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     transfer(fd, libc::POLLOUT, |fd| {
         // SAFETY: a valid buffer of that length.
@@ -58,7 +58,7 @@ pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     })
 }
 
-/// The first [`PIECE`] of two parts, as the kernel takes them.
+/// The first [`PIECE`] bytes of two parts, for `readv(2)` and `writev(2)`.
 fn vectors(parts: [(*mut u8, usize); 2]) -> [libc::iovec; 2] {
     let [(first, first_len), (second, second_len)] = parts;
     let first_len = first_len.min(PIECE);
@@ -72,7 +72,7 @@ fn vectors(parts: [(*mut u8, usize); 2]) -> [libc::iovec; 2] {
     })
 }
 
-/// Runs a transfer until the descriptor is ready for it.
+/// Makes a transfer; waits until the descriptor is ready for it, and tries again.
 fn transfer(
     fd: BorrowedFd<'_>,
     ready: libc::c_short,
@@ -89,8 +89,8 @@ fn transfer(
     }
 }
 
-/// Waits until `fd` is ready for `events`, or in a state in which a transfer
-/// tells what is wrong.
+/// Waits until `fd` is ready for `events`, or is in a state in which a transfer would fail
+/// with the reason.
 fn poll(fd: RawFd, events: libc::c_short) -> io::Result<()> {
     let mut poll = libc::pollfd {
         fd,
@@ -101,7 +101,7 @@ fn poll(fd: RawFd, events: libc::c_short) -> io::Result<()> {
     super::retry(|| unsafe { libc::poll(&raw mut poll, 1, -1) }).map(drop)
 }
 
-/// Whether another process sits at the other end of `fd`, as far as can be told.
+/// Whether `fd` is a pipe or a socket, so that there may be a process at its other end.
 pub(crate) fn is_pipe_or_socket(fd: BorrowedFd<'_>) -> bool {
     let kind = super::status(fd.as_raw_fd()).map(|status| status.st_mode & libc::S_IFMT);
     matches!(kind, Some(libc::S_IFIFO | libc::S_IFSOCK))

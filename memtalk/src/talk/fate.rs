@@ -1,4 +1,4 @@
-//! What becomes of the peer: how it went, and who waits to know.
+//! How the peer went, once it has, and waiting for that: [`Departure`], [`Peer`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,16 +12,17 @@ use crate::error::Error;
 pub enum Departure {
     /// It closed both its ends: both streams are complete.
     Complete,
-    /// It ended both, but said that it gave up on one.
+    /// It gave up: it closed or failed both its ends, and failed at least one.
     GaveUp,
-    /// It left an end open.
+    /// It left an end open: it died.
     Died,
-    /// It was outside, and has initialised the page again since it left an end open.
+    /// It was outside, and has initialised the page again while we still had our seat: a
+    /// machine that was reset.
     Restarted,
 }
 
 impl Departure {
-    /// What it means to an end that is not closed.
+    /// The error of an end that is not closed yet.
     pub(crate) fn error(self) -> Error {
         match self {
             Self::Died => Error::PeerDied,
@@ -41,12 +42,12 @@ impl From<memtalk_ring::Departure> for Departure {
     }
 }
 
-/// What became of the two who sat down.
+/// Whether our part of the talk is over, and how the peer went.
 #[derive(Debug, Default)]
 pub(crate) struct Fate {
     state: Mutex<State>,
     ended: Condvar,
-    /// Whether the peer has gone: for a look without the lock.
+    /// Whether `state.peer` is set, readable without the lock.
     gone: AtomicBool,
 }
 
@@ -59,15 +60,15 @@ struct State {
 }
 
 impl Fate {
-    /// Why an end of the peer's has failed.
+    /// Why the peer's end of a ring has failed.
     pub(super) fn reason(&self) -> Error {
-        // The watcher marks a dead peer's words under this lock, so whoever
-        // has seen the mark also sees the reason.
+        // The watcher marks a dead peer's words under this lock. So an end that has seen
+        // the mark also sees the reason.
         let peer = self.lock().peer;
         peer.map_or(Error::PeerStopped, Departure::error)
     }
 
-    /// Whether the peer is still there, or how it went.
+    /// Fails if the peer has gone, with the error that says how.
     #[inline]
     pub(super) fn check(&self) -> Result<(), Error> {
         match self.gone.load(Ordering::Relaxed) {
@@ -76,7 +77,8 @@ impl Fate {
         }
     }
 
-    /// Notes how the peer went, as `how` finds out and says: unless we have got up.
+    /// Records how the peer went, as `how` returns it, unless we have got up. `how` runs
+    /// under the lock.
     pub(super) fn decide(&self, how: impl FnOnce() -> Departure) {
         let mut state = self.lock();
         if !state.over {
@@ -86,7 +88,7 @@ impl Fate {
         }
     }
 
-    /// We have got up.
+    /// Records that we have got up.
     pub(super) fn end(&self) {
         self.lock().over = true;
         self.ended.notify_all();
@@ -96,7 +98,7 @@ impl Fate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for so long, or until we have got up; whether we have not.
+    /// Waits for this time, or until we have got up. Returns whether the talk goes on.
     pub(super) fn goes_on_for(&self, time: Duration) -> bool {
         let ongoing = |state: &mut State| !state.over;
         let waited = self.ended.wait_timeout_while(self.lock(), time, ongoing);
@@ -104,15 +106,15 @@ impl Fate {
     }
 }
 
-/// The other process.
+/// The peer, to wait for its departure.
 #[derive(Clone, Debug)]
 pub struct Peer(pub(crate) Arc<Fate>);
 
 impl Peer {
-    /// Waits, asleep, until the peer has closed its ends and got up, or died.
-    /// Our own ends learn of it by themselves; this is for a thread that is to
-    /// know while they are busy elsewhere. `None` if both our ends have gone
-    /// first: then nobody looks at the peer any more.
+    /// Waits, asleep, until the peer has closed its ends and left, or has died. Our own
+    /// ends learn of a departure by themselves. This is for a thread that has to know
+    /// while the ends are busy elsewhere. `None` if both our ends are dropped first:
+    /// nobody watches the peer then.
     #[must_use]
     pub fn wait_until_gone(&self) -> Option<Departure> {
         let ongoing = |state: &mut State| state.peer.is_none() && !state.over;

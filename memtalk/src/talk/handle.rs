@@ -1,4 +1,4 @@
-//! Ending a talk from outside its ends.
+//! Ending a talk from another thread, while its ends may be in use: [`TalkHandle`].
 
 use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
 use std::time::Duration;
@@ -11,22 +11,25 @@ use crate::lifecycle::retry::Retry;
 use crate::sys;
 use crate::sys::named::NamedObject;
 
-/// A handle on a talk, to end our part of it while its ends may be in use: for a process
-/// that is about to end without dropping them, in a signal's thread for example.
+/// A handle to end our part of a talk while its ends may be in use: for a process that is
+/// about to end without dropping them, in a thread that waits for signals for example.
 ///
-/// It follows a first party that loses its name and sits down again.
+/// If somebody removes the name while we wait for a peer, and we take a seat at another
+/// object, the handle follows.
 #[derive(Clone, Debug)]
 pub struct TalkHandle(pub(crate) Arc<Current>);
 
 impl TalkHandle {
-    /// Removes the name, unless it leads to another object by now or the talk
-    /// has ended; and if the peer is outside, gives up what is not closed. Others who
-    /// sit down or get up are waited for no longer than `within`.
+    /// Removes the name, unless it leads to another object by now or the talk has ended.
+    /// If the peer is outside, or none has come, this also fails the ends that are not
+    /// closed, so that a party outside learns that we leave. It waits for other processes
+    /// that sit down or get up, no longer than `within`. After this, we take no seat again.
     ///
     /// # Errors
-    /// The name stays, until the next talk: [`Error::Stuck`] if another process keeps
-    /// the object locked, [`Error::LeftBehind`] if it is for another user to remove,
-    /// [`Error::System`] if a system call fails.
+    /// The name stays until the next talk removes it.
+    /// - [`Error::Stuck`] if another process keeps the object locked.
+    /// - [`Error::LeftBehind`] if only another user can remove it.
+    /// - [`Error::System`] if a system call fails.
     pub fn remove_name(&self, within: Duration) -> Result<(), Error> {
         let mut retry = Retry::within(within);
         let Some(talk) = self.0.last(&mut retry)? else {
@@ -38,23 +41,23 @@ impl TalkHandle {
         }
     }
 
-    /// Gives up both ends, unless they are closed, as dropping them would: the peer is
-    /// told at once, even while our own threads still use them.
+    /// Gives up both ends, unless they are closed, as dropping them would. The peer is
+    /// told at once, even while our own threads still use the ends.
     pub fn give_up(&self) {
         if let Some(talk) = self.talk() {
             talk.seated.give_up();
         }
     }
 
-    /// Keeps our part of the talk until the process ends, however early its ends are
-    /// dropped: [`remove_name`](Self::remove_name) and the end of the process do what
-    /// dropping them would have done.
+    /// Keeps our seat until the process ends, even if the ends are dropped earlier.
+    /// Dropping them does not remove the name then: call
+    /// [`remove_name`](Self::remove_name). The end of the process gives up the seat.
     pub fn keep(&self) {
         std::mem::forget(self.talk());
     }
 
-    /// The object under its name, for a handler of SIGBUS; `None` if the name is not ours
-    /// to remove, or the talk has ended.
+    /// The object and its name, for a handler of SIGBUS to remove. `None` if the name is
+    /// not ours to remove, or the talk has ended.
     #[must_use]
     pub fn named_object(&self) -> Option<NamedObject> {
         self.talk()?.seated.named_object()
@@ -67,14 +70,15 @@ impl TalkHandle {
     }
 }
 
-/// The talk of one who waits, which may change, and of its two ends.
+/// The talk that a handle is about. It changes if a first party loses its name and sits
+/// down again.
 #[derive(Debug, Default)]
 pub(crate) struct Current(Mutex<Sitting>);
 
 #[derive(Debug, Default)]
 struct Sitting {
     talk: Weak<Talk>,
-    /// The name was removed, and nobody is to publish another object.
+    /// [`TalkHandle::remove_name`] was called, so we must not publish another object.
     over: bool,
 }
 
@@ -82,12 +86,13 @@ impl Current {
     /// Sits down, perhaps in place of an earlier talk.
     ///
     /// # Errors
-    /// [`Error::Ended`] if it is all over; those of `seated`.
+    /// [`Error::Ended`] after [`TalkHandle::remove_name`]; those of `seated`.
     pub(crate) fn sit_down(
         &self,
         seated: impl FnOnce() -> Result<Seated, Error>,
     ) -> Result<Arc<Talk>, Error> {
-        // Locked meanwhile, so that whoever removes the name finds who has published it.
+        // Locked meanwhile: a thread that removes the name must find the talk that has
+        // published it.
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if current.over {
             return Err(Error::Ended);
@@ -97,10 +102,10 @@ impl Current {
         Ok(talk)
     }
 
-    /// The talk, unless it has ended; the last that sits down here.
+    /// The talk, unless it has ended. No other sits down here any more.
     ///
     /// # Errors
-    /// [`Error::Stuck`] if somebody sits down for longer than `retry` allows.
+    /// [`Error::Stuck`] if a thread of ours is sitting down for longer than `retry` allows.
     fn last(&self, retry: &mut Retry) -> Result<Option<Arc<Talk>>, Error> {
         let mut current = loop {
             match self.0.try_lock() {

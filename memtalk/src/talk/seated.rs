@@ -1,4 +1,4 @@
-//! A process that sits at an object, and its view of the peer.
+//! A process at its seat: driving the lifecycle's machines, and looking at the peer.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::sys::{self, crash_points};
 use crate::wait::futex::sleep_until_taken;
 use crate::wait::linux::{Linux, Sleep};
 
-/// We sit at `seat`, until we [get up](Self::get_up) or the process ends.
+/// Our seat at an object, until we [get up](Self::get_up) or the process ends.
 #[derive(Debug)]
 pub(crate) struct Seated {
     request: Request,
@@ -29,8 +29,9 @@ pub(crate) struct Seated {
 }
 
 impl Seated {
-    /// Takes a seat for `request`. Calls `idle` to let some time pass, and with whom it
-    /// waits for if that may take longer; nothing is to be cleaned up then.
+    /// Takes a seat for `request`. Calls `idle` to let some time pass, with whom this waits
+    /// for; `None` is a process that is only on its way to or from a seat. During `idle`
+    /// there is nothing to clean up.
     pub(crate) fn sit_down(
         mut request: Request,
         deadline: Deadline,
@@ -51,7 +52,8 @@ impl Seated {
                     next
                 }
                 Ok(Step::Early(next, awaited)) => {
-                    // Looking through much memory takes a while: a twentieth of the time.
+                    // Searching much memory takes a while. Spend a twentieth of the time
+                    // on it.
                     match (deadline.time_to_look(19 * looked.elapsed()), awaited) {
                         (Ok(time), _) => idle(time, Some(awaited)),
                         (Err(_), Awaited::Owner) => return Err(Error::LeftBehind),
@@ -69,7 +71,7 @@ impl Seated {
     }
 
     fn new(request: Request, object: Object, seat: Seat) -> Result<Self, Error> {
-        // The machine has mapped every object that it is done with.
+        // The machine ends only with an object that it has mapped.
         let page = object.page.clone().ok_or(Error::NotAnObject)?;
         Ok(Self {
             request,
@@ -79,12 +81,12 @@ impl Seated {
         })
     }
 
-    /// Tells whoever is outside that we leave, removes the name, and gives up the seat,
-    /// unless it `stays` because the process is about to end.
+    /// Tells a party outside that we leave, removes the name, and gives up the seat. If
+    /// `stays`, the seat is left to the end of the process, which is near.
     ///
     /// # Errors
-    /// The name stays: what has failed, or [`Error::Stuck`] if others keep the door for
-    /// longer than `retry` allows.
+    /// The name stays: because a call failed, or with [`Error::Stuck`] because others keep
+    /// the door for longer than `retry` allows.
     pub(crate) fn get_up(&self, stays: bool, mut retry: Retry) -> Result<Removed, Error> {
         let mut request = self.request.clone();
         let mut machine = GetUp::Tell;
@@ -104,19 +106,19 @@ impl Seated {
         }
     }
 
-    /// The object, if it is ours to remove, under its name.
+    /// The object and its name, if that is ours to remove.
     pub(crate) fn named_object(&self) -> Option<NamedObject> {
         let named = || NamedObject::new(self.request.name.as_c_str(), &self.object.file);
         self.request.owns_name(&self.object).then(named)?.ok()
     }
 
-    /// Ends our part of the talk at once, although our own threads may still use the
-    /// ends.
+    /// Ends our part of the talk at once, even while our own threads use the ends.
     pub(crate) fn give_up(&self) {
         if self.peer().is_none_or(|peer| peer.outside) {
             self.request.clone().tell_outside(&self.object, self.seat);
         } else if let (_, true) = self.object.fail_ends(&self.page, self.seat) {
-            // Who watches the seat learns of it as well. Otherwise when the process ends.
+            // The peer's watcher learns of it as well, since the seat is free now. Without
+            // this, it would learn when the process ends.
             let _ = self.get_up(false, Retry::within(SHORT_DOOR_WAIT));
         }
     }
@@ -125,41 +127,43 @@ impl Seated {
         self.page.presence(self.seat.peer())
     }
 
-    /// Whether the peer, who is there, holds no lock.
+    /// Whether there is a peer, and it holds no lock.
     pub(crate) fn peer_is_outside(&self) -> bool {
         self.peer().is_some_and(|peer| peer.outside)
     }
 
-    /// Whether the peer may initialise the page again at any time.
+    /// Whether the peer may initialise the page again at any time: a first party outside
+    /// may.
     pub(crate) fn peer_may_restart(&self) -> bool {
         self.seat == Seat::Second && self.peer_is_outside()
     }
 
-    /// Whether the peer, outside, has initialised the page again since we sat down:
-    /// then our seat is free, and not since we left it. If not, what was read before was
-    /// this talk's.
+    /// Whether the peer, which is outside, has initialised the page again since we sat
+    /// down. Then our seat is free although we did not leave it. If it has not, everything
+    /// that was read before this call belongs to this talk.
     pub(crate) fn was_restarted(&self) -> bool {
         self.seat == Seat::Second && self.page.was_restarted()
     }
 
-    /// What a thread needs to watch the peer: the page only if that is outside.
+    /// What the watcher needs. It gets the page only if the peer is outside.
     pub(crate) fn view_of_peer(&self) -> (Request, Object) {
         let page = self.peer_is_outside().then(|| self.page.clone());
         (self.request.clone(), self.object.with_page(page))
     }
 
-    /// Speaks for the peer, which is gone, so that our ends learn of it.
+    /// Fails the ends that the peer left open, in its name, so that our ends learn that it
+    /// is gone. Returns how it went.
     ///
-    /// They go on with a private copy of the page, where nobody can write over what is said.
-    /// If the peer was outside, the page is not ours to write its part in: another may
-    /// begin there, that does not know of us.
+    /// Our ends go on with a private copy of the page, where nobody can overwrite what we
+    /// write for the peer. If the peer was outside, we must not write its part into the
+    /// shared page at all: another party, which does not know of us, may begin there.
     pub(super) fn mourn_peer(&self, outside: bool) -> Departure {
         let peer = self.seat.peer();
-        // For those who have fallen asleep on what is shared. Without it there is no
-        // copy either, unless the page is not ours.
+        // A second mapping, to wake the ends that sleep on the shared words. Without it we
+        // make no private copy either, unless the page is not ours to write in.
         let shared = self.object.map_again(&self.page);
         if outside || shared.is_some() {
-            // If this fails, what is said is said where others can write.
+            // If this fails, we write in the shared page, where others can overwrite it.
             let _ = self.object.detach(&self.page);
         }
         let departure = map::mourn(&self.page, peer, &Sleep::for_waking());
@@ -169,11 +173,11 @@ impl Seated {
         departure
     }
 
-    /// Waits until a peer sits at the second seat, or the name is lost.
+    /// Waits until a peer has the second seat, or the name is lost.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if neither is so in time: nobody has joined, nor will, unless
-    /// they have been kept at the door for a second.
+    /// [`Error::Timeout`] if neither happens in time. Then nobody has joined, nor will. The
+    /// exception: if others have kept us at the door for a second, somebody may have.
     pub(crate) fn wait_for_peer(&self, deadline: Deadline) -> Result<Arrival, Error> {
         let mut request = self.request.clone();
         let mut retry = Retry::within(SHORT_DOOR_WAIT);
@@ -191,7 +195,7 @@ impl Seated {
                 },
                 Step::Blocked(next) if retry.pause(sys::nap).is_ok() => next,
                 Step::Blocked(next) => {
-                    // Somebody is stopped there, or keeps the door to spite us.
+                    // The process that holds the door is stopped, or keeps it on purpose.
                     retry = Retry::within(SHORT_DOOR_WAIT);
                     next.skip().ok_or_else(|| deadline.over())?
                 }

@@ -10,17 +10,17 @@ use crate::lifecycle::step::Step;
 use crate::lifecycle::watch::Watch;
 use crate::sys;
 
-/// How often to look whether a peer is still there, where nothing wakes us when it goes.
+/// The time between two looks at a peer whose departure wakes nobody.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Starts a thread that waits until the peer is gone, and then speaks for it if it has
-/// died.
+/// Starts the watcher: it waits until the peer is gone, and then fails the ends that the
+/// peer left open, in its name.
 ///
-/// The kernel frees the seat of a process whichever way it ends, so that needs no
-/// polling. If we get up first, the thread stays until the peer does, and keeps
-/// nothing but the open object. A peer outside has no lock: the thread looks ten times
-/// a second whether it still has the object open, and whether it has started again; and
-/// as often at the seat, where the kernel has no lock to give.
+/// The kernel frees the seat of a process however the process ends, so watching a process
+/// needs no polling. If we get up first, the thread stays until the peer does, and keeps
+/// nothing but the open object. A peer outside holds no lock. For it the thread looks ten
+/// times a second whether it still has the object open, and whether it has started again.
+/// If the kernel has no lock to give us, it looks at the peer's seat as often.
 pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
     let (seat, outside) = (talk.seated.seat, talk.seated.peer_is_outside());
     let (mut place, object) = talk.seated.view_of_peer();
@@ -38,7 +38,7 @@ pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
             };
         }
         if let Some(talk) = talk.upgrade() {
-            talk.part(outside);
+            talk.record_departure(outside);
         }
     };
     let thread = thread::Builder::new()

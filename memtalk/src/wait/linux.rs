@@ -1,4 +1,4 @@
-//! Waiting on Linux: spin for a little while, then a futex.
+//! [`Kernel`] on Linux: spin for a short while, then `futex(2)`.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,13 @@ use crate::sys::map::Mapping;
 pub(crate) type Sleep = Futex<Mapping, Linux>;
 
 impl Sleep {
-    /// For a thread that wakes others, and never waits.
+    /// For a thread that wakes others and never waits.
     pub(crate) fn for_waking() -> Self {
         Self::without_peer(Linux::default())
     }
 }
 
-/// The kernel, after some [`AdaptiveSpin`].
+/// Linux, with [`AdaptiveSpin`] before each sleep.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Linux {
     spin: AdaptiveSpin,

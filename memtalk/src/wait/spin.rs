@@ -1,63 +1,62 @@
-//! How long to look for what the peer will publish, before sleeping.
+//! Adaptive spinning: how long an end looks for the peer's next bytes before it sleeps.
 //!
-//! Sleeping and being woken costs up to a hundred microseconds where a processor
-//! goes idle meanwhile: a hundred times what the peer needs for its next piece. So
-//! an end looks again first. The processor may be just what the peer, or
-//! the program at the other end of its pipe, is waiting for. So the end gives way between
-//! two looks (`sched_yield(2)`): whoever is ready runs, and nobody has to be
-//! woken. Where nobody else is ready that is a look again, half a microsecond
-//! later.
+//! Sleeping and being woken costs up to a hundred microseconds if a processor goes idle
+//! meanwhile: a hundred times what the peer needs for its next piece. So an end looks
+//! again first. But the processor may be just what the peer, or the program at the other
+//! end of its pipe, is waiting for. So the end yields between two looks
+//! (`sched_yield(2)`): any thread that is ready runs, and none has to be woken. If no
+//! other thread is ready, the end looks again half a microsecond later.
 //!
-//! How often it gives way before it sleeps is learnt. A wait that ended meanwhile
-//! doubles the number for the next wait; one that went to sleep halves it. So a
-//! stream of scattered messages costs little, and an end that has nothing to do
-//! sleeps and uses no processor time at all.
+//! How often an end yields before it sleeps is learnt. A wait that ended before it slept
+//! doubles the number for the next wait; a wait that slept halves it. So a stream of
+//! scattered messages costs little, and an end that has nothing to do sleeps and uses no
+//! processor time at all.
 //!
-//! Giving way is bad where others never do. Programs that just compute take
-//! all of their time slice, some milliseconds, for each piece of ours. An end that
-//! sleeps instead is run at once when it is woken. So if waits take too long on
-//! average, for a while an end looks without giving way, and then sleeps.
+//! Yielding is bad beside programs that never yield. A program that just computes takes
+//! all of its time slice, some milliseconds, for each piece of ours. An end that sleeps
+//! instead is run at once when it is woken. So if waits take too long on average, an end
+//! stops yielding for a while: it looks, and then sleeps.
 
 use std::time::{Duration, Instant};
 
-/// Looks before giving way. A look takes some 40 ns, most of it the processor's
-/// pause instruction; all of these as long as a peer is busy with one piece.
+/// Looks before the first yield. A look takes some 40 ns, most of it the processor's
+/// pause instruction. All of them together take as long as a peer is busy with one piece.
 const LOOKS: u32 = 25;
 
-/// Fewest and most times to give way before sleeping.
+/// Fewest and most yields before sleeping.
 const FEWEST: u32 = 20;
 const MOST: u32 = 400;
 
-/// Looks before sleeping, where giving way takes too long.
+/// Looks before sleeping, while yielding takes too long.
 const LOOKS_ONLY: u32 = 500;
 
-/// What waits may take on average, in nanoseconds: more than with thirty other
-/// talks in the way, less than a time slice.
+/// What a wait may take on average, in nanoseconds, before we stop yielding: more than
+/// beside thirty other talks, less than a time slice.
 const TOO_LONG: u64 = 800_000;
 
 /// The average is over about as many waits as this.
 const WAITS: u64 = 64;
 
-/// After so much time, giving way is tried again.
+/// After this time without yielding, it is tried again.
 const RESPITE: Duration = Duration::from_secs(1);
 
-/// What to do now.
+/// What a waiting end does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Look,
-    /// Give way, say so by [`AdaptiveSpin::yielded`], and look.
+    /// Yield, then call [`AdaptiveSpin::yielded`], and look.
     Yield,
     Sleep,
 }
 
-/// What one end has learnt, and where it is in its present wait.
+/// What one end has learnt from its waits, and how far its present wait has come.
 #[derive(Clone, Debug)]
 pub(crate) struct AdaptiveSpin {
-    /// How often it gives way before it sleeps.
+    /// How often it yields before it sleeps: from [`FEWEST`] to [`MOST`].
     most: u32,
-    /// What a wait takes on average, once it gives way, in nanoseconds.
+    /// What a wait takes on average from its first yield on, in nanoseconds.
     average: u64,
-    /// Until when it does not give way at all.
+    /// Until when it does not yield at all.
     respite: Option<Instant>,
     wait: State,
 }
@@ -67,15 +66,15 @@ pub(crate) struct AdaptiveSpin {
 enum State {
     /// It has looked, [`LOOKS`] times at most.
     Looking,
-    /// It gives way: it did last, or began to, at this time.
+    /// It yields: `last` is when it last did, or began to.
     Yielding { last: Instant, took: Nanos },
-    /// It looks on without giving way.
+    /// It goes on looking without yielding.
     LookingOnly,
     /// It has gone to sleep.
     Asleep { took: Nanos },
 }
 
-/// What a wait has taken since it began to give way.
+/// What a wait has taken since its first yield.
 type Nanos = u64;
 
 impl Default for AdaptiveSpin {
@@ -90,7 +89,7 @@ impl Default for AdaptiveSpin {
 }
 
 impl AdaptiveSpin {
-    /// After a look in vain, the `looks`-th of a wait, beginning with 1.
+    /// What to do after a look that found nothing: the `looks`-th of this wait, from 1.
     #[inline]
     pub(crate) fn next(&mut self, looks: u32, now: impl FnOnce() -> Instant) -> Next {
         if looks == 1 {
@@ -112,7 +111,7 @@ impl AdaptiveSpin {
         Next::Sleep
     }
 
-    /// It has given way, and has its turn back.
+    /// The end has yielded, and runs again.
     pub(crate) fn yielded(&mut self, now: Instant) {
         if let State::Yielding { last, took } = &mut self.wait {
             let turn = now.duration_since(*last).as_nanos();
@@ -121,7 +120,7 @@ impl AdaptiveSpin {
         }
     }
 
-    /// From the last wait; the next begins.
+    /// Learns from the last wait, and begins the next.
     fn learn(&mut self) {
         let took = match std::mem::replace(&mut self.wait, State::Looking) {
             State::Asleep { took } => {
@@ -140,7 +139,7 @@ impl AdaptiveSpin {
         self.average = self.average - self.average / WAITS + took / WAITS;
     }
 
-    /// Looking again at once was not enough in this wait.
+    /// The state after the first [`LOOKS`] looks of a wait have found nothing.
     fn begin(&mut self, now: Instant) -> State {
         if self.average > TOO_LONG {
             self.respite = Some(now + RESPITE);
@@ -162,7 +161,7 @@ mod tests {
     const QUICK: Duration = Duration::from_nanos(400);
     const SLICE: Duration = Duration::from_millis(3);
 
-    /// An end at a clock of its own.
+    /// An end with a clock of its own.
     struct Waiter {
         spin: AdaptiveSpin,
         now: Instant,
@@ -176,13 +175,13 @@ mod tests {
             }
         }
 
-        /// A wait that never ends otherwise: how often it looks and gives way,
-        /// which takes `each`, before it sleeps.
+        /// A wait in which nothing comes: how often the end looks, and how often it
+        /// yields, which takes `each`, before it sleeps.
         fn in_vain(&mut self, each: Duration) -> (u32, u32) {
             self.wait(each, u32::MAX)
         }
 
-        /// The same, for a wait that ends after as many looks as `enough`.
+        /// The same, for a wait that ends after `enough` looks.
         fn wait(&mut self, each: Duration, enough: u32) -> (u32, u32) {
             let (mut looked, mut yielded) = (0, 0);
             for looks in 1..=enough {
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_in_vain_get_shorter_and_others_longer_again() {
+    fn a_wait_that_sleeps_halves_the_yields_of_the_next_and_one_that_does_not_doubles_them() {
         let mut waiter = Waiter::new();
         assert_eq!(waiter.in_vain(QUICK), (LOOKS, MOST));
         assert_eq!(waiter.in_vain(QUICK), (LOOKS, MOST / 2));
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn who_never_gets_its_turn_back_stops_giving_way_for_a_while() {
+    fn an_end_that_waits_a_time_slice_at_each_yield_stops_yielding_for_a_while() {
         let mut waiter = Waiter::new();
         let mut waits = 0;
         while waiter.wait(SLICE, LOOKS + 1) != (LOOKS + 1, 0) {
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_long_now_and_then_goes_on_giving_way() {
+    fn an_end_that_waits_a_time_slice_now_and_then_goes_on_yielding() {
         let mut waiter = Waiter::new();
         for _ in 0..100 {
             assert_eq!(waiter.wait(SLICE, LOOKS + 1), (LOOKS, 1));
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_time_of_nothing_to_do_is_no_reason_to_stop_giving_way() {
+    fn an_end_that_has_nothing_to_do_for_long_does_not_stop_yielding() {
         let mut waiter = Waiter::new();
         for _ in 0..1000 {
             assert_ne!(waiter.in_vain(2 * QUICK).1, 0);

@@ -1,11 +1,12 @@
-//! What must hold when processes have died, whenever and however many.
+//! What must hold after processes have died, at any moment and however many.
 
 use super::{Finished, Object, Side, eventually};
 
-/// Processes that a death can make necessary until nobody waits for a peer, with the first two.
+/// The most processes that a talk with deaths can need until nobody waits for a peer,
+/// including the first two.
 pub const MOST: usize = 6;
 
-/// Says what was tried, if it fails.
+/// Prints what was tried if the test panics.
 pub struct Tried<T: std::fmt::Debug>(pub T);
 
 impl<T: std::fmt::Debug> Drop for Tried<T> {
@@ -16,10 +17,10 @@ impl<T: std::fmt::Debug> Drop for Tried<T> {
     }
 }
 
-/// Runs `with` for each number from 1 on, of a step at which something is done to a
-/// process, until it has said `spare` times in a row that there was no such step.
-/// Returns how many steps there are, at most: threads take turns as they like, so that
-/// varies a little.
+/// Runs `with` for each step number from 1 on. `with` does something to a process at this
+/// step, and returns whether there was such a step. Ends after `spare` steps in a row that
+/// were not there. Returns the number of the last step that was there. It varies a little
+/// between runs, since threads run in any order.
 pub fn every(spare: u32, mut with: impl FnMut(u32) -> bool) -> u32 {
     let (mut step, mut last) = (0, 0);
     while step < last + spare {
@@ -32,8 +33,8 @@ pub fn every(spare: u32, mut with: impl FnMut(u32) -> bool) -> u32 {
     last
 }
 
-/// Waits until all of `sides` have ended. Whenever one is left that waits for a
-/// peer, lets `start` start another, by its number.
+/// Waits until all of `sides` have ended. Whenever only one is left and it waits for a
+/// peer, starts another: `start` gets its number.
 #[track_caller]
 pub fn settle(
     object: &Object,
@@ -62,10 +63,10 @@ pub fn settle(
     sides.into_iter().map(Side::finish).collect()
 }
 
-/// Checks that everybody tells the truth, given what each of them sent: a status
-/// of 0 means two complete streams, a status of 4 that the peer died, and a
-/// signal is for those that `may_die`. Nobody has a byte that its peer did not
-/// send, in that order.
+/// Checks that every process tells the truth, given the stream that each of them sent. A
+/// status of 0 means two complete streams, and a status of 4 that the peer died. Only those
+/// that `may_die` end by a signal. What a process received is the beginning of its peer's
+/// stream.
 #[track_caller]
 pub fn assert_honest(ends: &[Finished], streams: &[Vec<u8>], may_die: impl Fn(usize) -> bool) {
     for (i, end) in ends.iter().enumerate() {

@@ -1,5 +1,4 @@
-//! What standard input and standard output can be: lines of every kind that others
-//! read and write at the same time.
+//! Lines: pipes, sockets and terminals between a program and the test.
 
 use std::ffi::{CStr, CString};
 use std::fs::{self, File, OpenOptions};
@@ -12,8 +11,8 @@ use std::os::unix::net::UnixStream;
 
 use super::TempFile;
 
-/// A kind of descriptor that can make its user wait. A file cannot, so that
-/// `O_NONBLOCK` changes nothing there.
+/// A kind of descriptor that can make a process wait. (A file cannot: `O_NONBLOCK` changes
+/// nothing there.)
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     Pipe,
@@ -23,7 +22,7 @@ pub enum Kind {
     Terminal,
 }
 
-/// What a line holds, about, that is to be soon full.
+/// The number of bytes, about, that a line holds if it is to be full soon.
 const SMALL: libc::c_int = 16 * 1024;
 
 impl Kind {
@@ -35,12 +34,12 @@ impl Kind {
         Self::Terminal,
     ];
 
-    /// Whether who writes must not close before all has been read.
+    /// Whether closing the writing end loses bytes that are not read yet.
     pub fn loses_what_was_not_read(self) -> bool {
         matches!(self, Self::Terminal)
     }
 
-    /// The two ends of a line: one that is written to, and one that is read from.
+    /// The two ends of a line: the writing end, and the reading end.
     fn line(self) -> io::Result<(OwnedFd, OwnedFd)> {
         Ok(match self {
             Self::Pipe => {
@@ -80,13 +79,13 @@ impl Kind {
         })
     }
 
-    /// What a program reads from, and what is written there.
+    /// A program's input, and the end to which the test writes.
     fn input(self) -> io::Result<(OwnedFd, File)> {
         let (ours, program) = self.line()?;
         Ok((program, ours.into()))
     }
 
-    /// What a program writes to, and what is read there. It is soon full.
+    /// A program's output, which is full soon, and the end from which the test reads.
     fn output(self) -> io::Result<(OwnedFd, Box<dyn Read + Send>)> {
         let (writer, reader) = self.line()?;
         match self {
@@ -104,7 +103,7 @@ impl Kind {
     }
 }
 
-/// A program's standard input and output, and the other ends of both.
+/// A program's standard input and output, and the test's ends of both.
 pub struct Lines {
     pub stdin: OwnedFd,
     pub to: File,
@@ -124,7 +123,7 @@ impl Lines {
         })
     }
 
-    /// Non-blocking for the program, and not for us.
+    /// Lines of this kind: non-blocking for the program, blocking for the test.
     pub fn non_blocking(kind: Kind) -> io::Result<Self> {
         let (stdin, to) = kind.input()?;
         let (stdout, from) = kind.output()?;
@@ -158,14 +157,14 @@ fn set_non_blocking(fd: &OwnedFd, yes: bool) -> io::Result<()> {
     call(|| unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
 }
 
-/// Lets a pipe hold little.
+/// Makes a pipe small.
 fn shrink(pipe: &OwnedFd) -> io::Result<()> {
     let fd = pipe.as_raw_fd();
     // SAFETY: no pointers are involved.
     call(|| unsafe { libc::fcntl(fd, libc::F_SETPIPE_SZ, SMALL) }).map(drop)
 }
 
-/// Keeps a socket's buffer small.
+/// Makes a socket's buffer small.
 fn limit(socket: &OwnedFd, buffer: libc::c_int) -> io::Result<()> {
     let fd = socket.as_raw_fd();
     let size = SMALL;
@@ -176,7 +175,7 @@ fn limit(socket: &OwnedFd, buffer: libc::c_int) -> io::Result<()> {
 }
 
 /// A pseudo-terminal: the person's side, and the program's. No process that is started
-/// meanwhile gets either by the way.
+/// meanwhile inherits either.
 pub fn terminal() -> io::Result<(File, OwnedFd)> {
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
     // SAFETY: no pointers are involved.
@@ -199,7 +198,7 @@ pub fn terminal() -> io::Result<(File, OwnedFd)> {
     Ok((person, program.into()))
 }
 
-/// Every byte passes as it is.
+/// Makes a terminal pass every byte unchanged.
 fn make_raw(terminal: &OwnedFd) -> io::Result<()> {
     let fd = terminal.as_raw_fd();
     // SAFETY: a struct of integers, for which zero is a value.
@@ -212,8 +211,8 @@ fn make_raw(terminal: &OwnedFd) -> io::Result<()> {
     call(|| unsafe { libc::tcsetattr(fd, libc::TCSANOW, &raw const settings) }).map(drop)
 }
 
-/// A person's side of a terminal, which ends with an error once the program's side is
-/// closed.
+/// A person's side of a terminal, as a reader. Once the program's side is closed, reading
+/// from the terminal fails with `EIO`; this returns end of file instead.
 struct Screen(File);
 
 impl Read for Screen {

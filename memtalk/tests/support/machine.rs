@@ -1,5 +1,4 @@
-//! Virtual machines that share an object with this one's processes, and run
-//! `memtalk/guests`.
+//! Virtual machines that run `memtalk/guests` and share an object with processes here.
 
 use std::fmt;
 use std::process::{Command, Stdio};
@@ -7,14 +6,14 @@ use std::process::{Command, Stdio};
 use super::program::Program;
 use super::{Finished, Object, Side};
 
-/// A machine, and how to start it.
+/// A kind of machine, and how to start it.
 #[derive(Debug)]
 pub struct Machine {
     program: Program,
     emulator: &'static str,
-    /// What the emulator is told about this machine.
+    /// The emulator's arguments for this machine.
     arguments: &'static [&'static str],
-    /// What the emulator's status is for a status of 0, and for each one more.
+    /// The emulator's status for a guest's status of 0, and the step for each one more.
     status: (i32, i32),
 }
 
@@ -40,8 +39,8 @@ pub static AARCH64: Machine = Machine {
 };
 
 impl Machine {
-    /// Starts it with `object` as the memory that it shares. An object that is not
-    /// there is created, of one page.
+    /// Starts it with `object` as the memory that it shares. QEMU creates an object that
+    /// does not exist, of one page.
     pub fn start(&'static self, object: &Object) -> Guest {
         let path = object.path();
         let size = match path.metadata().map_or(0, |data| data.len()) {
@@ -62,7 +61,7 @@ impl Machine {
         let mut command = Command::new(self.emulator);
         command
             .args(["-accel", "tcg", "-m", "64", "-nodefaults", "-no-reboot"])
-            // Before 8.0 it leaves out memory barriers where there can be one processor only.
+            // Before 8.0, QEMU omits memory barriers if there can be only one processor.
             .args(["-smp", "1,maxcpus=2"])
             .args(["-display", "none", "-serial", "stdio"])
             .arg("-kernel")
@@ -82,7 +81,7 @@ impl fmt::Display for Machine {
     }
 }
 
-/// A machine that runs; killed if the test fails.
+/// A machine that runs. It is killed if the test fails.
 pub struct Guest {
     machine: &'static Machine,
     emulator: Side,
@@ -91,14 +90,14 @@ pub struct Guest {
 /// How a guest ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// What it exited with; see `memtalk/guests/src/failure.rs`.
+    /// The guest's exit status; see `memtalk/guests/src/failure.rs`.
     pub status: i32,
-    /// What it wrote to its console.
+    /// What the guest wrote to its console.
     pub console: String,
 }
 
 impl Guest {
-    /// Kills the emulator, and waits for that.
+    /// Kills the emulator, and waits until it is gone.
     pub fn kill(&mut self) {
         self.emulator.kill();
     }
@@ -128,7 +127,8 @@ impl Guest {
 }
 
 impl Ended {
-    /// Ended with this status, and one line on its console that contains `text`.
+    /// Checks that it ended with this status, and one line on its console that contains
+    /// `text`.
     #[track_caller]
     pub fn assert_said(&self, status: i32, text: &str) {
         assert_eq!(self.status, status, "{self:?}");

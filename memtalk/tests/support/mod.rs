@@ -1,6 +1,6 @@
-//! Running the real binary, bounded in time and cleaned up afterwards.
+//! What the tests share: running the real binary, bounded in time and cleaned up afterwards.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(dead_code, reason = "each test program uses only a part of this")]
 #![allow(unreachable_pub, reason = "shared by test programs, not by crates")]
 
 pub mod aftermath;
@@ -31,12 +31,12 @@ use memtalk_ring::layout::seat_offset;
 /// No wait in a test is longer than this; reaching it is a failure.
 pub const BOUND: Duration = Duration::from_secs(30);
 
-/// Shared memory objects of these tests are called this, the process id of the
-/// test, and a number.
+/// The names of these tests' shared memory objects: this, the process id of the test
+/// program, and a number.
 const PREFIX: &str = "memtalk-test-";
 
-/// With `FAIL_FAST` in the environment, the first panic ends the test program. Where a
-/// change breaks every test, they would take their bounds one after the other.
+/// With `FAIL_FAST` in the environment, the first panic ends the test program. This is for
+/// changes that break every test: each of them would wait until its bound.
 fn fail_fast() {
     if std::env::var_os("FAIL_FAST").is_some() {
         let print = panic::take_hook();
@@ -47,7 +47,7 @@ fn fail_fast() {
     }
 }
 
-/// The name of an object that only one test uses; removed when it goes.
+/// The name of an object that only one test uses. Dropping it removes the object.
 #[derive(Debug)]
 pub struct Object(String);
 
@@ -67,7 +67,7 @@ impl Object {
         format!("/{}", self.0)
     }
 
-    /// The object as a file.
+    /// The path of the object.
     pub fn path(&self) -> PathBuf {
         PathBuf::from("/dev/shm").join(&self.0)
     }
@@ -76,15 +76,15 @@ impl Object {
         self.path().symlink_metadata().is_ok()
     }
 
-    /// Whether the object is there and carries a magic number.
+    /// Whether the object exists and has a magic number.
     pub fn is_initialised(&self) -> bool {
         let mut magic = [0; 4];
         File::open(self.path())
             .is_ok_and(|mut file| file.read_exact(&mut magic).is_ok() && magic != [0; 4])
     }
 
-    /// Whether the object is a page whose second seat was never taken: whoever
-    /// sits there waits for a peer.
+    /// Whether the object is a page whose second seat was never taken: its first party
+    /// waits for a peer.
     pub fn is_alone(&self) -> bool {
         let file = File::open(self.path());
         let second = file.and_then(|file| words::read(&file, seat_offset(Seat::Second)));
@@ -116,8 +116,8 @@ impl Object {
         Side::start(self.memtalk().stdin(Stdio::piped()))
     }
 
-    /// Starts two sides whose inputs stay open, and lets the first say something
-    /// to the other: the talk goes on.
+    /// Starts two sides whose inputs stay open, and lets the one send something to the
+    /// other. So they talk, and go on talking.
     pub fn talking_sides(&self) -> (Side, Side) {
         let (mut one, mut other) = (self.open_side(), self.open_side());
         one.say(b"hello");
@@ -125,7 +125,7 @@ impl Object {
         (one, other)
     }
 
-    /// A pair that talks over this object now proves that it is usable.
+    /// Lets a pair of processes talk under this name, to prove that it is usable.
     pub fn assert_usable(&self) {
         let (one, other) = (self.side(b"one"), self.side(b"other"));
         one.finish().assert_complete(b"other");
@@ -140,7 +140,7 @@ impl Drop for Object {
     }
 }
 
-/// A test that was killed leaves its objects to the next one.
+/// Removes the objects of test programs that were killed.
 fn remove_those_of_dead_tests() {
     for entry in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -166,8 +166,8 @@ pub fn fcntl(file: &impl AsRawFd, command: i32, argument: i32) -> io::Result<()>
     }
 }
 
-/// Tries to lock a byte of an object as memtalk does, until the file is closed; `kind` is
-/// `F_RDLCK` or `F_WRLCK`. Whether nobody else's lock was in the way.
+/// Tries to lock a byte of an object as memtalk does, until the file is closed. `kind` is
+/// `F_RDLCK` or `F_WRLCK`. Returns `false` if somebody else's lock is in the way.
 pub fn try_lock(file: &File, byte: i64, kind: libc::c_int) -> bool {
     // SAFETY: a struct of integers, for which zero is a value.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
@@ -177,20 +177,20 @@ pub fn try_lock(file: &File, byte: i64, kind: libc::c_int) -> bool {
     unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut lock) == 0 }
 }
 
-/// A number from the environment, for tests that can also run at length.
+/// A number from the environment, for tests that can also run for long.
 pub fn setting(name: &str, default: usize) -> usize {
     let number = std::env::var(name).ok();
     number.map_or(default, |number| number.parse().expect("a number"))
 }
 
-/// Says what this machine does not allow, also where the output of tests that pass is
-/// not shown.
+/// Says that a test was not tried, and why. This is shown even if the output of passing
+/// tests is not.
 pub fn not_tried(why: &str) {
     let name = thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(io::stderr(), "\nNOT TRIED: {name}: {why}");
 }
 
-/// The binary.
+/// The real binary.
 pub fn memtalk() -> Command {
     Command::new(env!("CARGO_BIN_EXE_memtalk"))
 }
@@ -205,7 +205,7 @@ pub fn shell(script: &str) -> Command {
     command
 }
 
-/// A file in the build's own directory for temporary files; removed when it goes.
+/// A file in the build's own directory for temporary files. Dropping it removes the file.
 pub struct TempFile(pub PathBuf);
 
 impl TempFile {
@@ -229,7 +229,7 @@ impl Drop for TempFile {
     }
 }
 
-/// `len` bytes of every value, different for each `seed`, in no short period.
+/// `len` pseudo-random bytes, different for each `seed`.
 pub fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2).wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut next = || {
@@ -244,7 +244,7 @@ pub fn noise(len: usize, seed: u64) -> Vec<u8> {
         .collect()
 }
 
-/// Runs `wait` in a thread and returns what it returns, within the bound.
+/// Runs `wait` in a thread and returns its result. Panics after the bound.
 pub fn bounded<T: Send + 'static>(what: &str, wait: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();
     thread::spawn(move || done.send(wait()));
@@ -253,7 +253,7 @@ pub fn bounded<T: Send + 'static>(what: &str, wait: impl FnOnce() -> T + Send + 
         .unwrap_or_else(|_| panic!("{what} takes too long"))
 }
 
-/// Waits until `condition` holds, within the bound.
+/// Waits until `condition` holds. Panics after the bound.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let began = Instant::now();
     while !condition() {
@@ -270,10 +270,11 @@ pub struct Side {
     stderr: Option<Output>,
 }
 
-/// What a process writes, read in the background so that it never has to wait.
+/// What a process writes. It is read in the background, so that the process never has to
+/// wait.
 struct Output {
     pieces: mpsc::Receiver<Vec<u8>>,
-    /// Read, and not yet taken by the test.
+    /// Bytes that are read and not yet taken by the test.
     pending: Vec<u8>,
 }
 
@@ -317,7 +318,7 @@ impl Output {
     }
 }
 
-/// What is left of an output; nothing of one that is not caught.
+/// The rest of an output; empty if the output is not caught.
 fn rest_of(output: &mut Option<Output>) -> Vec<u8> {
     output.as_mut().map_or_else(Vec::new, Output::rest)
 }
@@ -332,7 +333,7 @@ pub struct Finished {
 
 impl fmt::Debug for Finished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Streams are long, and all the same to the eye.
+        // Streams are long, and tell a reader nothing.
         let Self {
             code,
             signal,
@@ -365,7 +366,8 @@ impl Side {
 
     fn spawn(command: &mut Command) -> Self {
         let mut child = command.spawn().expect("the process starts");
-        // The command has copies of these: whoever reads them waits for their end too.
+        // The command has copies of these descriptors. Close them, or their readers would
+        // never see the end.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         Self {
             stdin: child.stdin.take(),
@@ -388,7 +390,7 @@ impl Side {
     /// Writes to its input from another thread, and ends it.
     pub fn write_in_background(&mut self, bytes: Vec<u8>) {
         let mut stdin = self.stdin.take().expect("its input is open");
-        // It may end without having read all.
+        // The process may end before it has read everything.
         thread::spawn(move || stdin.write_all(&bytes));
     }
 
@@ -397,7 +399,7 @@ impl Side {
         self.stdin = None;
     }
 
-    /// Waits until its output goes on with `bytes`, and takes them.
+    /// Waits for the next bytes of its output, which must be `bytes`, and takes them.
     #[track_caller]
     pub fn expect(&mut self, bytes: &[u8]) {
         let stdout = self.stdout.as_mut().expect("its output is caught");
@@ -408,12 +410,12 @@ impl Side {
         );
     }
 
-    /// Waits until it closes its output, and returns what was left of it.
+    /// Waits until it closes its output, and returns the rest of it.
     pub fn rest_of_output(&mut self) -> Vec<u8> {
         rest_of(&mut self.stdout)
     }
 
-    /// Waits for a message that contains `text`, and takes it and all before it.
+    /// Waits for a message that contains `text`, and takes it and all messages before it.
     #[track_caller]
     pub fn expect_message(&mut self, text: &str) {
         let stderr = self.stderr.as_mut().expect("its messages are caught");
@@ -444,7 +446,7 @@ impl Side {
         self.child.wait().expect("it can be waited for");
     }
 
-    /// Stops it, and waits until none of its threads runs any more: the signal
+    /// Stops it, and waits until none of its threads runs any more, since the signal
     /// reaches them one after the other. It may also have ended before.
     pub fn stop(&self) {
         self.signal(19);
@@ -475,19 +477,19 @@ impl Side {
         1024 * peak.trim().parse::<u64>().expect("a number")
     }
 
-    /// What each of its threads is called and does: its state, and the number and
-    /// arguments of the system call that it is in.
+    /// For each of its threads, the name, the state, and the number and arguments of the
+    /// system call that it is in.
     pub fn threads(&self) -> Vec<String> {
         threads_of(self.pid())
     }
 
-    /// Whether a thread of it is in one of these system calls.
+    /// Whether one of its threads is in one of these system calls.
     pub fn is_in(&self, calls: &[libc::c_long]) -> bool {
         let mut threads = self.threads().into_iter();
         threads.any(|thread| calls.iter().any(|&call| is_in(&thread, call)))
     }
 
-    /// Of its two ends, those that sleep: whether each does so for a time only.
+    /// One entry for each of its two ends that sleeps: whether it does so with a timeout.
     pub fn asleep(&self) -> Vec<bool> {
         let ends = self.threads().into_iter().filter(|thread| {
             ["memtalk-send", "memtalk-receive"]
@@ -495,18 +497,18 @@ impl Side {
                 .any(|end| thread.starts_with(end))
                 && is_in(thread, libc::SYS_futex)
         });
-        // Its arguments: the word, the operation, the value, the time.
+        // The arguments: the word, the operation, the value, the timeout.
         ends.map(|end| call_of(&end).nth(4) != Some("0x0"))
             .collect()
     }
 
-    /// Waits until so many of its two ends sleep until they are woken.
+    /// Waits until exactly `ends` of its two ends sleep, each without a timeout.
     pub fn wait_until_asleep(&self, ends: usize) {
         eventually("it sleeps", || self.asleep() == vec![false; ends]);
     }
 
-    /// Waits until its thread of this name waits for its descriptor, which is
-    /// non-blocking.
+    /// Waits until its thread of this name waits, with `poll(2)`, for its descriptor, which
+    /// is non-blocking.
     pub fn wait_until_polling(&self, name: &str) {
         eventually("it waits for a descriptor", || {
             self.threads().into_iter().any(|thread| {
@@ -520,7 +522,7 @@ impl Side {
         self.wait_until_polling("memtalk-receive");
     }
 
-    /// Waits for its end. Its input is ended, its output read.
+    /// Ends its input, reads its output, and waits for its end.
     #[track_caller]
     pub fn finish(mut self) -> Finished {
         self.end_input();
@@ -550,13 +552,13 @@ impl Side {
         }
     }
 
-    /// Waits until it waits for a peer: the object is there, initialised.
+    /// Waits until it waits for a peer: until the object is initialised.
     pub fn wait_until_seated(&self, object: &Object) {
         eventually("the first side sits down", || object.is_initialised());
     }
 }
 
-/// What each thread of a process is called and does; see [`Side::threads`].
+/// The name, state and system call of each thread of a process; see [`Side::threads`].
 pub fn threads_of(pid: u32) -> Vec<String> {
     let about = |task: fs::DirEntry| {
         let read = |what| fs::read_to_string(task.path().join(what)).unwrap_or_default();
@@ -602,7 +604,7 @@ impl Drop for Side {
 }
 
 impl Finished {
-    /// Both streams complete: status 0, this output, and not a word.
+    /// Checks that both streams are complete: status 0, this output, and no message.
     #[track_caller]
     pub fn assert_complete(&self, output: &[u8]) {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
@@ -615,7 +617,7 @@ impl Finished {
         );
     }
 
-    /// Failed with this status, and one line that contains `text`.
+    /// Checks that it failed with this status, and one line that contains `text`.
     #[track_caller]
     pub fn assert_failed(&self, code: i32, text: &str) {
         assert_eq!(self.code, Some(code), "{self:?}");

@@ -1,4 +1,4 @@
-//! A party outside: it has the memory, and neither locks nor futexes.
+//! A party outside, played by the test: it has the memory, and neither locks nor futexes.
 
 use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
@@ -14,14 +14,14 @@ use memtalk_ring::{
 
 use super::{BOUND, Object, eventually};
 
-/// The memory of an object, mapped whole. While it lives, the object is open.
+/// The memory of an object, mapped whole. While this exists, the object is open.
 pub struct Memory {
     base: NonNull<u8>,
     len: usize,
 }
 
 impl Memory {
-    /// Creates the object with `len` bytes of 0, as a machine does that starts first.
+    /// Creates the object with `len` zero bytes, as a machine that starts first does.
     pub fn create(object: &Object, len: usize) -> Self {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create_new(true).mode(0o600);
@@ -30,7 +30,7 @@ impl Memory {
         Self::map(&file)
     }
 
-    /// Maps an object that is there.
+    /// Maps an object that exists.
     pub fn open(object: &Object) -> Self {
         Self::map(&object.open())
     }
@@ -57,13 +57,14 @@ impl Memory {
     /// The `size` bytes from `at` on.
     pub fn region(&self, at: usize, size: usize) -> RawRegion {
         assert!(at + size <= self.len);
-        // SAFETY: it lies within the mapping, which outlives its pages in these tests.
+        // SAFETY: the region lies within the mapping, which outlives its pages in these
+        // tests.
         let base = unsafe { self.base.add(at) };
         // SAFETY: as above.
         unsafe { RawRegion::new(base, size) }
     }
 
-    /// All of it.
+    /// All of the memory.
     pub fn whole(&self) -> RawRegion {
         self.region(0, self.len)
     }
@@ -71,19 +72,19 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: a whole mapping that nobody uses any more.
+        // SAFETY: a whole mapping, which is not used any more.
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
     }
 }
 
-/// Who sits in [`Memory`]. Its ends give up when it is dropped; see [`die`](Self::die).
+/// A party with a seat in [`Memory`]. Dropping it gives up its ends; see [`die`](Self::die).
 pub struct Party<W: Wait<Native>> {
     pub page: Page<RawRegion>,
     pub sender: Sender<PageRing<RawRegion>, W>,
     pub receiver: Receiver<PageRing<RawRegion>, W>,
 }
 
-/// A wait that fails after the bound.
+/// A wait that looks again and again, and panics after the bound.
 fn looking() -> impl Wait<Native> + Clone {
     let began = Instant::now();
     Idle(move |_| {
@@ -92,25 +93,25 @@ fn looking() -> impl Wait<Native> + Clone {
     })
 }
 
-/// Makes a page. Whoever sat there before in this program is gone.
+/// Initialises a page. A party of this program that sat there before must be gone.
 pub fn initialise(region: RawRegion, first: Presence) -> Page<RawRegion> {
-    // SAFETY: no test uses ends again that it took before; a process's, in a test's own
-    // process, are in another mapping.
+    // SAFETY: no test uses ends again that it took before. If a test opens a channel in
+    // this program, the channel's ends are in another mapping.
     unsafe { Page::initialise(region, first) }.expect("a page fits")
 }
 
-/// Initialises a page, and waits until somebody has joined it.
+/// Initialises a page, waits until somebody has joined it, and takes its first seat.
 pub fn first(region: RawRegion) -> Party<impl Wait<Native>> {
     joined(initialise(region, Presence::DEVICE))
 }
 
-/// Waits until somebody has joined the page, and sits first there.
+/// Waits until somebody has joined the page, and takes its first seat.
 pub fn joined(page: Page<RawRegion>) -> Party<impl Wait<Native>> {
     eventually("somebody joins", || !page.is_free(Seat::Second));
     seated(page, Seat::First, looking())
 }
 
-/// Serves talk after talk, as firmware does: sends back what comes. Until `stop`.
+/// Serves talk after talk until `stop`, as firmware does: sends back what it receives.
 pub fn echo(region: RawRegion, stop: &AtomicBool) {
     let stopped = || stop.load(Ordering::Relaxed);
     while !stopped() {
@@ -119,7 +120,7 @@ pub fn echo(region: RawRegion, stop: &AtomicBool) {
             stopped() || !page.is_free(Seat::Second)
         });
         if !stopped() {
-            // A talk that broke off is its process's to tell.
+            // If the talk breaks off, the process reports it.
             let _ = seated(page.clone(), Seat::First, looking()).echo();
         }
         eventually("the process leaves, or the next one speaks for it", || {
@@ -128,7 +129,7 @@ pub fn echo(region: RawRegion, stop: &AtomicBool) {
     }
 }
 
-/// Sets it when it goes, also if the test fails.
+/// Dropping this sets the flag, also if the test fails.
 pub struct Stop<'s>(pub &'s AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -137,7 +138,7 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Joins the page.
+/// Joins the page, and takes its second seat.
 pub fn second(region: RawRegion) -> Party<impl Wait<Native>> {
     let page = Page::attach(region).expect("a page is there");
     // SAFETY: as in `initialise`.
@@ -145,6 +146,7 @@ pub fn second(region: RawRegion) -> Party<impl Wait<Native>> {
     seated(page, Seat::Second, looking())
 }
 
+/// The party that takes `seat` of the page.
 pub fn seated<W: Wait<Native> + Clone>(page: Page<RawRegion>, seat: Seat, wait: W) -> Party<W> {
     // SAFETY: in these tests, nobody else is at the seat.
     let (sender, receiver) = unsafe { page.ends(seat, wait) };
@@ -178,7 +180,7 @@ impl<W: Wait<Native>> Party<W> {
         assert!(received == bytes, "something else came");
     }
 
-    /// Ends both streams, and waits until both are confirmed.
+    /// Ends the talk in good order: both streams end and are confirmed.
     #[track_caller]
     pub fn finish(&mut self) {
         self.sender.end();
@@ -202,7 +204,7 @@ impl<W: Wait<Native>> Party<W> {
         self.sender.wait_delivered()
     }
 
-    /// Is gone without a word.
+    /// Is gone without closing or failing its ends.
     pub fn die(self) {
         std::mem::forget((self.sender, self.receiver));
     }

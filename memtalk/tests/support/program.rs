@@ -1,10 +1,10 @@
-//! The programs of `memtalk/guests`: built, and what they say of what passed.
+//! The programs of `memtalk/guests`: building them, and the summary that they print.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// A program for a target, built when it is first needed.
+/// A program for a target. It is built when it is first needed.
 #[derive(Debug)]
 pub struct Program {
     pub target: &'static str,
@@ -18,7 +18,7 @@ impl Program {
         Self { target, name, path }
     }
 
-    /// Where it is.
+    /// The path of the program, once it is built.
     pub fn path(&self) -> &Path {
         self.path.get_or_init(|| self.build())
     }
@@ -39,7 +39,8 @@ impl Program {
     }
 }
 
-/// What the programs say of such bytes, which they sum up by FNV-1a with 32 bits.
+/// What the programs print about these bytes: the number, and a checksum, FNV-1a with 32
+/// bits.
 pub fn tally(bytes: &[u8]) -> String {
     let sum = |sum: u32, &byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     let checksum = bytes.iter().fold(0x811C_9DC5, sum);

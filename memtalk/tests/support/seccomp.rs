@@ -1,13 +1,14 @@
-//! System calls that fail, as they would where the kernel is out of something; and what
-//! happens just where a thread makes one.
+//! Seccomp filters that make a system call fail, or run code in place of it.
+//!
+//! A call fails as it does when the kernel has run out of something.
 
 use std::cell::Cell;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// A system call, and what one of its arguments is, by its place from 0 on: its lower
-/// half. With any arguments, if that is not given.
+/// A system call. If a place, from 0, and a value are given: only with that value in the
+/// lower half of the argument at that place.
 #[derive(Clone, Copy, Debug)]
 pub struct Call(pub libc::c_long, pub Option<(u32, u32)>);
 
@@ -27,11 +28,11 @@ thread_local! {
     static INSTEAD: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
 }
 
-/// From now on this thread, and those that it starts, do not make this system call: the
-/// first time, this thread runs `instead`. What the call seems to return is left open.
+/// From now on this thread, and those that it starts, do not make this system call. The
+/// first time, this thread runs `instead`. What the call returns is not defined.
 pub fn instead_of(call: Call, instead: impl FnOnce() + 'static) {
     extern "C" fn handle(_signal: libc::c_int) {
-        // The thread is about to make a call, and so in the midst of nothing else.
+        // The thread is about to make a system call, so this interrupts nothing else.
         if let Some(instead) = INSTEAD.take() {
             instead();
         }
@@ -48,10 +49,10 @@ pub fn instead_of(call: Call, instead: impl FnOnce() + 'static) {
 }
 
 impl Call {
-    /// Gives `action` for this call, and lets all others through.
+    /// A filter that returns `action` for this call, and allows all others.
     fn filter(self, action: u32) -> Vec<libc::sock_filter> {
-        // Where the kernel's `seccomp_data` has the call's number and its arguments, whose
-        // lower half comes first on machines whose least significant byte does.
+        // Offsets of the call's number and its arguments in the kernel's `seccomp_data`. On
+        // little-endian machines, the lower half of an argument comes first.
         const NUMBER: u32 = 0;
         const ARGUMENTS: u32 = 16;
         let statement = |code: u32, k, jt, jf| libc::sock_filter {
@@ -86,7 +87,7 @@ impl Call {
     }
 }
 
-/// Filters the system calls of this thread, and of those that come from it.
+/// Filters the system calls of this thread, and of those that it starts.
 fn install(filter: &[libc::sock_filter]) -> io::Result<()> {
     let program = libc::sock_fprog {
         len: filter.len().try_into().expect("a few statements"),

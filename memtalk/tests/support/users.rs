@@ -1,4 +1,4 @@
-//! Programs and threads of other users.
+//! Running programs and threads as other users.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -17,18 +17,18 @@ pub struct User {
 }
 
 impl User {
-    /// Runs `work` in a thread of this user, and waits for it.
+    /// Runs `work` in a thread that belongs to this user, and waits for it.
     pub fn does<T: Send>(self, work: impl FnOnce() -> T + Send) -> T {
         thread::scope(|threads| {
             let thread = threads.spawn(|| {
-                // The system calls themselves are about the calling thread only.
+                // The bare system calls change the calling thread only.
                 let become_user = [
                     (libc::SYS_setgroups, 0),
                     (libc::SYS_setresgid, self.gid),
                     (libc::SYS_setresuid, self.uid),
                 ];
                 for (call, id) in become_user {
-                    // SAFETY: no pointers are involved: of groups there are none.
+                    // SAFETY: no pointers are used: the number of groups is 0.
                     let result = unsafe { libc::syscall(call, id, id, id) };
                     assert_eq!(result, 0, "it may become another user");
                 }
@@ -39,8 +39,7 @@ impl User {
     }
 }
 
-/// Two users that are not us, in groups of their own, and a copy of the binary that both
-/// can reach.
+/// Two other users, in groups of their own, and a copy of the binary that both can run.
 pub struct Users {
     pub ann: User,
     pub ben: User,
@@ -48,15 +47,15 @@ pub struct Users {
 }
 
 impl Users {
-    /// `None`, and a word about it, unless we may run programs as any user.
+    /// `None`, with a message, unless we may run programs as any user.
     pub fn here() -> Option<Self> {
         if fs::metadata("/proc/self").map_or(1, |data| data.uid()) != 0 {
             not_tried("only root can run programs as two users");
             return None;
         }
         let copy = std::env::temp_dir().join(&Object::new().name()[1..]);
-        // In another process: a child that a test forks meanwhile would have the
-        // copy open for writing, and nobody could run it.
+        // Copied by another process. If this one wrote the copy, a child that another test
+        // forks meanwhile would have it open for writing, and nobody could run it.
         let copied = Command::new("cp")
             .arg(env!("CARGO_BIN_EXE_memtalk"))
             .arg(&copy)
@@ -67,7 +66,7 @@ impl Users {
         Some(Self { ann, ben, copy })
     }
 
-    /// `memtalk -f` this object, run by `user`, or by us.
+    /// `memtalk -f` this object, run as `user`, or as ourselves.
     pub fn memtalk(&self, user: impl Into<Option<User>>, object: &Object) -> Command {
         let mut command = Command::new(&self.copy);
         command.args(["-f", &object.name()]).current_dir("/");
@@ -77,7 +76,7 @@ impl Users {
         command
     }
 
-    /// A side of `user` with these options, whose input stays open.
+    /// Starts a side as `user` with these options; its input stays open.
     pub fn side(&self, user: impl Into<Option<User>>, object: &Object, options: &[&str]) -> Side {
         let mut command = self.memtalk(user, object);
         Side::start(command.args(options).stdin(Stdio::piped()))

@@ -1,4 +1,4 @@
-//! The words of a page, as a file shows them. Where they are: `memtalk_ring::layout`.
+//! Reading and writing the words of a page in a file, by `memtalk_ring::layout`.
 
 use std::fs::File;
 use std::io;
@@ -14,11 +14,11 @@ pub const VERSION: usize = offset_of!(Header<Native>, identity.version);
 pub const SIZE: usize = offset_of!(Header<Native>, identity.size);
 pub const CAPACITY: usize = offset_of!(Header<Native>, identity.capacity);
 
-/// In a line: the index word, and what its writer sleeps for.
+/// Offsets in a line: the index word, and how much its writer sleeps for.
 pub const INDEX: usize = offset_of!(Line<Native>, index);
 pub const WANT: usize = offset_of!(Line<Native>, want);
 
-/// Of a page of 4,096 bytes.
+/// The capacity of each ring of a page of 4,096 bytes.
 pub const BYTES_EACH_WAY: u32 = capacity_of(4096).expect("a page");
 
 pub fn read(file: &File, at: usize) -> io::Result<u32> {
@@ -33,7 +33,7 @@ pub fn write(file: &File, at: usize, word: u32) {
     written.expect("the object is there");
 }
 
-/// The same in a copy of the page.
+/// Writes a word in a copy of the page.
 pub fn put(page: &mut [u8], at: usize, word: u32) {
     page[at..][..size_of::<u32>()].copy_from_slice(&word.to_ne_bytes());
 }

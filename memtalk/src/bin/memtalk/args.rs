@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line: options, help, and the messages of usage errors.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -16,29 +16,33 @@ use memtalk::{Name, NameError, Options};
 #[command(name = "memtalk", bin_name = "memtalk", version, after_help = STATUSES, verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Shared memory object to talk through, like /words
+    ///
+    /// A slash, then 1 to 254 bytes without another slash.
     #[arg(short, long, value_name = "NAME", value_parser = name_parser())]
     pub(crate) file: Name,
 
-    /// Pages to create the object with [default: 1]
+    /// Create the object with this many pages [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=262_144))]
     pages: Option<u32>,
 
-    /// Talk with other users, by permissions like 660
+    /// Talk with other users: permissions, like 660
     ///
-    /// The object is created with these permissions, in octal: 600, 660, 606
-    /// or 666. An object that another user created is accepted. Without this
-    /// option the object has 600, and another user's is refused.
+    /// Those of the object, in octal: 600, 660, 606 or 666, whatever the
+    /// umask says. An object that another user created is accepted, unless
+    /// it lets in more users than these. Without this option: 600, and no
+    /// other user's object.
     #[arg(long, value_name = "MODE", value_parser = parse_mode, verbatim_doc_comment)]
     mode: Option<u32>,
 
-    /// Where the page is, in the memory of a machine
+    /// Talk to a machine: offset of the page in its memory
     ///
-    /// In bytes, a multiple of 64. The machine initialises the page, perhaps
-    /// later. Nothing is created, initialised or removed here.
+    /// In bytes, a multiple of 64, like 4096 or 0x1000. The object is the
+    /// memory of the machine, which initialises the page, now or later. This
+    /// side creates, initialises and removes nothing.
     #[arg(long, value_name = "BYTES", value_parser = parse_offset, conflicts_with_all = ["scan", "pages"], verbatim_doc_comment)]
     offset: Option<u64>,
 
-    /// The same, and find the page by its magic number
+    /// Like --offset, but search the memory for the page
     #[arg(long, conflicts_with = "pages")]
     scan: bool,
 
@@ -46,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
 
-    /// Say on standard error what happens, and the progress
+    /// Report events and progress on standard error
     #[arg(short, long)]
     pub(crate) verbose: bool,
 }
@@ -58,12 +62,13 @@ Exit status:
   3    no peer came within the --timeout
   4    the peer died or stopped early: a stream is incomplete
   5    two processes already talk through this object
-  6    the object is not memtalk's, or of another version, layout or size
-  255  usage: -f is missing or no valid name, unknown option
-  INT, TERM, HUP: cleaned up, then the signal's default action";
+  6    the object is not memtalk's, or another user's, or of another version,
+       layout or size, or it was truncated
+  255  usage: -f is missing, or the name or an option is not valid
+  INT, TERM, HUP: the name is removed, then the signal's default action";
 
 impl Args {
-    /// What is asked of the library.
+    /// The options of the library that these arguments ask for.
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::new();
         if let Some(pages) = self.pages {
@@ -110,8 +115,8 @@ fn parse_offset(text: &str) -> Result<u64, String> {
         .map_err(|_| "a number of bytes is expected, like 4096 or 0x1000".into())
 }
 
-/// What was typed is repeated as a name is printed. All else is clap's own text, and
-/// ours.
+/// Escapes control characters in what the user typed, wherever `error` repeats it. All
+/// other text is clap's own, or ours.
 pub(crate) fn escaped(mut error: clap::Error) -> clap::Error {
     let typed = error.context().filter_map(|(kind, value)| match value {
         ContextValue::String(text) => Some((kind, printable(text))),
@@ -138,7 +143,7 @@ mod tests {
     use super::{Args, parse_seconds};
 
     #[test]
-    fn the_definition_is_consistent() {
+    fn the_definition_of_the_arguments_is_consistent() {
         Args::command().debug_assert();
     }
 

@@ -1,4 +1,4 @@
-//! The command: sits down, relays, gets up, and says what happens.
+//! One run of the command: sits down, relays, gets up, and reports what happens.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -12,19 +12,19 @@ use crate::relay::{self, Failure, Totals};
 use crate::say::{self, Notes, Teller};
 use crate::signals::{self, Blocked};
 
-/// How long to wait for others at the door at the end. They hold it for some tens of
-/// microseconds, unless somebody has stopped them.
+/// How long to wait at the end for other processes to free the door. They hold it for some
+/// tens of microseconds, unless somebody has stopped them.
 const DOOR_WAIT: Duration = Duration::from_secs(10);
 
-/// The same when a signal has come. What is left behind then, the next talk removes.
+/// The same wait after a signal. A name that is left behind is removed by the next talk.
 const SIGNALLED_DOOR_WAIT: Duration = Duration::from_millis(100);
 
-/// Talks, and waits until what was noted meanwhile is said.
+/// Runs the talk, then waits until all notes are written to standard error.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     signals::ignore_file_size_signal();
     signals::guard_against_truncation(say::line(&args.file, &Error::Truncated))
         .map_err(Failure::system("install a signal handler"))?;
-    // Signals wait from here on, until there is something to clean up.
+    // From here on signals stay pending, until a thread waits for them.
     let blocked = signals::block().map_err(Failure::system("block signals"))?;
     let teller = args
         .verbose
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     result
 }
 
-/// The talk itself. The caller says why it failed: by then, all is given up that a
-/// peer may wait for.
+/// Runs the talk. By the time it returns, everything that a peer may wait for is given up.
+/// So the caller may take its time to say why it failed.
 fn talk(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Failure> {
     let idle = |time, awaited| {
         progress.note_awaited(awaited);
@@ -65,30 +65,31 @@ fn talk(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Fa
         sys::nap(time);
     };
     let channel = match waiting.wait_for_peer_with(idle, guard) {
-        // A signal has removed the name, and is about to end this process.
+        // The thread that waits for signals has removed the name, and is about to end this
+        // process.
         Err(Error::Ended) => loop {
             thread::park();
         },
         channel => channel.map_err(Failure::Talk)?,
     };
     progress.note(&format_args!(
-        "a peer is there; {} bytes fit under way in each direction",
+        "a peer is there; up to {} bytes can be under way in each direction",
         channel.sender.capacity()
     ));
-    // Our part ends with this process: so it is we who remove the name, and say if that
-    // fails.
+    // Keep our seat until this process ends. So removing the name is left to us, below,
+    // and we can report it if that fails.
     handle.keep();
     let began = Instant::now();
     let result = relay::run(channel, progress.notes.clone());
-    // The ends may still be in use by threads that wait for their descriptors,
-    // so the name is all that we remove; the end of the process does the rest.
+    // Threads that wait for their descriptors may still use the ends. So we only remove
+    // the name; the end of the process does the rest.
     if result.is_err() {
         handle.give_up();
     }
     if let Err(error) = handle.remove_name(DOOR_WAIT) {
         say::write(&say::line(
             &args.file,
-            &format_args!("the object may stay: {error}"),
+            &format_args!("the object may be left behind: {error}"),
         ));
     }
     let Totals { sent, received } = result?;
@@ -103,8 +104,8 @@ fn talk(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Fa
 fn end_on_signal(signals: Blocked, handle: TalkHandle) -> Result<(), Failure> {
     let wait_for_signal = move || {
         if let Ok(signal) = signals.wait() {
-            // The next to come finds the name free, or an object that
-            // nobody sits at.
+            // If this fails, the next process finds an object with free seats, and
+            // replaces it.
             let _ = handle.remove_name(SIGNALLED_DOOR_WAIT);
             signals.die(signal)
         }
@@ -114,12 +115,12 @@ fn end_on_signal(signals: Blocked, handle: TalkHandle) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is said of the talk while it goes on.
+/// What the command reports while the talk goes on.
 struct Progress<'a> {
     name: &'a Name,
-    /// With `--verbose`.
+    /// `None` without `--verbose`.
     notes: Option<Notes>,
-    /// Whom it was last said that this waits for.
+    /// Whom we wait for, as last reported.
     awaited: Cell<Option<Awaited>>,
 }
 
@@ -130,7 +131,8 @@ impl Progress<'_> {
         }
     }
 
-    /// Says once whom this waits for, if not just for a process on its way in or out.
+    /// Reports once whom we wait for. A process that is only on its way to or from a seat
+    /// (`None`) is not worth a report.
     fn note_awaited(&self, awaited: Option<Awaited>) {
         if awaited.is_none() || self.awaited.replace(awaited) == awaited {
             return;
@@ -138,7 +140,8 @@ impl Progress<'_> {
         match awaited {
             Some(Awaited::Owner) => {
                 let line = say::line(self.name, &format_args!("waiting: {}", Error::LeftBehind));
-                // Not here, where perhaps nobody waits for signals.
+                // In another thread: writing may block, and perhaps no thread waits for
+                // signals yet.
                 let _ = thread::Builder::new().spawn(move || say::write(&line));
             }
             _ => self.note(&"waiting for a machine to initialise its page"),

@@ -1,4 +1,4 @@
-//! The `memtalk` command.
+//! The `memtalk` command: parses its arguments, runs the talk, and ends with a status.
 
 #![deny(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
             Status::Usage
         }
         Err(help) => {
-            // Nothing is left to be told if this fails.
+            // If this fails, there is nobody to tell.
             let _ = help.print();
             Status::Complete
         }

@@ -1,12 +1,12 @@
-//! Standard input to the sender, the receiver to standard output, both at once.
+//! The relay: standard input to the sender, the receiver to standard output, both at once.
 //!
-//! Each direction has a thread, and ends by itself: sending at end of file, once
-//! the peer has confirmed all of it; receiving at the peer's end of stream, once
+//! Each direction has a thread, and ends by itself. Sending ends at end of file, once the
+//! peer has confirmed all of it. Receiving ends at the end of the peer's stream, once
 //! standard output is closed without an error.
 //!
-//! A direction that fails ends the talk, but not before everything that the
-//! peer has sent is delivered. The failed end tells the peer, which fails in
-//! turn, so this takes no longer than the peer needs to see it.
+//! A direction that fails ends the talk, but not before everything that the peer has sent
+//! is delivered. The failed end tells the peer, and the peer fails in turn. So this takes
+//! no longer than the peer needs to notice.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -27,12 +27,12 @@ pub(crate) enum Failure {
     Input(io::Error),
     /// Standard output could not be written.
     Output(io::Error),
-    /// The talk itself.
+    /// The talk failed, or a system call for it.
     Talk(Error),
 }
 
 impl Failure {
-    /// For `map_err` on a system call that was to do `doing`.
+    /// For `map_err` on a system call; `doing` is what it was for, as in "start a thread".
     pub(crate) fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Talk(Error::System { doing, source })
     }
@@ -73,8 +73,8 @@ pub(crate) struct Totals {
     pub(crate) received: u64,
 }
 
-/// Counts the bytes of one direction, and notes them now and then, if somebody wants
-/// to know. It does so only while bytes move, so that nobody wakes for it.
+/// Counts the bytes of one direction, and notes the count now and then if there are
+/// `notes`. It does so only when bytes move, so that no thread wakes up for it.
 struct Meter {
     total: u64,
     what: &'static str,
@@ -121,7 +121,7 @@ enum Sending {
 }
 
 impl Sending {
-    /// It has failed, unless it is over already.
+    /// Marks the stream as failed, unless it is over already.
     fn fail(&mut self, failure: Failure) {
         if matches!(self, Self::Open) {
             *self = Self::Failed(failure);
@@ -129,8 +129,8 @@ impl Sending {
     }
 }
 
-/// Relays until both streams are complete, or one has failed. Notes how it goes, at
-/// most once a second each way, if `notes` are wanted.
+/// Relays until both streams are complete, or one has failed. If there are `notes`, notes
+/// the progress at most once a second each way.
 pub(crate) fn run(channel: Channel, notes: Option<Notes>) -> Result<Totals, Failure> {
     let Channel {
         sender,
@@ -140,7 +140,8 @@ pub(crate) fn run(channel: Channel, notes: Option<Notes>) -> Result<Totals, Fail
     let (report, events) = mpsc::channel();
     let sending = Meter::new("sent", notes.clone());
     let receiving = Meter::new("received", notes);
-    // First: so no talk is complete where one of the three cannot start.
+    // The peer's thread first. If one of the three threads cannot start, no talk may be
+    // complete: the sender and the receiver that were not started fail.
     spawn("memtalk-peer", &report, move || {
         Event::PeerGone(peer.wait_until_gone())
     })?;
@@ -157,7 +158,7 @@ pub(crate) fn run(channel: Channel, notes: Option<Notes>) -> Result<Totals, Fail
         match event {
             Event::Sent(Ok(bytes)) => sending = Sending::Complete(bytes),
             Event::Sent(Err(failure)) => sending.fail(failure),
-            // The sending thread may be waiting for input, and would not notice.
+            // The sending thread may be waiting for input, and so not notice.
             Event::PeerGone(departure) => {
                 if let Some(error) = departure.and_then(failure_of) {
                     sending.fail(Failure::Talk(error));
@@ -178,14 +179,14 @@ pub(crate) fn run(channel: Channel, notes: Option<Notes>) -> Result<Totals, Fail
             (open, _) => sending = open,
         }
     }
-    // Not reached: the peer's thread reports, or the talk has ended above.
+    // Not reached: the peer's thread always reports, unless the talk has ended above.
     Err(Failure::Talk(Error::PeerStopped))
 }
 
-/// What a departure means to a stream that is not over.
+/// The error of a stream that is not over when the peer goes this way.
 fn failure_of(departure: Departure) -> Option<Error> {
     match departure {
-        // It has confirmed our stream: the thread is about to end.
+        // It has confirmed our stream: the sending thread is about to report that.
         Departure::Complete => None,
         Departure::Died => Some(Error::PeerDied),
         Departure::Restarted => Some(Error::PeerRestarted),
@@ -200,7 +201,7 @@ fn spawn(
 ) -> Result<(), Failure> {
     let report = report.clone();
     let run = move || {
-        // Nobody listens any more if the talk has failed otherwise.
+        // If the talk has failed already, nobody receives this.
         let _ = report.send(work());
     };
     sys::start(thread::Builder::new().name(name.into()), run)
@@ -217,7 +218,7 @@ fn send(mut sender: Sender, mut meter: Meter) -> Result<u64, Failure> {
                 return confirmed.map(|()| meter.total);
             }
             Ok(count) => meter.moved(count),
-            Err(error) => return Err(sort(error, Failure::Input)),
+            Err(error) => return Err(classify(error, Failure::Input)),
         }
     }
 }
@@ -231,18 +232,18 @@ fn receive(mut receiver: Receiver, mut meter: Meter) -> Result<u64, Failure> {
                 return Err(Failure::Output(io::Error::from_raw_os_error(libc::EBADF)));
             }
             Ok(count) => meter.moved(count),
-            Err(error) => return Err(sort(error, Failure::Output)),
+            Err(error) => return Err(classify(error, Failure::Output)),
         }
     }
-    // Half-close: whoever reads our output sees its end now, although we may
-    // still be sending.
+    // Half-close: the reader of our output gets end of file now, although we may still be
+    // sending.
     stdio::close_stdout().map_err(Failure::Output)?;
     receiver.close().map_err(Failure::Talk)?;
     Ok(meter.total)
 }
 
-/// Tells a failure of the talk from one of our own descriptor.
-fn sort(error: io::Error, own: fn(io::Error) -> Failure) -> Failure {
+/// A failure of the talk, or of our own descriptor, which `own` makes of the error.
+fn classify(error: io::Error, own: fn(io::Error) -> Failure) -> Failure {
     match error.downcast::<Error>() {
         Ok(error) => Failure::Talk(error),
         Err(error) => own(error),

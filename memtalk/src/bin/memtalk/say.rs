@@ -1,11 +1,11 @@
-//! What the command says on standard error.
+//! Messages on standard error.
 //!
-//! - A message is one line, `memtalk: NAME: text`, and one `write(2)`: those of two
-//!   processes on one terminal do not mix.
-//! - What is said never holds up what is moved. A [`Teller`] has a thread of its own; if
-//!   standard error takes nothing for a while, [`ROOM`] notes wait, and more are dropped.
-//! - [`Teller::finish`] and [`write()`] wait for standard error as long as it takes: they
-//!   are for the end of the command, when nothing moves any more.
+//! - A message is one line, `memtalk: NAME: text`, and one `write(2)`. So the messages of
+//!   two processes on one terminal do not mix.
+//! - A message never delays the talk. A [`Teller`] has a thread of its own. If standard
+//!   error takes nothing for a while, up to [`ROOM`] notes wait, and more are dropped.
+//! - [`Teller::finish`] and [`write()`] wait for standard error as long as it takes. They
+//!   are for the end of the command, when no bytes move any more.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -17,23 +17,23 @@ use memtalk::{Name, sys};
 /// The most notes that wait to be written.
 const ROOM: usize = 16;
 
-/// The line that says `what`.
+/// The message `what`, as a line.
 pub(crate) fn line(name: &Name, what: &dyn Display) -> String {
     format!("memtalk: {name}: {what}\n")
 }
 
-/// Writes `text` to standard error in one piece. If that fails there is nobody to tell.
+/// Writes `text` to standard error in one piece. If that fails, there is nobody to tell.
 pub(crate) fn write(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Writes what is noted.
+/// A thread that writes notes to standard error, in their order.
 pub(crate) struct Teller {
     notes: Notes,
     thread: JoinHandle<()>,
 }
 
-/// Where to note what is to be said.
+/// The queue of notes that a [`Teller`] writes.
 #[derive(Clone)]
 pub(crate) struct Notes {
     name: Name,
@@ -42,7 +42,7 @@ pub(crate) struct Notes {
 }
 
 impl Teller {
-    /// Starts a thread that hands each line to `write`.
+    /// Starts the thread, which passes each line to `write`.
     pub(crate) fn start(name: Name, write: impl Fn(&str) + Send + 'static) -> io::Result<Self> {
         let (lines, noted) = mpsc::sync_channel::<Option<String>>(ROOM);
         let tell = move || {
@@ -60,17 +60,18 @@ impl Teller {
         self.notes.clone()
     }
 
-    /// Waits until everything noted so far is written. What is noted later, by a thread
-    /// that is still busy, is dropped.
+    /// Waits until every note so far is written. Notes that come later, from a thread that
+    /// is still busy, are dropped.
     pub(crate) fn finish(self) {
-        // The thread ends in no other way.
+        // The thread receives this in any case: nothing else ends it.
         let _ = self.notes.lines.send(None);
         let _ = self.thread.join();
     }
 }
 
 impl Notes {
-    /// Has `what` said in a line. Never waits.
+    /// Notes `what`, to be written as one line; drops it if too many notes wait. Never
+    /// blocks.
     pub(crate) fn note(&self, what: &dyn Display) {
         let _ = self.lines.try_send(Some(line(&self.name, what)));
     }
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn notes_that_find_no_room_are_dropped() {
-        // It writes one line, and no more until it may.
+        // Writes one line, then waits for the word to go on.
         let (written, lines) = mpsc::channel();
         let (go_on, may_go_on) = mpsc::channel();
         let write = move |line: &str| {

@@ -1,5 +1,4 @@
-//! Signals: waited for by a thread, never handled in the middle of anything,
-//! except SIGBUS.
+//! Signals: a thread waits for them. Only SIGBUS has a handler.
 
 #![allow(unsafe_code)]
 
@@ -12,15 +11,14 @@ use std::time::Duration;
 use memtalk::NamedObject;
 use memtalk::sys::{call, check_number, retry, timespec};
 
-/// Signals that this process does not take the default way: blocked in every
-/// thread, and waited for in one.
+/// The signals that are blocked in every thread, and that one thread waits for.
 ///
-/// They take it again in the thread that drops this, those that have come at once.
+/// Dropping this unblocks them in the dropping thread. Those that are pending take their
+/// default action at once.
 pub(crate) struct Blocked(libc::sigset_t);
 
-/// Blocks INT, TERM and HUP in this thread and those that it starts from now
-/// on, except those that the process was started with ignored (`nohup`): they
-/// stay ignored.
+/// Blocks INT, TERM and HUP in this thread and in those that it starts from now on.
+/// Signals that were ignored when the process started (`nohup`) stay ignored.
 pub(crate) fn block() -> io::Result<Blocked> {
     let mut set = no_signals();
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
@@ -40,7 +38,7 @@ fn no_signals() -> libc::sigset_t {
     set
 }
 
-/// Adds a signal that exists.
+/// Adds `signal`, which exists.
 fn add(set: &mut libc::sigset_t, signal: libc::c_int) {
     // SAFETY: `set` is initialised. It cannot fail.
     unsafe { libc::sigaddset(set, signal) };
@@ -69,8 +67,8 @@ impl Blocked {
         Ok(signal)
     }
 
-    /// Lets `time` pass; ends the process as [`die`](Self::die) does if one of the
-    /// signals comes.
+    /// Lets `time` pass. If one of the signals comes, ends the process as
+    /// [`die`](Self::die) does.
     pub(crate) fn nap(&self, time: Duration) {
         let time = timespec(time);
         // SAFETY: both point to valid values, and what is known of the signal beyond
@@ -82,8 +80,8 @@ impl Blocked {
         }
     }
 
-    /// Ends the process by the default action of `signal`, so that whoever
-    /// waits for it sees that.
+    /// Ends the process by the default action of `signal`, so that its parent sees which
+    /// signal it was.
     pub(crate) fn die(&self, signal: i32) -> ! {
         // SAFETY: the default action of an existing signal.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
@@ -97,30 +95,31 @@ impl Blocked {
 
 impl Drop for Blocked {
     fn drop(&mut self) {
-        // It cannot fail: the operation exists.
+        // Cannot fail: the operation exists.
         let _ = mask(libc::SIG_UNBLOCK, &self.0);
     }
 }
 
-/// Makes a write beyond the file size limit fail with `EFBIG`, as writes beyond
-/// other limits do, in place of killing the process.
+/// Makes a write beyond the file size limit fail with `EFBIG`, as writes beyond other
+/// limits fail, instead of killing the process.
 pub(crate) fn ignore_file_size_signal() {
     // SAFETY: ignoring an existing signal.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
-/// What the handler of SIGBUS does: this message on standard error, and this
-/// status.
+/// What the handler of SIGBUS writes to standard error.
 static TRUNCATED: OnceLock<String> = OnceLock::new();
+/// The status with which it ends the process.
 const STATUS: i32 = 6;
+/// Whether a thread has begun to.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
-/// How long the handler waits for room for its message, in milliseconds. The peer waits
-/// for the end of this process meanwhile.
+/// How long the handler waits until standard error takes its message, in milliseconds.
+/// The peer waits for the end of this process meanwhile.
 const ROOM_WAIT: i32 = 1000;
 
-/// From now on, an access to a mapped object beyond its end ends the process
-/// with `message`, at most 4,096 bytes, and status 6. To be called once.
+/// From now on, an access to a mapped object beyond its end ends the process with
+/// `message`, at most 4,096 bytes, and status 6. Call this once.
 pub(crate) fn guard_against_truncation(message: String) -> io::Result<()> {
     TRUNCATED.get_or_init(|| message);
     // SAFETY: a struct of integers and pointers, for which zero is a value.
@@ -131,24 +130,25 @@ pub(crate) fn guard_against_truncation(message: String) -> io::Result<()> {
     // SAFETY: `action` is complete, and its handler calls only functions that
     // are safe in a handler; the old action is not asked for.
     retry(|| unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) })?;
-    // Blocked, as a parent may have left it, it would kill without asking the handler.
+    // A parent may have left SIGBUS blocked. Then the kernel would kill this process
+    // without calling the handler.
     let mut bus_error = no_signals();
     add(&mut bus_error, libc::SIGBUS);
     mask(libc::SIG_UNBLOCK, &bus_error)
 }
 
-/// The object that is removed then: without its page it is nobody's, and would be in the
-/// way of the next talk.
+/// The object that the handler removes. Without its page the object is not recognised as
+/// memtalk's, and would be in the way of the next talk.
 static NAMED: AtomicPtr<NamedObject> = AtomicPtr::new(ptr::null_mut());
 
-/// Sets it, in place of what was set before.
+/// Sets the object that the handler of SIGBUS removes, or none.
 pub(crate) fn remove_if_truncated(object: Option<NamedObject>) {
     let object = object.map_or(ptr::null_mut(), |object| Box::into_raw(Box::new(object)));
-    // The one before stays in memory: a handler may be looking at it.
+    // The previous one is never freed: a handler may be using it.
     NAMED.store(object, Ordering::Release);
 }
 
-/// Calls only what is safe in a handler.
+/// Removes the object. Calls only what is safe in a handler.
 fn remove_truncated() {
     // SAFETY: null, or never freed.
     if let Some(named) = unsafe { NAMED.load(Ordering::Acquire).as_ref() } {
@@ -164,7 +164,7 @@ extern "C" fn on_bus_error(
     // SAFETY: the kernel passes a valid `siginfo_t`.
     let code = unsafe { (*info).si_code };
     if code == libc::BUS_ADRERR {
-        // Two threads may get here at once; the first one tells.
+        // Two threads may get here at once. The first one writes the message.
         if TOLD.swap(true, Ordering::Relaxed) {
             loop {
                 // SAFETY: waits for the end of the process.
@@ -176,14 +176,14 @@ extern "C" fn on_bus_error(
         // SAFETY: ends the process without running anything else.
         unsafe { libc::_exit(STATUS) };
     }
-    // Not that, or sent by somebody: die by it.
+    // Another kind of bus error, or a signal that somebody sent: die by it.
     // SAFETY: the default action of an existing signal.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
-    // SAFETY: no pointers are involved. It arrives when the handler returns.
+    // SAFETY: no pointers are involved. The signal arrives when the handler returns.
     unsafe { libc::raise(signal) };
 }
 
-/// Calls only what is safe in a handler.
+/// Writes the message. Calls only what is safe in a handler.
 fn tell_of_truncation() {
     let Some(message) = TRUNCATED.get() else {
         return;

@@ -1,4 +1,4 @@
-//! Standard output: whether there is one, and its end.
+//! Standard output: whether it was open at the start, and closing it.
 
 #![allow(unsafe_code)]
 
@@ -12,9 +12,9 @@ pub(crate) fn stdout_was_closed() -> bool {
     STDOUT_WAS_CLOSED.load(Ordering::Relaxed)
 }
 
-/// The standard library opens `/dev/null` in place of a closed descriptor before
-/// `main`, so that no other file gets its number. What is written there is lost,
-/// which must not count as delivered.
+/// The standard library opens `/dev/null` in place of a closed descriptor before `main`,
+/// so that no other file gets its number. Bytes that are written there are lost, and must
+/// not count as delivered.
 static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Runs before the standard library's start-up code.
@@ -30,14 +30,14 @@ extern "C" fn look_at_stdout() {
 #[unsafe(link_section = ".init_array")]
 static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;
 
-/// Ends standard output, so that its reader sees the end of file now, and a
-/// file system that reports a failed write only at the end can do so.
+/// Closes standard output. Its reader gets end of file now, and a file system that reports
+/// a failed write only at close can report it.
 ///
-/// A socket that is standard input or error as well stays open when this descriptor of
-/// it is closed, so it is shut down for writing. No other is: another program that
-/// shares it may go on writing.
+/// If standard output is a socket that is standard input or standard error as well,
+/// closing this descriptor does not close the socket. So the socket is shut down for
+/// writing. Other sockets are not: another program that shares them may go on writing.
 ///
-/// To be called once, by whoever wrote to it last; later writes fail.
+/// Call this once, after the last write; later writes fail.
 pub(crate) fn close_stdout() -> io::Result<()> {
     let socket = |fd| {
         let status =
@@ -47,7 +47,7 @@ pub(crate) fn close_stdout() -> io::Result<()> {
     let output = socket(libc::STDOUT_FILENO);
     let others = [libc::STDIN_FILENO, libc::STDERR_FILENO].map(socket);
     if output.is_some() && others.contains(&output) {
-        // If it fails, nobody reads there any more.
+        // If this fails, nobody reads there any more.
         // SAFETY: no pointers are involved.
         unsafe { libc::shutdown(libc::STDOUT_FILENO, libc::SHUT_WR) };
     }

@@ -1,5 +1,7 @@
-//! Against the real kernel. The word lies in an object that is mapped twice, as it is
-//! for two processes: one view sleeps, the other wakes.
+//! `futex(2)` on the real kernel.
+//!
+//! The word lies in an object that is mapped twice, as it is for two processes: a thread
+//! sleeps on one view, and is woken through the other.
 
 use std::fs;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
@@ -17,7 +19,7 @@ const BOUND: Duration = Duration::from_secs(10);
 
 const SEAT: Seat = Seat::Second;
 
-/// Two views of one page, where the word of [`SEAT`] is 0.
+/// Two views of one page, in which the word of [`SEAT`] is 0.
 fn views() -> [Page<Mapping>; 2] {
     let (file, size) = (shm::create().unwrap(), shm::page_size());
     shm::allocate(&file, size).unwrap();
@@ -28,10 +30,10 @@ fn views() -> [Page<Mapping>; 2] {
 
 /// A thread that waits on the word of [`SEAT`].
 struct Waiter {
-    /// Where the kernel tells what it does.
+    /// The file in which the kernel says what system call the thread is in.
     task: String,
     word: usize,
-    /// Comes when it has returned.
+    /// Receives a message when the wait has returned.
     returned: Receiver<()>,
 }
 
@@ -73,14 +75,14 @@ impl Waiter {
 }
 
 #[test]
-fn who_has_seen_what_the_word_no_longer_holds_does_not_sleep() {
+fn a_thread_that_has_seen_an_old_value_of_the_word_does_not_sleep() {
     let [page, _] = views();
     Waiter::start(&page, SEATED, None).assert_returns();
     Waiter::start(&page, SEATED, Some(Duration::MAX)).assert_returns();
 }
 
 #[test]
-fn whoever_waits_sleeps_until_woken() {
+fn a_waiting_thread_sleeps_until_it_is_woken() {
     let [page, other] = views();
     let waiters = [None, Some(Duration::MAX)].map(|time| Waiter::start(&page, 0, time));
     waiters.iter().for_each(Waiter::assert_asleep);
@@ -89,7 +91,7 @@ fn whoever_waits_sleeps_until_woken() {
 }
 
 #[test]
-fn whoever_waits_for_a_time_returns_after_it_and_not_before() {
+fn a_wait_with_a_timeout_returns_after_it_and_not_before() {
     let [page, _] = views();
     let time = Duration::from_millis(20);
     let began = Instant::now();
@@ -98,9 +100,9 @@ fn whoever_waits_for_a_time_returns_after_it_and_not_before() {
 }
 
 #[test]
-fn who_sets_the_word_wakes_whoever_waits_for_that() {
+fn setting_the_word_wakes_every_thread_that_sleeps_on_it() {
     let [page, other] = views();
-    // Where it shall wake none besides, the kernel wakes one.
+    // Three, since the kernel would wake one even if it is told to wake none.
     let waiters = [(); 3].map(|()| Waiter::start(&page, 0, None));
     waiters.iter().for_each(Waiter::assert_asleep);
     set_and_wake::<SEATED, _>(other.seat_word(SEAT)).unwrap();
