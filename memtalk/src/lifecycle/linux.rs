@@ -314,8 +314,7 @@ impl Os for Request {
         if let Some(page) = &object.page
             && page.presence(seat.peer()).is_none_or(|peer| peer.outside)
         {
-            let (page, _) = object.fail_ends(page, seat);
-            leave(&page, seat);
+            leave(&object.fail_ends(page, seat).page, seat);
         }
     }
 }

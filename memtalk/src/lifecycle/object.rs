@@ -133,14 +133,21 @@ impl Object {
     /// Fails our ends that are not closed, even while our own threads use them. The
     /// threads go on with a private copy of the page, so they cannot overwrite what this
     /// writes. If there is no room for a copy and for another shared mapping, they can.
-    /// Returns the page in which this was written, and whether the threads are on a copy.
-    pub(crate) fn fail_ends(&self, page: &Page<Mapping>, seat: Seat) -> (Page<Mapping>, bool) {
+    pub(crate) fn fail_ends(&self, page: &Page<Mapping>, seat: Seat) -> FailedEnds {
         let shared = self.map_again(page);
         let detached = shared.is_some() && self.detach(page);
         let page = shared.unwrap_or_else(|| page.clone());
         map::mourn(&page, seat, &Sleep::for_waking());
-        (page, detached)
+        FailedEnds { page, detached }
     }
+}
+
+/// Our ends, which were failed while our own threads may use them.
+pub(crate) struct FailedEnds {
+    /// The page in which the peer sees it.
+    pub(super) page: Page<Mapping>,
+    /// Whether our threads go on with a private copy.
+    pub(crate) detached: bool,
 }
 
 pub(super) fn metadata(file: &File) -> Result<Metadata, Error> {

@@ -116,7 +116,7 @@ impl Seated {
     pub(crate) fn give_up(&self) {
         if self.peer().is_none_or(|peer| peer.outside) {
             self.request.clone().tell_outside(&self.object, self.seat);
-        } else if let (_, true) = self.object.fail_ends(&self.page, self.seat) {
+        } else if self.object.fail_ends(&self.page, self.seat).detached {
             // The peer's watcher learns of it as well, since the seat is free now. Without
             // this, it would learn when the process ends.
             let _ = self.get_up(false, Retry::within(SHORT_DOOR_WAIT));
