@@ -92,7 +92,7 @@ mutant "an end wakes nobody" $side \
     's/(there >= want || self.state != State::Open)/there >= want/'
 mutant "a death wakes nobody" memtalk-ring/src/ring/departure.rs \
     's/^    wait.wake(.*);/    let _ = wait;/'
-mutant "comparison omitted before sleeping" verification/src/backend.rs \
+mutant "comparison omitted before sleeping" verification/src/backend/futex.rs \
     's/if word.value.load(Ordering::Relaxed) == seen {/if word.value.load(Ordering::Relaxed) == seen || true {/'
 mutant "comparison omitted before waiting for an interrupt" memtalk-ring/src/wait/doorbell.rs \
     's/if word.is(seen) {/if word.is(seen) || true {/'
