@@ -104,11 +104,11 @@ const IN_PLACE: Way = Way::InPlace(1);
 models! {
     a_page_is_handed_over_whole: None, 3_274, page::hand_over::<Loom>;
     a_seat_is_taken_after_its_words_are_cleared: None, 53, page::seat_is_taken::<Loom>;
-    a_newcomer_wakes_whoever_waits_for_it: None, 376, page::newcomer_wakes_who_waits::<Loom>;
+    a_newcomer_wakes_whoever_waits_for_it: None, 376, page::newcomer_wakes_the_first::<Loom>;
     a_restart_is_noticed: None, 54, || page::restart_is_noticed::<Loom>(false);
     a_restart_is_noticed_by_one_who_has_received: None, 54, || page::restart_is_noticed::<Loom>(true);
     a_restart_is_noticed_by_one_who_copies: None, 234, page::restart_is_noticed_by_bytes::<LoomRacing>;
-    whoever_leaves_has_read: None, 16, page::who_leaves_has_read::<Loom>;
+    whoever_leaves_has_read: None, 16, page::leaver_has_read::<Loom>;
     a_byte_arrives_at_a_process: None, 352, page::byte_arrives::<Loom>;
     a_peer_begins_to_wake: None, 114, page::peer_begins_to_wake::<Loom>;
     a_peer_that_has_left_sends: None, 12, || page::peer_says_nothing::<Loom>(LEFT);
@@ -214,7 +214,15 @@ fn models_make_no_access_of_the_rings_own() {
     for source in [
         include_str!("../src/models.rs"),
         include_str!("../src/models/doorbell.rs"),
+        include_str!("../src/models/failure.rs"),
         include_str!("../src/models/page.rs"),
+        include_str!("../src/models/page/guest.rs"),
+        include_str!("../src/models/page/process.rs"),
+        include_str!("../src/models/page/seats.rs"),
+        include_str!("../src/models/parts.rs"),
+        include_str!("../src/models/stream.rs"),
+        include_str!("../src/models/way.rs"),
+        include_str!("../src/models/without_waiting.rs"),
     ] {
         assert!(!source.contains("site::") && !source.contains("order::"));
     }

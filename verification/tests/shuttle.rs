@@ -102,7 +102,7 @@ fn streams_arrive_by_doorbell() {
 /// compare-and-exchange.
 #[test]
 fn whoever_leaves_late_marks_nothing() {
-    explore(page::who_leaves_late_marks_nothing::<Shuttle>);
+    explore(page::late_leaver_marks_nothing::<Shuttle>);
 }
 
 #[test]
