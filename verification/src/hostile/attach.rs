@@ -1,4 +1,4 @@
-//! The page that the peer prepared.
+//! Calls on a page in memory that the peer prepared.
 
 use memtalk_ring::header::Snapshot;
 use memtalk_ring::layout::{CLAIM, LINE, MAGIC, MAX_SIZE, MIN_SIZE, OVERHEAD, VERSION};
@@ -8,14 +8,19 @@ use super::heap::Heap;
 use super::page::Table;
 use super::{Script, bytes_from};
 
-/// Attaches to memory that the peer prepared, and then makes a page of it. And calls
-/// all that a page has, over the same memory.
+/// Attaches to memory that the peer prepared, sits down there, and initialises a page
+/// there. Then makes any calls of a page over the same memory.
 ///
-/// The bytes are: the size in lines; how much larger it is, and how far from an
-/// aligned address it lies, both in bytes above 192; which of the page's first
-/// five words are not what they should be, a bit each; what the memory starts
-/// with, but for the words that are. The rest of it is 0. From the last byte backwards,
-/// the same bytes say what is called.
+/// The bytes are:
+/// 1. the size in lines;
+/// 2. how many bytes larger the memory is, plus 192 (0 if less than that);
+/// 3. how many bytes behind an aligned address the memory lies, written likewise;
+/// 4. which of the page's first five words are wrong, a bit for each;
+/// 5. the first bytes of the memory. Those of the first five words that are not wrong
+///    replace them. The rest of the memory is 0.
+///
+/// Read backwards from the last one, the bytes from the fifth on also say which calls are
+/// made.
 ///
 /// # Panics
 /// If a promise is broken.
@@ -60,25 +65,25 @@ pub fn attach(data: &[u8]) {
             .map_err(|&error| error),
         expected.and_then(|()| snapshot.check(size))
     );
-    assert_eq!(heap.bytes(), before, "attaching has written something");
+    assert_eq!(heap.bytes(), before, "to attach has written something");
     if let Ok(page) = attached {
         use_once(&page);
     }
 
-    // An empty script: nothing is called but this.
+    // The script is empty, so that this call is the only one.
     match Table::over(&heap, Script::new(&[])) {
         Some(mut table) => {
             table.sit_down(true);
             table.check();
         }
         None => {
-            // SAFETY: nobody has taken ends in it.
+            // SAFETY: nobody has taken ends in this memory.
             let sat = unsafe { Page::sit_down(heap.region(), true) };
             assert_eq!(sat.err(), expected.err());
         }
     }
 
-    // SAFETY: all ends that were taken in it are gone.
+    // SAFETY: all ends that were taken in this memory are gone.
     let initialised = unsafe { Page::initialise(heap.region(), Presence::DEVICE) };
     assert_eq!(
         initialised.as_ref().map(|_| ()).map_err(|&error| error),
@@ -90,7 +95,7 @@ pub fn attach(data: &[u8]) {
             assert_eq!(attached, Ok(page.capacity()));
             fill(&page);
         }
-        Err(_) => assert_eq!(heap.bytes(), before, "refused, and written to"),
+        Err(_) => assert_eq!(heap.bytes(), before, "a refused memory was written to"),
     }
 
     let backwards: Vec<_> = rest.iter().rev().copied().collect();
@@ -106,7 +111,7 @@ fn capacity_in(size: usize) -> Option<usize> {
     fits.then(|| (size - OVERHEAD) / (2 * LINE) * LINE)
 }
 
-/// Whether memory of `size` bytes that says this is a page.
+/// Whether memory of `size` bytes is a page, if it describes itself as `said`.
 fn is_page(said: &Snapshot, size: usize) -> bool {
     said.magic == MAGIC
         && said.version == VERSION
@@ -114,15 +119,15 @@ fn is_page(said: &Snapshot, size: usize) -> bool {
         && capacity_in(size) == Some(said.capacity as usize)
 }
 
-/// Sends and receives on a page whose rings hold anything.
+/// Sends and receives once at each seat of a page whose rings may hold anything.
 fn use_once(page: &Page<RawRegion>) {
     let capacity = page.capacity().bytes() as usize;
     for seat in [Seat::First, Seat::Second] {
-        // SAFETY: one seat at a time, and nobody else is on this page. That its words may be
-        // anything is what is being checked.
+        // SAFETY: one seat at a time has ends, and nobody else uses this page. Its words may
+        // hold anything, which is what is being checked.
         let (mut sender, mut receiver) = unsafe { page.ends(seat, Spin) };
-        // Once the ring is full the head may say, as that of a receiver which has taken
-        // something meanwhile would, that there is room for one more.
+        // One more than the ring can hold: once it is full, the receiver's index may claim
+        // that a byte was received meanwhile.
         let mut bytes = vec![0; capacity + 1];
         for (moved, most) in [
             (sender.send(&bytes), capacity + 1),
@@ -136,11 +141,11 @@ fn use_once(page: &Page<RawRegion>) {
     }
 }
 
-/// Fills both rings of a page, and empties them.
+/// Fills both rings of a new page, and empties them.
 fn fill(page: &Page<RawRegion>) {
     let capacity = page.capacity().bytes() as usize;
     let stream = bytes_from(0, capacity + 1);
-    // SAFETY: the page is fresh, and nobody else is on it.
+    // SAFETY: the page is new, and nobody else uses it.
     let (mut to_second, mut from_second) = unsafe { page.ends(Seat::First, Spin) };
     // SAFETY: as above.
     let (mut to_first, mut from_first) = unsafe { page.ends(Seat::Second, Spin) };
