@@ -131,7 +131,7 @@ lint:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk-ring --no-deps --all-features
 	sh verification/mutants/seeded.sh --dry-run
 
-# memtalk against what people would use instead, with targets: memtalk/bench/README.md.
+# memtalk compared with what people would use instead, with targets: memtalk/bench/README.md.
 # ONLY= asks only some questions, QUICK=1 shows that it works. Charts go to target/bench.
 bench: $(MEMTALK)
 	MEMTALK=$(CURDIR)/$(MEMTALK) CHARTS=target/bench $(CARGO) run --release --locked \

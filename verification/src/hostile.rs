@@ -1,5 +1,6 @@
-//! A peer that writes anything at any time. It reads from bytes what to do, so that a
-//! fuzzer can be the peer.
+//! A peer that writes anything at any time.
+//!
+//! It reads from bytes what to do, so that a fuzzer can be the peer.
 //!
 //! # What the peer may do
 //! - Hand over memory of any size with any content as a page, and write any word of it

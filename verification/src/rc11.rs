@@ -152,6 +152,14 @@ impl Event {
             )
     }
 
+    /// The value of a store.
+    fn stored(&self) -> u32 {
+        match self.op {
+            Op::Store(_, value, _) => value,
+            _ => unreachable!("only stores are read"),
+        }
+    }
+
     fn is_sc(&self) -> bool {
         self.ordering() == Ordering::SeqCst
     }
@@ -163,8 +171,36 @@ impl Event {
 /// If the program has more than 32 events, the initial stores included.
 #[must_use]
 pub fn outcomes(program: &Program) -> BTreeSet<Outcome> {
-    let operations = || program.iter().flatten();
-    let locations = operations()
+    let events = events(program);
+    assert!(events.len() <= MOST);
+    let stores = stores_by_location(&events);
+    let loads: Vec<usize> = (0..events.len()).filter(|&e| events[e].is_load()).collect();
+
+    // The initial store comes first, the others in any order.
+    let orders = product(stores.iter().map(|stores| permutations(&stores[1..])));
+    let sources = loads
+        .iter()
+        .map(|&load| stores[events[load].location().unwrap()].clone());
+    let mut outcomes = BTreeSet::new();
+    for reads in product(sources) {
+        let outcome: Outcome = reads.iter().map(|&store| events[store].stored()).collect();
+        let rf = reads_from(events.len(), &loads, &reads);
+        let consistent = |order: &Vec<Vec<usize>>| {
+            is_consistent(&events, rf, modification_order(&events, order))
+        };
+        if !outcomes.contains(&outcome) && orders.iter().any(consistent) {
+            outcomes.insert(outcome);
+        }
+    }
+    outcomes
+}
+
+/// The events of a program: an initial store to each location, then the operations of each
+/// thread.
+fn events(program: &Program) -> Vec<Event> {
+    let locations = program
+        .iter()
+        .flatten()
         .filter_map(|&op| Event { thread: None, op }.location())
         .max()
         .map_or(0, |last| last + 1);
@@ -178,51 +214,38 @@ pub fn outcomes(program: &Program) -> BTreeSet<Outcome> {
             op,
         })
     });
-    let events: Vec<Event> = initial.chain(threads).collect();
-    assert!(events.len() <= MOST);
+    initial.chain(threads).collect()
+}
 
-    let stores_to = |location| -> Vec<usize> {
+/// The stores to each location, the initial one first.
+fn stores_by_location(events: &[Event]) -> Vec<Vec<usize>> {
+    let locations = events.iter().filter(|event| event.thread.is_none()).count();
+    let stores_to = |location| {
         let store = |&e: &usize| events[e].is_store() && events[e].location() == Some(location);
         (0..events.len()).filter(store).collect()
     };
-    let stores_to = (0..locations).map(stores_to).collect::<Vec<_>>();
-    let loads: Vec<usize> = (0..events.len()).filter(|&e| events[e].is_load()).collect();
+    (0..locations).map(stores_to).collect()
+}
 
-    let mut outcomes = BTreeSet::new();
-    // The initial store comes first, the others in any order.
-    let orders = product(stores_to.iter().map(|stores| permutations(&stores[1..])));
-    let sources = loads
-        .iter()
-        .map(|&load| stores_to[events[load].location().unwrap()].clone());
-    for reads in product(sources) {
-        let outcome: Outcome = reads
+/// `rf`: each of `loads` reads from the store at its place in `reads`.
+fn reads_from(events: usize, loads: &[usize], reads: &[usize]) -> Relation {
+    Relation::of(events, |a, b| {
+        loads
             .iter()
-            .map(|&store| match events[store].op {
-                Op::Store(_, value, _) => value,
-                _ => unreachable!("only stores are read"),
-            })
-            .collect();
-        let rf = Relation::of(events.len(), |a, b| {
-            loads
-                .iter()
-                .zip(&reads)
-                .any(|(&load, &store)| (store, load) == (a, b))
-        });
-        let consistent = |order: &Vec<Vec<usize>>| {
-            let place = |e: usize| order.iter().flatten().position(|&other| other == e);
-            let mo = Relation::of(events.len(), |a, b| {
-                let same = events[a].location() == events[b].location();
-                let stores = events[a].is_store() && events[b].is_store();
-                // An initial store has no place, and `None` sorts before any place.
-                same && stores && a != b && place(a) < place(b)
-            });
-            is_consistent(&events, rf, mo)
-        };
-        if !outcomes.contains(&outcome) && orders.iter().any(consistent) {
-            outcomes.insert(outcome);
-        }
-    }
-    outcomes
+            .zip(reads)
+            .any(|(&load, &store)| (store, load) == (a, b))
+    })
+}
+
+/// `mo`: the stores to each location, in this order after the initial one.
+fn modification_order(events: &[Event], order: &[Vec<usize>]) -> Relation {
+    let place = |e: usize| order.iter().flatten().position(|&other| other == e);
+    Relation::of(events.len(), |a, b| {
+        let same = events[a].location() == events[b].location();
+        let stores = events[a].is_store() && events[b].is_store();
+        // An initial store has no place, and `None` sorts before any place.
+        same && stores && a != b && place(a) < place(b)
+    })
 }
 
 /// Whether reads-from `rf` and modification order `mo` satisfy RC11's axioms.

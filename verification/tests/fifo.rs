@@ -57,7 +57,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Two ends whose indices both stand at `start`.
+    /// Two ends whose indices are both `start`.
     fn at(capacity: u32, start: usize) -> Self {
         bound_the_whole();
         let memory = ring::<Native>(capacity);

@@ -26,82 +26,127 @@ use super::{Script, bytes_from};
 /// If a promise is broken.
 pub fn attach(data: &[u8]) {
     let (front, rest) = data.split_at(data.len().min(4));
-    let script = Script::new(front);
-    let lines = usize::from(script.byte());
-    let beyond = usize::from(script.byte().saturating_sub(192));
-    let shift = usize::from(script.byte().saturating_sub(192));
-    let wrong = script.byte();
-    let size = LINE * lines + beyond;
-
-    let [size_word, capacity_word] =
-        [size, capacity_in(size).unwrap_or(0)].map(|bytes| u32::try_from(bytes).unwrap());
-    let right = [MAGIC, CLAIM, VERSION, size_word, capacity_word];
-    let mut content = rest.to_vec();
-    content.resize(rest.len().max(4 * right.len()), 0);
-    for (i, (bytes, word)) in content.chunks_exact_mut(4).zip(right).enumerate() {
-        if wrong & (1 << i) == 0 {
-            bytes.copy_from_slice(&word.to_ne_bytes());
-        }
-    }
-    let heap = Heap::new(shift, size, &content);
+    let prepared = Prepared::new(&Script::new(front), rest);
+    let heap = prepared.heap();
     let before = heap.bytes();
-
     let snapshot = Snapshot::from_bytes(&before);
-    for size in [size, snapshot.size as usize] {
-        let accepted = snapshot.check(size);
-        assert_eq!(accepted.is_ok(), is_page(&snapshot, size), "{accepted:?}");
-    }
-
-    let expected = if shift == 0 && capacity_in(size).is_some() {
-        Ok(())
-    } else {
-        Err(PageError::BadMemory(size))
-    };
-    let attached = Page::attach(heap.region());
-    assert_eq!(
-        attached
-            .as_ref()
-            .map(Page::capacity)
-            .map_err(|&error| error),
-        expected.and_then(|()| snapshot.check(size))
-    );
-    assert_eq!(heap.bytes(), before, "to attach has written something");
-    if let Ok(page) = attached {
-        use_once(&page);
-    }
-
-    // The script is empty, so that this call is the only one.
-    match Table::over(&heap, Script::new(&[])) {
-        Some(mut table) => {
-            table.sit_down(true);
-            table.check();
-        }
-        None => {
-            // SAFETY: nobody has taken ends in this memory.
-            let sat = unsafe { Page::sit_down(heap.region(), true) };
-            assert_eq!(sat.err(), expected.err());
-        }
-    }
-
-    // SAFETY: all ends that were taken in this memory are gone.
-    let initialised = unsafe { Page::initialise(heap.region(), Presence::DEVICE) };
-    assert_eq!(
-        initialised.as_ref().map(|_| ()).map_err(|&error| error),
-        expected
-    );
-    match initialised {
-        Ok(page) => {
-            let attached = Page::attach(heap.region()).map(|page| page.capacity());
-            assert_eq!(attached, Ok(page.capacity()));
-            fill(&page);
-        }
-        Err(_) => assert_eq!(heap.bytes(), before, "a refused memory was written to"),
-    }
+    check_snapshot(&snapshot, prepared.size);
+    prepared.attach(&heap, &before, &snapshot);
+    prepared.sit_down(&heap);
+    prepared.initialise(&heap, &before);
 
     let backwards: Vec<_> = rest.iter().rev().copied().collect();
-    let heap = Heap::new(shift, size, &content);
+    let heap = prepared.heap();
     if let Some(mut table) = Table::over(&heap, Script::new(&backwards)) {
         table.run();
+    }
+}
+
+/// The memory that the peer prepared.
+struct Prepared {
+    /// In bytes.
+    size: usize,
+    /// The bytes between an aligned address and the memory.
+    shift: usize,
+    /// The first bytes. The others are 0.
+    content: Vec<u8>,
+}
+
+impl Prepared {
+    fn new(script: &Script, rest: &[u8]) -> Self {
+        let lines = usize::from(script.byte());
+        let beyond = usize::from(script.byte().saturating_sub(192));
+        let shift = usize::from(script.byte().saturating_sub(192));
+        let wrong = script.byte();
+        let size = LINE * lines + beyond;
+
+        let [size_word, capacity_word] =
+            [size, capacity_in(size).unwrap_or(0)].map(|bytes| u32::try_from(bytes).unwrap());
+        let right = [MAGIC, CLAIM, VERSION, size_word, capacity_word];
+        let mut content = rest.to_vec();
+        content.resize(rest.len().max(4 * right.len()), 0);
+        for (i, (bytes, word)) in content.chunks_exact_mut(4).zip(right).enumerate() {
+            if wrong & (1 << i) == 0 {
+                bytes.copy_from_slice(&word.to_ne_bytes());
+            }
+        }
+        Self {
+            size,
+            shift,
+            content,
+        }
+    }
+
+    fn heap(&self) -> Heap {
+        Heap::new(self.shift, self.size, &self.content)
+    }
+
+    /// Whether the memory can hold a page.
+    fn can_hold_a_page(&self) -> Result<(), PageError> {
+        match self.shift == 0 && capacity_in(self.size).is_some() {
+            true => Ok(()),
+            false => Err(PageError::BadMemory(self.size)),
+        }
+    }
+
+    /// Attaches to the memory, which holds the bytes `before`.
+    fn attach(&self, heap: &Heap, before: &[u8], snapshot: &Snapshot) {
+        let attached = Page::attach(heap.region());
+        assert_eq!(
+            attached
+                .as_ref()
+                .map(Page::capacity)
+                .map_err(|&error| error),
+            self.can_hold_a_page()
+                .and_then(|()| snapshot.check(self.size))
+        );
+        assert!(heap.holds(before), "to attach has written something");
+        if let Ok(page) = attached {
+            use_once(&page);
+        }
+    }
+
+    /// Sits down as an outside party.
+    fn sit_down(&self, heap: &Heap) {
+        // The script is empty, so that this call is the only one.
+        match Table::over(heap, Script::new(&[])) {
+            Some(mut table) => {
+                table.sit_down(true);
+                table.check();
+            }
+            None => {
+                // SAFETY: nobody has taken ends in this memory.
+                let sat = unsafe { Page::sit_down(heap.region(), true) };
+                assert_eq!(sat.err(), self.can_hold_a_page().err());
+            }
+        }
+    }
+
+    /// Initialises a page. The memory still holds the bytes `before` if it can hold none.
+    fn initialise(&self, heap: &Heap, before: &[u8]) {
+        // SAFETY: all ends that were taken in this memory are gone.
+        let initialised = unsafe { Page::initialise(heap.region(), Presence::DEVICE) };
+        assert_eq!(
+            initialised.as_ref().map(|_| ()).map_err(|&error| error),
+            self.can_hold_a_page()
+        );
+        match initialised {
+            Ok(page) => {
+                let attached = Page::attach(heap.region()).map(|page| page.capacity());
+                assert_eq!(attached, Ok(page.capacity()));
+                fill(&page);
+            }
+            Err(_) => assert!(heap.holds(before), "a refused memory was written to"),
+        }
+    }
+}
+
+/// Checks what is accepted as a page, in memory of `size` bytes and of the size that the
+/// page itself claims.
+fn check_snapshot(snapshot: &Snapshot, size: usize) {
+    for size in [size, snapshot.size as usize] {
+        let accepted = snapshot.check(size);
+        assert_eq!(accepted.is_ok(), is_page(snapshot, size), "{accepted:?}");
     }
 }
 

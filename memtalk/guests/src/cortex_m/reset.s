@@ -1,3 +1,4 @@
+    @ From reset to a call of `main`.
     .syntax unified
 
     @ The initial stack pointer, then the handler of each exception. The last one is the
