@@ -1,5 +1,5 @@
-# `make demo` shows the main job, `make test` passes the tests: both need Rust,
-# make and a C compiler (as Rust's linker), nothing else.
+# `make demo` shows the main job, `make test` runs the tests. Both need only Rust, make and
+# a C compiler (as Rust's linker).
 
 CARGO ?= cargo
 MEMTALK = target/release/memtalk
@@ -12,29 +12,29 @@ all: $(MEMTALK)
 $(MEMTALK):
 	$(CARGO) build --release --locked -p memtalk
 
-# Two processes, two streams, each compared with what arrived.
+# Two processes exchange two streams, and each is compared with what arrived.
 demo: $(MEMTALK)
 	@sh memtalk/demo.sh $(MEMTALK)
 
-# All tests that need nothing but a Rust toolchain.
+# All tests that need only a Rust toolchain.
 test:
 	$(CARGO) test --locked --workspace
 	$(CARGO) test --locked -p memtalk-ring --features embedded-io
 	$(CRASH)
 
-# Deaths before every step of either process, and before many pairs of steps; stops; and
-# failures of every system call.
+# Kills a process before every step, and both before many pairs of steps; stops them; and
+# lets every system call fail.
 CRASH = $(CARGO) test --locked -p memtalk --features crash-points --test crash --test failures \
 	--test stops -- --nocapture
 crash:
 	PAIRS=10000 $(CRASH)
 
-# Thousands of kills at random moments.
+# Kills processes at thousands of random moments.
 kills:
 	KILLS=5000 $(CARGO) test --locked --release -p memtalk --test kills -- --nocapture
 
-# The model checkers: every execution of the ring's models, with the table of
-# its accesses and what refutes weaker ones; the checker against RC11; long
+# The model checkers. `loom`: every execution of the ring's models, and the table of its
+# accesses with what refutes weaker ones. `litmus`: loom against RC11. `shuttle`: long
 # random runs.
 loom: litmus
 	$(CARGO) test --locked --features loom --test loom -- --nocapture
@@ -43,9 +43,9 @@ litmus:
 shuttle:
 	$(CARGO) test --locked --features shuttle --test shuttle
 
-# A coverage-guided search for a peer that breaks a promise, SECONDS for each
-# target. `make test` replays the corpus; what is new goes to target/fuzz. An
-# input that breaks a promise is left in verification/fuzz/artifacts.
+# A coverage-guided search for a peer that breaks a promise, SECONDS long for each
+# target. New inputs go to target/fuzz; `make test` replays the corpus. An input that
+# breaks a promise is left in verification/fuzz/artifacts.
 SECONDS ?= 60
 FUZZ = $(CARGO) +nightly fuzz run --fuzz-dir verification/fuzz --target-dir target/fuzz
 fuzz:
@@ -59,11 +59,11 @@ fuzz:
 	done
 
 # All tests with the address sanitizer in the tests, the doc tests and memtalk's
-# processes; needs a nightly compiler. Leaks are not looked for: the doc tests
-# make memory that lives for ever, and in a PID namespace of its own the
-# sanitizer cannot stop the threads and sees leaks that are none. Left out is
-# what limits resident memory, which is mostly the sanitizer's here, and the long
-# searches of the lifecycle, which use nothing unsafe.
+# processes. Needs a nightly compiler. It does not look for leaks: the doc tests make
+# memory that lives for ever, and in a PID namespace of its own the sanitizer cannot stop
+# the threads, and reports leaks that are none. Two kinds of tests are left out: those that
+# limit resident memory, which is mostly the sanitizer's here, and the long searches of the
+# lifecycle, which use nothing unsafe.
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 asan:
 	RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address \
@@ -74,10 +74,10 @@ asan:
 		--skip three_processes --skip two_processes --skip every_seeded_bug --skip calls_ \
 		--skip a_tenant_another
 
-# The ring's two ends on real threads, with the thread sanitizer; needs a nightly
-# compiler. The standard library is as it comes, without the sanitizer: what that makes
-# it report is in verification/tsan.supp. memtalk's own tests are left out. An object
-# that is mapped twice is two memories to the sanitizer, and their threads meet in the
+# The ring's two ends on real threads, with the thread sanitizer. Needs a nightly
+# compiler. The standard library is built without the sanitizer; verification/tsan.supp has
+# the false reports that come of this. memtalk's own tests are left out: an object that is
+# mapped twice is two memories to the sanitizer, and its threads synchronise in the
 # standard library.
 tsan:
 	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
@@ -86,9 +86,9 @@ tsan:
 		-p memtalk-ring --features memtalk-ring/embedded-io \
 		--test threads --test waits --test embedded_io -- --test-threads=1
 
-# Without an operating system: the ring's code size and its calls on five targets,
-# then virtual machines and microcontrollers that talk with the real command. Each
-# wait is bounded, and so is the whole.
+# Without an operating system: the ring's code size and its calls on five targets, then
+# virtual machines and microcontrollers that talk with the real command. Each wait is
+# bounded, and so is the whole run.
 TOOLS = qemu-system-x86_64:qemu-system-x86 qemu-system-aarch64:qemu-system-arm \
 	qemu-system-arm:qemu-system-arm arm-none-eabi-gcc:gcc-arm-none-eabi readelf:binutils
 bare-metal:
@@ -99,17 +99,17 @@ bare-metal:
 	timeout 900 $(CARGO) test --locked -p memtalk --test guests --test microcontrollers -- \
 		--ignored --nocapture --test-threads=1
 
-# Bugs, one at a time in a copy of the sources: a test finds each.
+# Seeds bugs into a copy of the sources, one at a time: a test has to find each.
 mutants:
 	sh verification/mutants/seeded.sh
 
-# Every change that cargo-mutants knows to make: a suite refutes it, or
+# Every change that cargo-mutants knows: a suite has to refute it, or
 # verification/mutants/same-program.txt says why none can. Takes hours, and goes on where it
-# was stopped; ONLY=pattern takes some of them, SAMPLE=n one of n.
+# was stopped. ONLY=pattern tries some of the changes, SAMPLE=n one of n.
 every-mutant:
 	sh verification/mutants/every.sh
 
-# All of these at full length, and the searches that take longer.
+# All checks above at full length, the longer searches, and a sample of every-mutant.
 verify:
 	ALL=1 PROGRAMS=3000 $(MAKE) loom
 	SCHEDULES=100000 $(MAKE) shuttle
@@ -117,7 +117,7 @@ verify:
 	$(MAKE) mutants
 	SAMPLE=40 $(MAKE) every-mutant
 
-# What a change has to pass beside the tests.
+# What a change has to pass besides the tests.
 lint:
 	$(CARGO) fmt --all --check
 	for apart in memtalk/guests verification/fuzz memtalk/bench; do \
@@ -131,14 +131,14 @@ lint:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk-ring --no-deps --all-features
 	sh verification/mutants/seeded.sh --dry-run
 
-# Beside what people would use instead, with targets: memtalk/bench/README.md.
-# ONLY= some questions, QUICK=1 to see that it works; charts go to target/bench.
+# memtalk compared with what people would use instead, with targets: memtalk/bench/README.md.
+# ONLY= asks only some questions, QUICK=1 shows that it works. Charts go to target/bench.
 bench: $(MEMTALK)
 	MEMTALK=$(CURDIR)/$(MEMTALK) CHARTS=target/bench $(CARGO) run --release --locked \
 		--manifest-path memtalk/bench/Cargo.toml --target-dir target/bench-build
 
-# Load: BYTES each way through two processes, every kind of non-blocking descriptor,
-# many pairs at once, TALKS talks in one process.
+# Load: BYTES each way through two processes, every kind of non-blocking descriptor, many
+# pairs at once, and TALKS talks in one process.
 BYTES ?= 50000000000
 TALKS ?= 10000
 soak:

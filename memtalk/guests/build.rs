@@ -1,9 +1,9 @@
-//! Tells the linker where a program's memory is.
+//! Gives the linker the script that says where a program's memory is.
 
 use std::env;
 use std::path::PathBuf;
 
-/// Target, program, and its linker script in `link`. Who is not here needs none.
+/// Target, program, and its linker script in `link`. Other programs need none.
 const SCRIPTS: [(&str, &str, &str); 4] = [
     ("x86_64-unknown-none", "vm", "x86_64.ld"),
     ("aarch64-unknown-none", "vm", "aarch64.ld"),
@@ -18,7 +18,7 @@ fn main() {
     for (_, program, script) in SCRIPTS.iter().filter(|(name, ..)| *name == target) {
         let script = here.join("link").join(script).display().to_string();
         println!("cargo::rerun-if-changed={script}");
-        // The addresses in the script are final: nobody relocates the program.
+        // The addresses in the script are final, because nothing relocates the program.
         for flag in ["--no-pie", &format!("-T{script}")] {
             println!("cargo::rustc-link-arg-bin={program}={flag}");
         }

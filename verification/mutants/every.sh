@@ -1,20 +1,21 @@
 #!/bin/sh
-# Makes each change that cargo-mutants knows of to a copy of the sources, one at a
-# time, and demands that a suite refutes it. `make every-mutant`.
+# Makes each change that cargo-mutants knows to a copy of the sources: a suite has to
+# refute each. `make every-mutant` runs it.
 #
-# A change is tried by one engine after the other until one refutes it. What none
-# refutes is a survivor, unless verification/mutants/same-program.txt says why the changed
-# program is the same; what is listed there must survive. A time-out refutes nothing,
-# and neither does a changed count of executions or states. Each engine has to pass the
-# unchanged sources before it is used, and again at the end.
+# There is one change at a time. One engine after the other tries it until one refutes it.
+# A change that no engine refutes is a survivor, unless
+# verification/mutants/same-program.txt says why the changed program is the same. A change
+# that is listed there must survive. A time-out refutes nothing, and neither does a changed
+# count of executions or states. Each engine has to pass the unchanged sources before it is
+# used, and again at the end.
 #
-# Each result is kept in target/every-mutant. If it was stopped, the next run goes on
-# from there, as long as the sources are the same. What was refuted stays so, what was not
-# is tried again once the tests are others. (Delete the results if a test was loosened.)
+# The results are kept in target/every-mutant. A run that was stopped goes on from there,
+# as long as the sources are the same. A change that was refuted stays refuted. Any other
+# is tried again once the tests have changed. (Delete the results if a test was loosened.)
 #
-# ONLY=pattern: those alone whose name, as `cargo mutants --list` has it, contains this
-# regular expression. SAMPLE=n: one of n, and others when the sources change.
-# ENGINES="queue shell": these alone, for a first look.
+# ONLY=pattern tries only changes whose name in `cargo mutants --list` contains this regular
+# expression. SAMPLE=n tries one of n, and others when the sources change.
+# ENGINES="queue shell" uses only these engines, for a first look.
 set -eu
 
 VERSION=27.1.0
@@ -26,7 +27,7 @@ copy=$work/src
 tab=$(printf '\t')
 export CARGO_TARGET_DIR="$work/build"
 export RUST_BACKTRACE=0
-# Two runs try the same cases.
+# So that two runs try the same random cases.
 export PROPTEST_RNG_SEED=1
 export SCHEDULES=4000
 export UNCOUNTED=1
@@ -43,8 +44,8 @@ fail() {
 cargo mutants --version 2>/dev/null | grep -qx "cargo-mutants $VERSION" ||
     fail "needs cargo-mutants (cargo install cargo-mutants --version $VERSION --locked)"
 
-# What an engine runs. A test that waits too long fails by a bound of its own, of at most
-# two minutes. The bound here, in seconds, is for what never waits and yet does not end.
+# Sets what an engine runs. A test that waits too long fails by its own bound, of at most
+# two minutes. The bound here, in seconds, is for loops that never wait and never end.
 engine() {
     filter=
     case $1 in
@@ -72,7 +73,7 @@ engine() {
     esac
 }
 
-# The engines for a change to a file, the cheap ones first.
+# Prints the engines for a change to a file, the cheap ones first.
 engines_for() {
     case $1 in
     memtalk-ring/src/io*) set ends queue ;;
@@ -88,8 +89,8 @@ engines_for() {
     done
 }
 
-# Kills what a change left running, and removes the objects of tests that died of that.
-# Names of tests' objects carry their process.
+# Kills the processes that a change left running, and removes the objects of their tests.
+# The name of a test's object contains the test's process number.
 sweep() {
     for process in /proc/[0-9]*; do
         case $(readlink "$process/exe" || true) in
@@ -98,11 +99,11 @@ sweep() {
             rm -f "/dev/shm/memtalk-test-${process#/proc/}"-* ;;
         esac
     done 2>/dev/null
-    # Failing cases that a change added.
+    # Undoes what a change added to the failing cases.
     cp "$root"/verification/tests/*.regressions "$copy/verification/tests"
 }
 
-# An engine has to pass the unchanged sources.
+# Checks that an engine passes the unchanged sources.
 control() {
     engine "$1"
     subject=$1
@@ -115,7 +116,7 @@ control() {
     sweep
 }
 
-# Tries a change by an engine: prints caught, missed, timeout or unviable.
+# Tries a change with an engine. Prints caught, missed, timeout or unviable.
 try() {
     engine "$1"
     subject=$2
@@ -139,15 +140,15 @@ try() {
     fail "$subject: not tried"
 }
 
-# The test that failed. A panic names its thread, even if the process then aborts.
+# Prints the test that failed. A panic names its thread, even if the process then aborts.
 found_by() {
     cat "$work"/mutants.out/log/*.log |
         sed -n "s/^test \([a-z_:0-9]*\).* FAILED\$/\1/p
             s/^thread '\([a-z_:0-9]*\)'.* panicked.*/\1/p" | head -n 1
 }
 
-# Names changes as the list does, where lines and columns would not last: by file,
-# change, and the line from the changed place on.
+# Gives each change a name that lasts when lines move: file, change, and the text of the
+# line from the changed place on. That is how the list of same programs names them.
 lasting() {
     awk -v copy="$copy" '{
         split($0, at, ":")
@@ -162,12 +163,12 @@ lasting() {
     }'
 }
 
-# The results that still hold.
+# Prints the results that still hold.
 valid() { awk -F "$tab" -v tests="$tests" '$3 ~ /caught|unviable/ || $4 == tests' "$1"; }
 
 mkdir -p "$work"
 exec 9>"$work/lock"
-flock -n 9 || fail "another run is at it"
+flock -n 9 || fail "another run is in progress"
 rm -rf "$copy"
 mkdir "$copy"
 (cd "$root" && cp -r Cargo.toml Cargo.lock memtalk memtalk-ring verification "$copy")
@@ -211,10 +212,10 @@ while IFS=$tab read -r name engines <&3; do
         case $known in caught | unviable) break ;; esac
     done
 done 3<"$work/plan"
-# A full disk would have refuted everything.
+# If the engines fail now, they may have failed all along: on a full disk, for example.
 for engine in $used; do control "$engine"; done
 
-# What became of each: the engine that refuted it, or why there is none.
+# Reports what became of each change: the engine that refuted it, or why none did.
 awk '/^[^ #]/ { print; entry = 1 } /^ / { entry = 0 } /^$/ && entry { exit }
     END { exit entry }' "$same" >"$work/same" || fail "an entry of $same has no reason"
 lasting <"$work/list" >"$work/named"

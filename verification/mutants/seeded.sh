@@ -1,13 +1,13 @@
 #!/bin/sh
-# Seeds one bug after another into a copy of the sources, and demands that a
-# test finds each. `make mutants`. Prints which test found it.
+# Seeds one bug after another into a copy of the sources: a test has to find each.
 #
-# With --dry-run it only shows that each still fits the sources (`make lint`). ONLY=words
-# takes those alone whose name contains them.
+# `make mutants` runs it. It prints which test found each bug. With --dry-run it only
+# checks that each script still changes the sources (`make lint`). With ONLY=words it tries
+# only the mutants whose name contains these words.
 #
-# A mutant is a name, a file, a sed script that changes it, and the suites that are
-# to find it: those of the ring if none is given. The changed sources must compile: a
-# bug that the compiler finds proves nothing here.
+# A mutant is a name, a file, a sed script that changes the file, and the suites that have
+# to find the bug (without any: those of the ring). The changed sources must compile: a bug
+# that the compiler finds proves nothing here.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -17,7 +17,7 @@ export RUST_BACKTRACE=0
 survivors=0
 dry_run=${1:-}
 
-# Runs the tests of a package; fails if one does, or if they hang.
+# Runs the tests of a package. Fails if a test fails, or if they hang.
 check() {
     timeout 300 cargo test -q --locked "$@" >"$copy/log" 2>&1
 }
@@ -31,7 +31,7 @@ mutant() {
         "-p verification --test corpus" \
         "--features loom --test loom -- --skip every_weaker --skip long_"
     if sed "$script" "$root/$file" | cmp -s - "$root/$file"; then
-        echo "$name: $file does not look as this script expects" >&2
+        echo "$name: the script does not change $file any more" >&2
         exit 1
     fi
     if [ "$dry_run" ]; then
@@ -82,17 +82,17 @@ mutant "no wake-up in place, end to end" $side \
     '/^            self.advance_quietly(by);$/{n;d;}' "-p memtalk --test talk"
 mutant "a commit of nothing is published" $side \
     's/if by > 0 \&\& self.state == State::Open {/if self.state == State::Open {/'
-mutant "wake-up although less is there than was wanted" $side \
+mutant "wake-up for less than was wanted" $side \
     's/(there >= want || self.state/(there > 0 || self.state/'
-mutant "1 is announced for what is wanted" $side \
+mutant "1 is announced in place of what is wanted" $side \
     's/Announce>(&mine.want, want)/Announce>(\&mine.want, want.min(1))/'
 mutant "wake-up only for more than was wanted" $side \
     's/there >= want/there > want/'
-mutant "an end wakes nobody" $side \
+mutant "an end of stream or a failure wakes nobody" $side \
     's/(there >= want || self.state != State::Open)/there >= want/'
 mutant "a death wakes nobody" memtalk-ring/src/ring/departure.rs \
     's/^    wait.wake(.*);/    let _ = wait;/'
-mutant "comparison omitted before sleeping" verification/src/backend.rs \
+mutant "comparison omitted before sleeping" verification/src/backend/futex.rs \
     's/if word.value.load(Ordering::Relaxed) == seen {/if word.value.load(Ordering::Relaxed) == seen || true {/'
 mutant "comparison omitted before waiting for an interrupt" memtalk-ring/src/wait/doorbell.rs \
     's/if word.is(seen) {/if word.is(seen) || true {/'
@@ -102,7 +102,7 @@ mutant "an index out of range is believed" memtalk-ring/src/ring/capacity.rs \
     's/if used <= self.0 { Some(used) } else { None }/Some(used)/'
 mutant "a confirmation that nobody asked for is believed" $side \
     's/state == State::Closed \&\& remaining == 0/true/'
-mutant "confirmed before all was taken" memtalk-ring/src/ring/receiver.rs \
+mutant "confirmed before everything was received" memtalk-ring/src/ring/receiver.rs \
     's/if !self.at_end() {/if self.side.peer() != State::Closed {/'
 mutant "a commit is published with the next one" $side \
     's/^        self.available -= by;/        self.available -= by; if self.index % 2 == 1 { return; }/'
@@ -115,36 +115,36 @@ mutant "a failure is reported before the last bytes" memtalk-ring/src/ring/recei
 mutant "indices wrap one too late" memtalk-ring/src/ring/capacity.rs \
     's/if sum < self.indices() {/if sum <= self.indices() {/'
 receiver=memtalk/src/ends/receiver.rs
-mutant "a write of a part counts as one of the whole" $receiver \
+mutant "a partial write counts as a whole one" $receiver \
     '/fn write_buffered/,/^    }/s/consume(count)/consume(usize::MAX)/' \
     "-p memtalk --test library"
-mutant "a failure is reported before the bytes that were gathered" $receiver \
+mutant "a failure is reported before gathered bytes are written" $receiver \
     's/Err(_) if !self.buffer.rest().is_empty() => break/Err(_) if false => break/' \
     "-p memtalk --test library"
-mutant "output is waited for as if it were input" memtalk/src/sys/transfer.rs \
+mutant "output is polled as if it were input" memtalk/src/sys/transfer.rs \
     '/fn write_from/,/^}/s/POLLOUT/POLLIN/' "-p memtalk --test descriptors"
-mutant "bytes of the next talk are taken for the old one's, by read" $receiver \
+mutant "read returns bytes of the next talk" $receiver \
     '/let count = self.end.receive(bytes)/{n;d;}' \
     "-p memtalk --features crash-points --test stops"
-mutant "bytes of the next talk are taken for the old one's, by fill_buf" $receiver \
+mutant "fill_buf shows bytes of the next talk" $receiver \
     '/fn fill_buf/,/^    }/{/self.believe()?;/d;}' \
     "-p memtalk --features crash-points --test stops"
-mutant "bytes of the next talk are taken for the old one's, by write_to" $receiver \
+mutant "write_to writes bytes of the next talk" $receiver \
     's/Ok(self.believe()?)/Ok(())/' "-p memtalk --features crash-points --test stops"
-mutant "what was refused once is taken the next time" $receiver \
+mutant "bytes that were refused are returned the next time" $receiver \
     '/self.buffer.clear();/d' "-p memtalk --features crash-points --test stops"
 mutant "the end of the next talk is confirmed" $receiver \
     '/self.believe()?;/{N;/end.close/s/self.believe()?;//;}' "-p memtalk --test outside"
-mutant "a stream is confirmed before all of it was taken" $receiver \
+mutant "a stream is confirmed although bytes of it are still buffered" $receiver \
     '/pub fn close/,/^    }/s/!self.buffer.rest().is_empty()/false/' "-p memtalk --test library"
-mutant "what was shown and not consumed is lost" $receiver \
+mutant "bytes that were shown and not consumed are lost" $receiver \
     '/fn fill_buf/,/^    }/s/if self.buffer.rest().is_empty() {/if true {/' \
     "-p memtalk --test library"
-mutant "reading into nothing waits" $receiver \
+mutant "reading into an empty buffer waits" $receiver \
     's/if bytes.is_empty() || self.wait/if self.wait/' "-p memtalk --test waits"
 mutant "input is read for a peer that has stopped" memtalk/src/ends/sender.rs \
     '/self.end.wait(1)/d' "-p memtalk --test waits"
-mutant "writing nothing waits" memtalk/src/ends/sender.rs \
+mutant "writing an empty buffer waits" memtalk/src/ends/sender.rs \
     's/if sent > 0 || bytes.is_empty()/if sent > 0/' "-p memtalk --test waits"
 mutant "a failure of the input ends the talk at once" memtalk/src/bin/memtalk/relay.rs \
     's/Event::Sent(Err(failure)) => sending.fail(failure),/Event::Sent(Err(failure)) => return Err(failure),/' \
@@ -152,21 +152,21 @@ mutant "a failure of the input ends the talk at once" memtalk/src/bin/memtalk/re
 mutant "confirmed before standard output is closed" memtalk/src/bin/memtalk/relay.rs \
     '/stdio::close_stdout().map_err/{h;d;};/receiver.close().map_err/G' \
     "-p memtalk --test descriptors"
-mutant "memory that was taken away is the descriptor's failure" memtalk/src/error.rs \
+mutant "lost memory is reported as a failure of the descriptor" memtalk/src/error.rs \
     's/Some(libc::EFAULT) =>/Some(0) =>/' "-p memtalk --test death"
 mutant "finishing does not wait for the certificate" memtalk/src/channel.rs \
     '/^        self.sender.close()?;/d' "-p memtalk --test waits"
-mutant "gathered input is waited for as if it were output" memtalk/src/sys/transfer.rs \
+mutant "gathered input is polled as if it were output" memtalk/src/sys/transfer.rs \
     '/fn read(/,/^}/s/POLLIN/POLLOUT/' "-p memtalk --test descriptors"
-mutant "input is waited for as if it were output" memtalk/src/sys/transfer.rs \
+mutant "input is polled as if it were output" memtalk/src/sys/transfer.rs \
     '/fn read_into/,/^}/s/POLLIN/POLLOUT/' "-p memtalk --test descriptors"
-mutant "gathered output is waited for as if it were input" memtalk/src/sys/transfer.rs \
+mutant "gathered output is polled as if it were input" memtalk/src/sys/transfer.rs \
     '/fn write(/,/^}/s/POLLOUT/POLLIN/' "-p memtalk --test descriptors"
 mutant "a signal ends the wait for a descriptor" memtalk/src/sys/transfer.rs \
     's/super::retry(|| \(unsafe { libc::poll(&raw mut poll, 1, -1) }\)).map(drop)/match \1 { 0.. => Ok(()), _ => Err(io::Error::last_os_error()) }/' \
     "-p memtalk --test interrupted"
 map=memtalk/src/sys/map.rs
-mutant "what is left with a copy gets one of other memory" $map \
+mutant "the private copy that is left on exit is of other memory" $map \
     's/^                self.0.offset,/                0,/' "-p memtalk --test outside"
 mutant "a page is initialised under ends in use" $map \
     's/true => Err(PageError::Taken),/true => unsafe { Page::initialise(mapping, first) },/' \
@@ -176,9 +176,9 @@ mutant "the second's words are cleared under ends in use" $map \
     "-p memtalk --lib"
 mutant "ends are taken twice" $map \
     's/true => None,/true => Some(unsafe { page.ends(seat, wait) }),/' "-p memtalk --lib"
-mutant "who watches a seat is taken for its sitter" memtalk/src/sys/lock.rs \
+mutant "a watcher of a seat is taken for the party that sits there" memtalk/src/sys/lock.rs \
     '/F_OFD_GETLK/s/F_RDLCK/F_WRLCK/' "-p memtalk --test waits"
-mutant "who looks who has the object open dies of it" memtalk/src/sys/lease.rs \
+mutant "asking who has the object open kills the process that asks" memtalk/src/sys/lease.rs \
     '/^    continue_when_broken(file)/{N;s/.*/    lease(libc::F_WRLCK)/;}' \
     "-p memtalk --features crash-points --test stops"
 mutant "the lease is not given back" memtalk/src/sys/lease.rs \
@@ -186,56 +186,56 @@ mutant "the lease is not given back" memtalk/src/sys/lease.rs \
 mutant "the lease is asked for once" memtalk/src/lifecycle/linux.rs \
     's/let mut again = \[500, 1000, 1500, 2000\]/let mut again = [0; 0]/' \
     "-p memtalk --test waits"
-mutant "one that is stuck has failed itself" memtalk/src/status.rs \
+mutant "a stuck process is reported as a failure of its own" memtalk/src/status.rs \
     's/Error::Busy | Error::Stuck => /Error::Busy => /;s/Error::Ended | Error::NotAtEnd/Error::Stuck | &/' \
     "-p memtalk --test users"
 page=memtalk-ring/src/page.rs
 loom="-p verification --features loom --test loom --"
-mutant "who joins says so before its words are cleared" $page \
+mutant "a newcomer marks its seat before it has cleared its words" $page \
     '/pub unsafe fn join_by/,/^    }/{/clear_words/d;s/^        take(.*)/        let taken = &;/;s/^    }/        clear_words([\&self.ring(1).sender, \&self.ring(0).receiver]);\n        taken\n    }/}' \
     "$loom a_seat_is_taken"
-mutant "a restart is looked for before what was read" $page \
+mutant "the look for a restart may come before the bytes are read" $page \
     '/A.*::fence::<site::NoticeFence>();/d' "$loom a_restart"
-mutant "who leaves marks a seat that is another's by now" $page \
+mutant "a process that leaves marks a seat that another party has by now" $page \
     's/R::Atomics::compare_exchange::<site::LeaveSeat>(word, Presence::PROCESS.word(), LEFT);/if R::Atomics::load::<site::LookAtSeat>(word) == Presence::PROCESS.word() { R::Atomics::store::<site::TakeSeat>(word, LEFT) }/' \
-    "-p verification --features shuttle --test shuttle -- whoever_leaves"
+    "-p verification --features shuttle --test shuttle -- a_process_that_leaves_late"
 identity=memtalk-ring/src/page/header.rs
 mutant "the magic number stays while a page is initialised" $identity \
     '/A::store::<site::HeaderStore>(&identity.magic, 0);/d' "-p memtalk-ring --test initialise"
 mutant "the second's seat is not freed by a restart" $identity \
     '/A::store::<site::HeaderStore>(second_seat, 0);/d' "-p memtalk-ring --test initialise"
-mutant "what was wanted before is wanted in the next talk" $identity \
+mutant "what an end wanted is still wanted in the next talk" $identity \
     '/A::store::<site::HeaderStore>(&line.want, 0);/d' "-p memtalk-ring --test initialise"
 mutant "no barrier before a signal" memtalk-ring/src/wait/barrier.rs \
     '/A::fence::<site::SignalFence>();/d' "$loom a_death_is_heard"
 futex=memtalk/src/wait/futex.rs
-mutant "a peer of which nothing is known is slept for without a limit" $futex \
+mutant "a process sleeps without a limit for a peer of which it knows nothing" $futex \
     's/.is_some_and(|peer| !peer.silent)/.is_none_or(|peer| !peer.silent)/' \
-    "$loom a_peer_that_has_left" "-p verification --test naps"
-mutant "a silent peer is slept for without a limit" $futex \
-    's/.is_some_and(|peer| !peer.silent)/.is_some()/' "$loom a_peer_begins_to_wake"
+    "$loom a_byte_arrives_from_a_peer_that_has_left" "-p verification --test naps"
+mutant "a process sleeps without a limit for a silent peer" $futex \
+    's/.is_some_and(|peer| !peer.silent)/.is_some()/' "$loom a_byte_arrives_from_a_peer_that_begins"
 mutant "naps grow without a limit" $futex \
     's/LONGEST.min(2 \* self.nap)/2 * self.nap/' "-p verification --test naps"
-mutant "who waits for a newcomer looks again before it sleeps" $futex \
+mutant "the first party reads the seat word again before it sleeps" $futex \
     's/kernel.wait(page.seat_word(seat), said,/kernel.wait(page.seat_word(seat), page.seat_value(seat),/' \
     "$loom a_newcomer_wakes"
 sysfutex=memtalk/src/sys/futex.rs
-mutant "the kernel is asked to sleep on what the word holds by now" $sysfutex \
+mutant "the kernel is asked to sleep on the value that the word has by now" $sysfutex \
     's/^            seen,$/            unsafe { word.as_ptr().read_volatile() },/' "-p memtalk --lib"
 mutant "EINTR ends a system call" memtalk/src/sys.rs \
     's/if e.kind() == io::ErrorKind::Interrupted => {}/if e.raw_os_error() == Some(0) => {}/' \
     "-p memtalk --features crash-points --test failures"
-mutant "who receives from a seat is not woken" $page \
+mutant "the receiver of what a seat sends is not woken" $page \
     '/^        wait.wake(Watched::new(&self.ring(seat.index())/d' "-p memtalk-ring --test waits"
-mutant "who sends to a seat is not woken" $page \
+mutant "the sender to a seat is not woken" $page \
     '/^        wait.wake(Watched::new(&self.ring(seat.peer().index())/d' \
     "-p memtalk-ring --test waits"
-mutant "who waits for the end says so in a word of its own" $side \
+mutant "a sender that waits for the certificate announces another value than the layout's" $side \
     's/THE_END: u32 = u32::MAX;/THE_END: u32 = u32::MAX - 1;/' "-p memtalk-ring --test waits"
 mutant "waiting for no bytes does not wait" memtalk-ring/src/ring/sender.rs \
     's/want.max(1).min(capacity)/want.min(capacity)/' "-p memtalk-ring --test waits"
 c=memtalk-ring/c/src/page.rs
-mutant "in C, one with a lock sits down as if it had none" $c \
+mutant "in C, a party with locks sits down as one without" $c \
     's/if !presence(flags)?.outside {/if !presence(flags)?.silent {/' "-p memtalk-ring-c --test calls"
 mutant "in C, a seat that was left looks free" $c \
     's/map_or(MEMTALK_LEFT, Presence::word)/map_or(0, Presence::word)/' \

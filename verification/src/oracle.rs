@@ -1,15 +1,14 @@
-//! What a ring should do, as something that nobody could get wrong.
+//! What a ring should do, written so simply that it is right.
 //!
-//! Every stream is the same: byte `i` of it is [`byte`]`(i)`. So each end can
-//! tell by itself, under any checker, whether what it gets comes next, and a
-//! byte that is lost, doubled or out of place shows where it happens. Where
-//! nothing runs at the same time, [`Oracle`] also tells how much must fit.
+//! Every stream is the same: byte `i` of it is [`byte`]`(i)`. So each end knows under any
+//! checker which byte comes next. A byte that is lost, doubled or out of place shows where
+//! that happens. In tests with one thread, [`Oracle`] also knows how many bytes must fit.
 
-/// Byte `i` of every stream. The period is prime, so that it is no multiple of a
+/// Byte `i` of every stream. The period, 251, is prime, so that it is no multiple of a
 /// capacity.
 #[must_use]
 pub fn byte(i: usize) -> u8 {
-    // Less than 251.
+    // It is less than 251.
     #[expect(clippy::cast_possible_truncation)]
     {
         (i % 251) as u8
@@ -23,7 +22,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// How many bytes have passed.
+    /// The number of bytes that have passed.
     #[must_use]
     pub fn position(&self) -> usize {
         self.position
@@ -35,22 +34,22 @@ impl Stream {
         (self.position..self.position + len).map(byte).collect()
     }
 
-    /// `len` bytes have passed.
+    /// Takes note that `len` bytes have passed.
     pub fn advance(&mut self, len: usize) {
         self.position += len;
     }
 
-    /// These bytes have passed.
+    /// Takes note that these bytes have passed.
     ///
     /// # Panics
-    /// If they are not those that come next.
+    /// If these are not the next bytes.
     pub fn take(&mut self, bytes: &[u8]) {
         assert_eq!(bytes, self.next(bytes.len()), "at byte {}", self.position);
         self.advance(bytes.len());
     }
 }
 
-/// A ring in which one thing happens at a time.
+/// A ring for one thread: a queue of `capacity` bytes.
 #[derive(Clone, Debug)]
 pub struct Oracle {
     capacity: usize,
@@ -71,13 +70,13 @@ impl Oracle {
         }
     }
 
-    /// How many bytes can be received.
+    /// The number of bytes that can be received.
     #[must_use]
     pub fn used(&self) -> usize {
         self.sent.position() - self.received.position()
     }
 
-    /// How many bytes can be sent.
+    /// The number of bytes that can be sent.
     #[must_use]
     pub fn free(&self) -> usize {
         self.capacity - self.used()

@@ -1,14 +1,14 @@
 //! The C11 memory model, as repaired in RC11, by plain enumeration.
 //!
 //! To check the checker: a litmus program (a few threads of loads, stores and
-//! fences) has a set of outcomes that the model allows. This computes it from
-//! the axioms alone, with nothing in common with how loom works: it tries every
-//! way that each load may read, and every order of the stores to each location,
-//! and keeps what is consistent.
+//! fences) has a set of outcomes that the model allows. This module computes the set from
+//! the axioms alone. It has nothing in common with how loom works: it tries every store
+//! that each load may read from, and every order of the stores to each location, and keeps
+//! the consistent ones.
 //!
 //! The axioms are those of Lahav, Vafeiadis, Kang, Hur and Dreyer, "Repairing
-//! Sequential Consistency in C/C++11" (PLDI 2017), without read-modify-writes,
-//! which the ring does not have. Relations carry the paper's names.
+//! Sequential Consistency in C/C++11" (PLDI 2017), without read-modify-writes, since a
+//! ring has none. Relations have the paper's names.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -30,7 +30,7 @@ pub type Program = Vec<Vec<Op>>;
 /// What the loads read, thread by thread.
 pub type Outcome = Vec<u32>;
 
-/// The most events of a program, the initial stores included.
+/// The most events of a program. The initial stores count as well.
 const MOST: usize = 32;
 
 /// A binary relation on events: row `a` has bit `b` if `a` is related to `b`.
@@ -40,7 +40,7 @@ struct Relation([u32; MOST]);
 impl Relation {
     const EMPTY: Self = Self([0; MOST]);
 
-    /// All pairs for which `holds`.
+    /// All pairs for which `holds` returns true.
     fn of(events: usize, holds: impl Fn(usize, usize) -> bool) -> Self {
         let mut relation = Self::EMPTY;
         for a in 0..events {
@@ -71,7 +71,7 @@ impl Relation {
         Self(self.0.map(through))
     }
 
-    /// `self?`, with the identity.
+    /// `self?`: `self` and the identity.
     fn maybe(self) -> Self {
         self.or(Self::of(MOST, |a, b| a == b))
     }
@@ -102,7 +102,7 @@ impl Relation {
     }
 }
 
-/// An operation in its place.
+/// An operation and its thread.
 #[derive(Clone, Copy)]
 struct Event {
     /// `None` for the initial stores.
@@ -152,19 +152,55 @@ impl Event {
             )
     }
 
+    /// The value of a store.
+    fn stored(&self) -> u32 {
+        match self.op {
+            Op::Store(_, value, _) => value,
+            _ => unreachable!("only stores are read"),
+        }
+    }
+
     fn is_sc(&self) -> bool {
         self.ordering() == Ordering::SeqCst
     }
 }
 
-/// All outcomes that RC11 allows.
+/// All outcomes of a program that RC11 allows.
 ///
 /// # Panics
-/// If the program has more events than this can hold.
+/// If the program has more than 32 events, the initial stores included.
 #[must_use]
 pub fn outcomes(program: &Program) -> BTreeSet<Outcome> {
-    let operations = || program.iter().flatten();
-    let locations = operations()
+    let events = events(program);
+    assert!(events.len() <= MOST);
+    let stores = stores_by_location(&events);
+    let loads: Vec<usize> = (0..events.len()).filter(|&e| events[e].is_load()).collect();
+
+    // The initial store comes first, the others in any order.
+    let orders = product(stores.iter().map(|stores| permutations(&stores[1..])));
+    let sources = loads
+        .iter()
+        .map(|&load| stores[events[load].location().unwrap()].clone());
+    let mut outcomes = BTreeSet::new();
+    for reads in product(sources) {
+        let outcome: Outcome = reads.iter().map(|&store| events[store].stored()).collect();
+        let rf = reads_from(events.len(), &loads, &reads);
+        let consistent = |order: &Vec<Vec<usize>>| {
+            is_consistent(&events, rf, modification_order(&events, order))
+        };
+        if !outcomes.contains(&outcome) && orders.iter().any(consistent) {
+            outcomes.insert(outcome);
+        }
+    }
+    outcomes
+}
+
+/// The events of a program: an initial store to each location, then the operations of each
+/// thread.
+fn events(program: &Program) -> Vec<Event> {
+    let locations = program
+        .iter()
+        .flatten()
         .filter_map(|&op| Event { thread: None, op }.location())
         .max()
         .map_or(0, |last| last + 1);
@@ -178,54 +214,41 @@ pub fn outcomes(program: &Program) -> BTreeSet<Outcome> {
             op,
         })
     });
-    let events: Vec<Event> = initial.chain(threads).collect();
-    assert!(events.len() <= MOST);
+    initial.chain(threads).collect()
+}
 
-    let stores_to = |location| -> Vec<usize> {
+/// The stores to each location, the initial one first.
+fn stores_by_location(events: &[Event]) -> Vec<Vec<usize>> {
+    let locations = events.iter().filter(|event| event.thread.is_none()).count();
+    let stores_to = |location| {
         let store = |&e: &usize| events[e].is_store() && events[e].location() == Some(location);
         (0..events.len()).filter(store).collect()
     };
-    let stores_to = (0..locations).map(stores_to).collect::<Vec<_>>();
-    let loads: Vec<usize> = (0..events.len()).filter(|&e| events[e].is_load()).collect();
-
-    let mut outcomes = BTreeSet::new();
-    // The initial store comes first, the others in any order.
-    let orders = product(stores_to.iter().map(|stores| permutations(&stores[1..])));
-    let sources = loads
-        .iter()
-        .map(|&load| stores_to[events[load].location().unwrap()].clone());
-    for reads in product(sources) {
-        let outcome: Outcome = reads
-            .iter()
-            .map(|&store| match events[store].op {
-                Op::Store(_, value, _) => value,
-                _ => unreachable!("only stores are read"),
-            })
-            .collect();
-        let rf = Relation::of(events.len(), |a, b| {
-            loads
-                .iter()
-                .zip(&reads)
-                .any(|(&load, &store)| (store, load) == (a, b))
-        });
-        let consistent = |order: &Vec<Vec<usize>>| {
-            let place = |e: usize| order.iter().flatten().position(|&other| other == e);
-            let mo = Relation::of(events.len(), |a, b| {
-                let same = events[a].location() == events[b].location();
-                let stores = events[a].is_store() && events[b].is_store();
-                // Initial stores have no place, and `None` comes first.
-                same && stores && a != b && place(a) < place(b)
-            });
-            is_consistent(&events, rf, mo)
-        };
-        if !outcomes.contains(&outcome) && orders.iter().any(consistent) {
-            outcomes.insert(outcome);
-        }
-    }
-    outcomes
+    (0..locations).map(stores_to).collect()
 }
 
-/// RC11's axioms.
+/// `rf`: each of `loads` reads from the store at its place in `reads`.
+fn reads_from(events: usize, loads: &[usize], reads: &[usize]) -> Relation {
+    Relation::of(events, |a, b| {
+        loads
+            .iter()
+            .zip(reads)
+            .any(|(&load, &store)| (store, load) == (a, b))
+    })
+}
+
+/// `mo`: the stores to each location, in this order after the initial one.
+fn modification_order(events: &[Event], order: &[Vec<usize>]) -> Relation {
+    let place = |e: usize| order.iter().flatten().position(|&other| other == e);
+    Relation::of(events.len(), |a, b| {
+        let same = events[a].location() == events[b].location();
+        let stores = events[a].is_store() && events[b].is_store();
+        // An initial store has no place, and `None` sorts before any place.
+        same && stores && a != b && place(a) < place(b)
+    })
+}
+
+/// Whether reads-from `rf` and modification order `mo` satisfy RC11's axioms.
 fn is_consistent(events: &[Event], rf: Relation, mo: Relation) -> bool {
     let of = |holds: &dyn Fn(usize, usize) -> bool| Relation::of(events.len(), holds);
     let only = |holds: &dyn Fn(&Event) -> bool| of(&|a, b| a == b && holds(&events[a]));
@@ -241,7 +264,7 @@ fn is_consistent(events: &[Event], rf: Relation, mo: Relation) -> bool {
     let rb = rf.inverse().then(mo);
     let eco = rf.or(mo).or(rb).closure();
 
-    // Synchronises-with, by accesses and by fences.
+    // Synchronises-with, through accesses and through fences.
     let fence = only(&Event::is_fence);
     let store = only(&Event::is_store);
     let sb_loc = of(&|a, b| sb.has(a, b) && same_location(a, b));
@@ -259,7 +282,7 @@ fn is_consistent(events: &[Event], rf: Relation, mo: Relation) -> bool {
         return false;
     }
 
-    // The partial order of what is sequentially consistent.
+    // The partial order of the sequentially consistent events.
     let sb_other = of(&|a, b| sb.has(a, b) && !same_location(a, b));
     let hb_loc = of(&|a, b| hb.has(a, b) && same_location(a, b));
     let scb = sb
@@ -276,7 +299,7 @@ fn is_consistent(events: &[Event], rf: Relation, mo: Relation) -> bool {
     psc_base.or(psc_fence).is_acyclic()
 }
 
-/// Every way to choose one of each.
+/// Every way to choose one element of each vector.
 fn product<T: Clone>(choices: impl Iterator<Item = Vec<T>>) -> Vec<Vec<T>> {
     choices.fold(vec![Vec::new()], |chosen, next| {
         let extend = |so_far: Vec<T>| {
@@ -319,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn message_passing() {
+    fn a_message_needs_release_and_acquire() {
         let run = |store, load, allowed| {
             let writer = &[Store(X, 1, Relaxed), Store(Y, 1, store)];
             let reader = &[Load(Y, load), Load(X, Relaxed)];
@@ -332,14 +355,14 @@ mod tests {
     }
 
     #[test]
-    fn message_passing_with_fences() {
+    fn fences_pass_a_message_as_well() {
         let writer = &[Store(X, 1, Relaxed), Fence(Release), Store(Y, 1, Relaxed)];
         let reader = &[Load(Y, Relaxed), Fence(Acquire), Load(X, Relaxed)];
         check(&[writer, reader], &[1, 0], false);
     }
 
     #[test]
-    fn store_buffering() {
+    fn store_buffering_is_forbidden_only_by_two_seqcst_sides() {
         let run = |fence, allowed| {
             let one = &[Store(X, 1, Relaxed), Fence(fence), Load(Y, Relaxed)];
             let other = &[Store(Y, 1, Relaxed), Fence(fence), Load(X, Relaxed)];
@@ -368,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn load_buffering_is_out_of_thin_air() {
+    fn load_buffering_is_forbidden() {
         let one = &[Load(X, Relaxed), Store(Y, 1, Relaxed)];
         let other = &[Load(Y, Relaxed), Store(X, 1, Relaxed)];
         check(&[one, other], &[1, 1], false);
@@ -376,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn independent_reads_of_independent_writes() {
+    fn independent_writes_are_seen_in_one_order_only_with_seqcst() {
         let run = |ordering, fence: Option<_>, allowed| {
             let read = |first, second| {
                 let fence = fence.map(Fence);
@@ -401,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn coherence() {
+    fn reads_of_one_location_never_go_back() {
         let writer = &[Store(X, 1, Relaxed), Store(X, 2, Relaxed)];
         check(
             &[writer, &[Load(X, Relaxed), Load(X, Relaxed)]],

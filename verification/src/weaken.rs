@@ -1,7 +1,7 @@
-//! Weakening one memory ordering at a time.
+//! Makes one memory ordering weaker, to see that a model then fails.
 //!
-//! A proof that also goes through with a weaker ordering would prove little, so
-//! the checkers' backends ask here which ordering a site uses.
+//! A proof that also holds with a weaker ordering would prove little. The checkers'
+//! backends ask here which ordering a site uses.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -18,8 +18,8 @@ pub struct Weakening {
     pub ordering: Option<Ordering>,
 }
 
-/// Every way to make a site weaker: a load or store relaxed, a fence weaker or
-/// left out. None where it is as weak as it can be.
+/// Every way to make a site weaker: a load or store is made relaxed, a fence is made weaker
+/// or left out. Empty if the site is as weak as it can be.
 #[must_use]
 pub fn weaker(row: &Row) -> Vec<Weakening> {
     let orderings: &[Option<Ordering>] = match (row.access, row.ordering) {
@@ -40,6 +40,7 @@ pub fn weaker(row: &Row) -> Vec<Weakening> {
     orderings.iter().map(weakening).collect()
 }
 
+/// What is in force, and how often each site was passed.
 struct State {
     weakening: Option<Weakening>,
     hits: BTreeMap<&'static str, u64>,
@@ -50,8 +51,8 @@ static STATE: Mutex<State> = Mutex::new(State {
     hits: BTreeMap::new(),
 });
 
-/// Runs `model` with `weakening` in force. The models of one process must not
-/// run at the same time as this.
+/// Runs `model` with `weakening` in force for the whole process. No other model may run in
+/// the process meanwhile.
 pub fn with<T>(weakening: Option<Weakening>, model: impl FnOnce() -> T) -> T {
     let set = |weakening| {
         STATE
@@ -72,7 +73,7 @@ pub fn hits() -> BTreeMap<&'static str, u64> {
     state.hits.clone()
 }
 
-/// The ordering that `S` is to use now; `None`: leave the fence out.
+/// The ordering that `S` has to use now. `None`: the fence is left out.
 #[must_use]
 pub fn ordering<S: Site>() -> Option<Ordering> {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,4 @@
-//! What the fuzzers have found worth keeping, replayed: see
-//! [`verification::hostile`].
+//! The inputs that the fuzzers kept, replayed: see [`verification::hostile`].
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -25,11 +24,11 @@ fn replay(corpus: &str, target: fn(&[u8])) {
 }
 
 #[test]
-fn any_page_is_refused_or_right() {
+fn any_memory_is_refused_or_is_a_page() {
     replay("attach", hostile::attach);
 }
 
 #[test]
-fn both_ends_stand_a_peer_that_changes_words_under_their_hands() {
+fn both_ends_survive_a_peer_that_changes_words_at_any_moment() {
     replay("ends", hostile::ends);
 }

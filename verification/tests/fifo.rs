@@ -1,5 +1,4 @@
-//! The ring against its oracle: any sequence of operations, any capacity, from
-//! any position of the indices.
+//! The ring behaves as a queue: any operations, any capacity, any position of the indices.
 
 use memtalk_ring::{Error, Native, Receiver, Sender, Spin};
 use proptest::prelude::*;
@@ -8,14 +7,14 @@ use verification::backend::{Shared, ring};
 use verification::bound::bound_the_whole;
 use verification::oracle::Oracle;
 
-/// What either end may do next.
+/// The next operation of either end.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
-    /// Copy that many bytes in.
+    /// Copy this many bytes in.
     Send(usize),
     /// Fill the first number of free bytes in place, commit the second.
     Fill(usize, usize),
-    /// Copy that many bytes out.
+    /// Copy this many bytes out.
     Receive(usize),
     /// Look at the first number of filled bytes in place, release the second.
     Use(usize, usize),
@@ -34,7 +33,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 /// How the stream ends.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
-    /// The sender ends it, the receiver takes the rest and confirms.
+    /// The sender ends the stream, and the receiver takes the rest and confirms.
     Complete,
     /// The sender gives up.
     SenderFails,
@@ -50,6 +49,7 @@ fn ending() -> impl Strategy<Value = Ending> {
     ]
 }
 
+/// The two ends of a ring, and what they should do.
 struct Pair {
     sender: Sender<Shared<Native>>,
     receiver: Receiver<Shared<Native>>,
@@ -57,14 +57,14 @@ struct Pair {
 }
 
 impl Pair {
-    /// Two ends whose indices both stand at `start`.
+    /// Two ends whose indices are both `start`.
     fn at(capacity: u32, start: usize) -> Self {
         bound_the_whole();
         let memory = ring::<Native>(capacity);
         let mut pair = Self {
-            // SAFETY: a new ring, and its only sender.
+            // SAFETY: the ring is new, and this is its only sender.
             sender: unsafe { Sender::new(memory.clone(), Spin) },
-            // SAFETY: its only receiver.
+            // SAFETY: this is its only receiver.
             receiver: unsafe { Receiver::new(memory, Spin) },
             oracle: Oracle::new(capacity as usize),
         };
@@ -156,7 +156,7 @@ proptest! {
     })]
 
     #[test]
-    fn any_operations_keep_the_order(
+    fn any_operations_behave_as_on_a_queue(
         capacity in prop_oneof![1..9_u32, 1..80_u32],
         start in 0..160_usize,
         operations in prop::collection::vec(operation(), 0..200),
@@ -171,7 +171,7 @@ proptest! {
 }
 
 #[test]
-fn every_position_and_every_length_of_small_rings() {
+fn small_rings_keep_the_order_at_every_position_and_length() {
     for capacity in 1..8_u32 {
         for start in 0..2 * capacity as usize {
             for len in 0..=capacity as usize + 1 {

@@ -1,5 +1,6 @@
-//! A peer that writes whatever it likes: an end returns bytes or an error, and
-//! does not panic, reach outside its slab, or confirm what was not sent.
+//! A peer that writes any words: an end returns bytes or an error.
+//!
+//! It does not panic, access anything outside its slab, or confirm what was not sent.
 
 use std::mem::offset_of;
 use std::ptr::NonNull;
@@ -19,11 +20,11 @@ use verification::bound::bound_the_whole;
 const SIZE: usize = 4096;
 const FENCE: u8 = 0xA5;
 
-/// What one call moves at most while the peer's word stays the same: what the end
-/// knew of before, and what one look at that word adds.
+/// The most bytes that one call moves while the peer's word stays the same: those that the
+/// end knew of before, and those that one look at that word adds.
 const MOST: usize = 2 * 1856;
 
-/// A page with a fence of known bytes on both sides.
+/// A page between two fences of known bytes.
 #[repr(C, align(64))]
 struct Memory {
     before: [u8; 256],
@@ -31,6 +32,7 @@ struct Memory {
     after: [u8; 256],
 }
 
+/// Memory on the heap. Dropping it checks the fences.
 struct Fenced(NonNull<Memory>);
 
 impl Fenced {
@@ -47,12 +49,12 @@ impl Fenced {
     fn region(&self) -> RawRegion {
         // SAFETY: within the allocation.
         let page = unsafe { self.0.byte_add(256) }.cast();
-        // SAFETY: it lives as long as `self`, which outlives every use in here.
+        // SAFETY: the memory lives as long as `self`, which outlives every use in this file.
         unsafe { RawRegion::new(page, SIZE) }
     }
 
     fn initialise(&self) -> Page<RawRegion> {
-        // SAFETY: no test has taken ends in it before.
+        // SAFETY: no test has taken ends in this memory before.
         unsafe { Page::initialise(self.region(), Presence::DEVICE) }.unwrap()
     }
 
@@ -61,36 +63,37 @@ impl Fenced {
         assert!(offset.is_multiple_of(4) && offset < SIZE);
         // SAFETY: within the allocation, and aligned.
         let at = unsafe { self.0.byte_add(256 + offset) };
-        // SAFETY: the words are accessed as atomics only.
+        // SAFETY: all accesses to the words are atomic.
         unsafe { at.cast().as_ref() }
     }
 }
 
 impl Drop for Fenced {
     fn drop(&mut self) {
-        // SAFETY: made by a box, and nobody uses it any more.
+        // SAFETY: a box made it, and nobody uses it any more.
         let memory = unsafe { Box::from_raw(self.0.as_ptr()) };
         assert_eq!(memory.before, [FENCE; 256], "written before the page");
         assert_eq!(memory.after, [FENCE; 256], "written behind the page");
     }
 }
 
-/// Where the index words of the first ring are.
+/// The offsets of the index words of the first ring: its sender's, its receiver's.
 const FIRST_TAIL: usize = sender_offset(Seat::First, 1856);
 const FIRST_HEAD: usize = receiver_offset(Seat::Second, 1856);
 
-/// Where the page says what it is.
+/// The offsets of the words in which the page says what it is.
 const AT_MAGIC: usize = offset_of!(Header<Native>, identity.magic);
 const AT_CLAIM: usize = offset_of!(Header<Native>, identity.claim);
 const AT_VERSION: usize = offset_of!(Header<Native>, identity.version);
 const AT_SIZE: usize = offset_of!(Header<Native>, identity.size);
 const AT_CAPACITY: usize = offset_of!(Header<Native>, identity.capacity);
 
-/// Mostly `right`, or any other word.
+/// `right` in four of five cases, else any word.
 fn mostly(right: u32) -> impl Strategy<Value = u32> {
     prop_oneof![4 => Just(right), 1 => any::<u32>()]
 }
 
+/// An index near one that has a meaning, or any index; with any flags.
 fn word() -> impl Strategy<Value = u32> {
     let near = |at: u32| at.saturating_sub(3)..at + 3;
     let index = prop_oneof![near(0), near(1856), near(3712), any::<u32>()];
@@ -109,10 +112,10 @@ proptest! {
     })]
 
     #[test]
-    fn a_receiver_stands_any_tail(words in prop::collection::vec((word(), 0..4000_usize), 1..30)) {
+    fn a_receiver_survives_any_tail(words in prop::collection::vec((word(), 0..4000_usize), 1..30)) {
         let memory = Fenced::new();
         let page = memory.initialise();
-        // SAFETY: the only one at this seat.
+        // SAFETY: nobody else takes the ends of this seat.
         let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
         for (word, len) in words {
             memory.word(FIRST_TAIL).store(word, Ordering::Relaxed);
@@ -133,10 +136,10 @@ proptest! {
     }
 
     #[test]
-    fn a_sender_stands_any_head(words in prop::collection::vec((word(), 0..4000_usize), 1..30)) {
+    fn a_sender_survives_any_head(words in prop::collection::vec((word(), 0..4000_usize), 1..30)) {
         let memory = Fenced::new();
         let page = memory.initialise();
-        // SAFETY: the only one at this seat.
+        // SAFETY: nobody else takes the ends of this seat.
         let (mut sender, _) = unsafe { page.ends(Seat::First, Spin) };
         for (word, len) in words {
             memory.word(FIRST_HEAD).store(word, Ordering::Relaxed);
@@ -157,7 +160,7 @@ proptest! {
     }
 
     #[test]
-    fn any_header_is_refused_or_right(
+    fn a_header_is_accepted_only_if_it_is_right(
         magic in mostly(MAGIC),
         claim: u32,
         version in mostly(VERSION),
@@ -179,11 +182,11 @@ proptest! {
     }
 
     #[test]
-    fn any_size_is_refused_or_fits(
+    fn a_size_is_accepted_only_if_it_fits(
         size in prop_oneof![any::<usize>(), 0..2 * MAX_SIZE, (0..2 * MAX_SIZE / 64).prop_map(|n| 64 * n)],
     ) {
         match capacity_of(size) {
-            // All of it, but for what is no multiple of 64 each way.
+            // The rings take all of it, except a rest of less than 64 bytes each way.
             Some(capacity) => {
                 prop_assert!((MIN_SIZE..=MAX_SIZE).contains(&size));
                 prop_assert!((0..128).contains(&(size - OVERHEAD - 2 * capacity as usize)));
@@ -224,7 +227,7 @@ fn every_wrong_header_is_refused_with_its_reason() {
 fn a_receiver_does_not_follow_a_tail_that_goes_back() {
     let memory = Fenced::new();
     let page = memory.initialise();
-    // SAFETY: the only one at this seat.
+    // SAFETY: nobody else takes the ends of this seat.
     let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
     memory.word(FIRST_TAIL).store(10, Ordering::Relaxed);
     assert_eq!(receiver.filled().unwrap().len(), 10);
@@ -241,7 +244,7 @@ fn a_page_needs_an_aligned_address() {
     let base = unsafe { memory.0.byte_add(256 + 4) }.cast();
     // SAFETY: within the allocation, which lives long enough.
     let region = unsafe { RawRegion::new(base, 2048) };
-    // SAFETY: nobody has taken ends in it.
+    // SAFETY: nobody has taken ends in this memory.
     let made = unsafe { Page::initialise(region, Presence::DEVICE) };
     assert_eq!(made.err(), Some(PageError::BadMemory(2048)));
 }

@@ -1,9 +1,8 @@
-//! The checker checked: litmus programs through the loom backend, against the
-//! axioms of RC11.
+//! The checker checked: the loom backend's outcomes of litmus programs, against RC11's.
 //!
-//! An outcome that RC11 allows and the backend misses is a bug that a proof
-//! would miss, and fails the test. The other way round, loom may be stricter
-//! than needed (it fails a model that is right): that is counted and printed.
+//! If RC11 allows an outcome that the backend misses, a proof would miss a bug, and the
+//! test fails. If the backend has an outcome that RC11 does not allow, loom is stricter
+//! than needed: it may fail a model that is right. Such outcomes are counted and printed.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
@@ -18,7 +17,7 @@ use proptest::test_runner::TestRunner;
 use verification::backend::{Backend, Loom};
 use verification::rc11::{Op, Outcome, Program, outcomes};
 
-// Accesses of the ring, for the orderings that they have.
+// The accesses of the ring that are used here, and the orderings that they must have.
 const _: () = {
     assert!(matches!(Compare::ROW.ordering, Relaxed));
     assert!(matches!(LoadTail::ROW.ordering, Acquire));
@@ -27,7 +26,8 @@ const _: () = {
     assert!(matches!(AnnounceFence::ROW.ordering, SeqCst));
 };
 
-/// One search at a time: two at once wait for each other to map and unmap stacks.
+/// Allows one search at a time. Two at once would wait for each other to map and unmap
+/// stacks.
 static SEARCHING: Mutex<()> = Mutex::new(());
 
 /// Runs one thread's operations through the backend, as the ring does.
@@ -40,7 +40,7 @@ fn run(thread: &[Op], words: &[<Loom as Atomics>::Word]) -> Vec<u32> {
             Op::Store(at, value, Relaxed) => Loom::store::<Announce>(&words[at], value),
             Op::Store(at, value, _) => Loom::store::<PublishTail>(&words[at], value),
             Op::Fence(SeqCst) => Loom::fence::<AnnounceFence>(),
-            // The ring has none; the backend would add nothing to it.
+            // The ring has no such fence. The backend would add nothing before it.
             Op::Fence(_) => loom::sync::atomic::fence(AcqRel),
         }
     }
@@ -71,7 +71,7 @@ fn observed(program: &Program, word: Word) -> BTreeSet<Outcome> {
     found.clone()
 }
 
-/// Outcomes that the backend misses, and those that it has beyond RC11.
+/// The numbers of outcomes that the backend misses, and that it has beyond RC11.
 fn compare(program: &Program, word: Word) -> (usize, usize) {
     let (allowed, observed) = (outcomes(program), observed(program, word));
     let missed = allowed.difference(&observed).collect::<Vec<_>>();
@@ -81,6 +81,7 @@ fn compare(program: &Program, word: Word) -> (usize, usize) {
     (missed.len(), observed.difference(&allowed).count())
 }
 
+/// A load, a store of 0 or a fence.
 fn op() -> impl Strategy<Value = Op> {
     let at = 0..3_usize;
     prop_oneof![
@@ -92,7 +93,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Two threads, or up to so many. Every store has a value of its own.
+/// Programs of two threads, or up to `threads`. Every store has a value of its own.
 fn program_of_many(threads: usize) -> impl Strategy<Value = Program> {
     let thread = prop::collection::vec(op(), 2..4);
     prop::collection::vec(thread, 2..=threads).prop_map(|mut program| {
@@ -107,7 +108,8 @@ fn program_of_many(threads: usize) -> impl Strategy<Value = Program> {
     })
 }
 
-/// The same, and as in the ring, no thread loads a location that it stores.
+/// Programs of up to three threads in which, as in the ring, no thread loads a location
+/// that it stores.
 fn program() -> impl Strategy<Value = Program> {
     program_of_many(3).prop_map(|mut program| {
         for thread in &mut program {
@@ -138,7 +140,7 @@ fn try_programs(program: impl Strategy<Value = Program>, word: Word) {
     let _one = SEARCHING.lock().unwrap_or_else(PoisonError::into_inner);
     let programs = std::env::var("PROGRAMS").ok();
     let programs = programs.map_or(300, |number| number.parse().unwrap());
-    // Always the same programs.
+    // The programs are the same each time.
     let mut runner = TestRunner::deterministic();
     let (mut missed, mut beyond) = (0, 0);
     for _ in 0..programs {
@@ -151,7 +153,8 @@ fn try_programs(program: impl Strategy<Value = Program>, word: Word) {
     assert_eq!(missed, 0);
 }
 
-/// The ring's own shapes: who takes what from whom, and Dekker's pattern.
+/// The ring's own shapes: a byte handed over with an index, and the wake-up (Dekker's
+/// pattern).
 #[test]
 fn the_shapes_of_the_ring_miss_nothing() {
     let _one = SEARCHING.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,17 +1,21 @@
 //! The ring under loom: every execution that the memory model allows.
 //!
-//! `cargo test --features loom`. There is no limit on time or on the number of
+//! `cargo test --features loom` runs it. There is no limit on time or on the number of
 //! executions: a model that finishes was searched completely, within its stated
-//! bound on preemptions if it has one. The number of executions is the same each
-//! time and is stated with each model, so that a change that makes the checker
-//! see less does not go unnoticed. Where a change of the ring is meant to alter
-//! it, state the new one. Where only properties may decide, see [`uncounted`].
+//! bound on preemptions if it has one.
+//!
+//! The number of executions is the same each time, and each model states it. So a change
+//! that makes the checker see less does not go unnoticed. If you change the ring and mean
+//! to change a number, state the new one. [`uncounted`] is for runs in which only
+//! properties may decide.
 //!
 //! `cargo test --features loom --test loom -- --nocapture` prints the table of
-//! all accesses, and which model refutes which weakening after how many
-//! executions.
+//! all accesses, and for each weakening the models that refute it, with the number of
+//! executions that they took.
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,24 +26,24 @@ use verification::models::{self, Way, page};
 use verification::uncounted;
 use verification::weaken::{self, Weakening};
 
-/// One search at a time: a weakening is in force for the whole process. Two at
-/// once would not be faster either, since each execution maps and unmaps stacks,
-/// for which threads wait for each other.
+/// Allows one search at a time, because a weakening is in force for the whole process. Two
+/// at once would not be faster either: each execution maps and unmaps stacks, and threads
+/// wait for each other to do that.
 static SEARCHING: Mutex<()> = Mutex::new(());
 
 /// One model.
 #[derive(Clone, Copy)]
 struct Model {
     name: &'static str,
-    /// At most this many preemptions in one execution; any number if `None`.
+    /// The most preemptions in one execution. `None`: any number.
     preemptions: Option<usize>,
-    /// Executions that a complete search takes.
+    /// The number of executions of a complete search.
     executions: u64,
     run: fn(),
 }
 
 impl Model {
-    /// Searches all executions, counting them.
+    /// Searches all executions, and counts them.
     fn search(self, executions: &Arc<AtomicU64>) {
         let executions = Arc::clone(executions);
         let mut builder = loom::model::Builder::new();
@@ -50,6 +54,7 @@ impl Model {
         });
     }
 
+    /// Checks that the model holds, in as many executions as it states.
     fn holds(self) {
         let _one = SEARCHING.lock().unwrap_or_else(PoisonError::into_inner);
         let executions = Arc::default();
@@ -58,19 +63,25 @@ impl Model {
         println!("{}: {executions} executions", self.name);
         assert!(
             executions == self.executions || uncounted(),
-            "{} searches something else now: not {} executions, but {executions}",
+            "{} searches something else now: it states {} executions, and took {executions}",
             self.name,
             self.executions
         );
     }
 
-    /// After how many executions the model fails, and how, if it does.
+    /// Searches with `weakening` in force. If the model fails: after how many executions,
+    /// and how.
     fn refutes(self, weakening: Weakening) -> Option<(u64, String)> {
         let passed = || weaken::hits().get(weakening.site).copied();
         let (executions, before) = (Arc::default(), passed());
         let search = AssertUnwindSafe(|| self.search(&executions));
         let panic = weaken::with(Some(weakening), || catch_unwind(search)).err()?;
-        assert_ne!(passed(), before, "{} has no access there", self.name);
+        assert_ne!(
+            passed(),
+            before,
+            "{} failed without an access at that site",
+            self.name
+        );
         let how = match panic.downcast::<String>() {
             Ok(message) => message.lines().next().unwrap_or_default().into(),
             Err(panic) => panic.downcast_ref::<&str>().unwrap_or(&"?").to_string(),
@@ -104,15 +115,15 @@ const IN_PLACE: Way = Way::InPlace(1);
 models! {
     a_page_is_handed_over_whole: None, 3_274, page::hand_over::<Loom>;
     a_seat_is_taken_after_its_words_are_cleared: None, 53, page::seat_is_taken::<Loom>;
-    a_newcomer_wakes_whoever_waits_for_it: None, 376, page::newcomer_wakes_who_waits::<Loom>;
+    a_newcomer_wakes_the_first_party: None, 376, page::newcomer_wakes_the_first::<Loom>;
     a_restart_is_noticed: None, 54, || page::restart_is_noticed::<Loom>(false);
-    a_restart_is_noticed_by_one_who_has_received: None, 54, || page::restart_is_noticed::<Loom>(true);
-    a_restart_is_noticed_by_one_who_copies: None, 234, page::restart_is_noticed_by_bytes::<LoomRacing>;
-    whoever_leaves_has_read: None, 16, page::who_leaves_has_read::<Loom>;
+    a_restart_is_noticed_beside_a_byte_of_the_old_talk: None, 54, || page::restart_is_noticed::<Loom>(true);
+    a_restart_is_noticed_by_a_process_that_copies: None, 234, page::restart_is_noticed_by_bytes::<LoomRacing>;
+    a_process_that_leaves_has_read: None, 16, page::leaver_has_read::<Loom>;
     a_byte_arrives_at_a_process: None, 352, page::byte_arrives::<Loom>;
-    a_peer_begins_to_wake: None, 114, page::peer_begins_to_wake::<Loom>;
-    a_peer_that_has_left_sends: None, 12, || page::peer_says_nothing::<Loom>(LEFT);
-    a_peer_of_which_nothing_makes_sense_sends: None, 12, || page::peer_says_nothing::<Loom>(!SEATED);
+    a_byte_arrives_from_a_peer_that_begins_to_wake: None, 114, page::peer_begins_to_wake::<Loom>;
+    a_byte_arrives_from_a_peer_that_has_left: None, 12, || page::peer_says_nothing::<Loom>(LEFT);
+    a_byte_arrives_from_a_peer_whose_seat_word_makes_no_sense: None, 12, || page::peer_says_nothing::<Loom>(!SEATED);
     a_process_that_sleeps_learns_of_a_death: None, 37, page::peer_dies::<Loom>;
     a_guest_joins: None, 41, page::guest_joins::<Loom>;
     a_guest_offers_a_page: Some(4), 9_106, page::guest_offers_a_page::<Loom>;
@@ -137,7 +148,7 @@ models! {
     capacity_2_wraps_in_place_without_waiting: None, 3_427, || models::try_without_waiting::<Loom>(IN_PLACE, 2, 3);
     a_byte_arrives_in_place: None, 503, || models::byte_arrives::<Loom>(IN_PLACE);
     a_byte_is_taken_in_place: None, 542, || models::byte_is_taken::<Loom>(IN_PLACE);
-    nothing_is_moved: None, 352, models::nothing_is_moved::<Loom>;
+    moving_nothing_changes_nothing: None, 352, models::nothing_is_moved::<Loom>;
     two_bytes_go_through_a_ring_of_one_in_place: Some(3), 75_690, || models::stream::<Loom>([IN_PLACE; 2], 1, 2, 1);
     parts_arrive_over_the_wrap: Some(5), 42_847, || models::parts_arrive_over_the_wrap::<Loom>(IN_PLACE, 2);
     parts_are_taken_over_the_wrap: None, 216_609, || models::parts_are_taken_over_the_wrap::<Loom>(IN_PLACE, 2);
@@ -148,17 +159,17 @@ models! {
     a_death_is_heard_by_doorbell: None, 687, models::death_is_heard::<Loom>;
     a_stream_goes_by_doorbell: Some(3), 23_796, || models::stream_with::<Loom, _>(models::doorbells(), [COPIED; 2], 1, 1, 1);
     a_byte_arrives_while_its_receiver_idles: None, 12, || models::byte_arrives_with::<Loom, _>(models::idle::<Loom>(), COPIED);
-    both_directions_at_once: Some(3), 30_761, || models::both_ways::<Loom>(1, 1);
+    both_directions_go_at_once: Some(3), 30_761, || models::both_ways::<Loom>(1, 1);
     long_a_byte_and_the_end_arrive: None, 1_375_248, models::byte_and_end_arrive::<Loom>;
     long_the_last_byte_is_confirmed: None, 2_296_865, models::byte_is_confirmed::<Loom>;
 }
 
-/// A model with so few executions is asked about each weaker ordering, others only until
-/// one refutes it. With the environment variable `ALL`, all are asked that take less than
-/// a minute.
+/// Models with at most this many executions are all tried with each weaker ordering. Longer
+/// ones are tried only if none of these refutes it, until one does. With the environment
+/// variable `ALL`, all models are tried that take less than a minute.
 const FEW: u64 = 10_000;
 
-/// Which of these models refute a weakening.
+/// Those of `models` that refute a weakening, and how.
 fn refuting<'m>(
     models: impl Iterator<Item = &'m Model> + 'm,
     weakening: Weakening,
@@ -207,17 +218,28 @@ fn every_weaker_ordering_is_refuted() {
     assert!(survivors.is_empty(), "no model refutes {survivors:?}");
 }
 
-/// A model's own accesses are no sites, so that only the code that is checked can be what
+/// A model's own accesses are no sites. So only the code that is checked can be what
 /// refutes a weaker ordering.
 #[test]
 fn models_make_no_access_of_the_rings_own() {
-    for source in [
-        include_str!("../src/models.rs"),
-        include_str!("../src/models/doorbell.rs"),
-        include_str!("../src/models/page.rs"),
-    ] {
-        assert!(!source.contains("site::") && !source.contains("order::"));
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = vec![src.join("models.rs"), src.join("models")];
+    let mut files = 0;
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(
+                fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+            continue;
+        }
+        let source = fs::read_to_string(&path).unwrap();
+        let own = !source.contains("site::") && !source.contains("order::");
+        assert!(own, "{}", path.display());
+        files += 1;
     }
+    assert!(files > 10);
 }
 
 #[test]
@@ -227,7 +249,7 @@ fn every_site_is_passed() {
         "a_page_is_handed_over_whole",
         "a_seat_is_taken_after_its_words_are_cleared",
         "a_restart_is_noticed",
-        "whoever_leaves_has_read",
+        "a_process_that_leaves_has_read",
         "capacity_1_wraps_without_waiting",
         "an_empty_stream_is_confirmed",
         "a_peer_dies",

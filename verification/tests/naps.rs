@@ -1,4 +1,4 @@
-//! How long a process sleeps at a time while its peer may wake nobody.
+//! How long a process naps beside a peer that may be silent.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use memtalk_ring::{Native, Page, Presence, Seat, Wait, Watched};
 use verification::backend::{Backend, SharedPage, page};
 use verification::bound::bound_the_whole;
 
-/// Notes how long it is asked to sleep.
+/// A kernel that records how long it is asked to sleep.
 #[derive(Default)]
 struct Noted(RefCell<Vec<Option<Duration>>>);
 
@@ -28,11 +28,12 @@ impl Kernel<Native> for &Noted {
 fn page_of_a_process() -> Page<SharedPage<Native>> {
     bound_the_whole();
     let memory = page::<Native>(512, Native::word);
-    // SAFETY: nobody has taken ends in it.
+    // SAFETY: nobody has taken ends in this memory.
     unsafe { Page::initialise(memory, Presence::PROCESS) }.unwrap()
 }
 
-/// How long somebody sleeps who looks as often as this, beside a peer that says `word`.
+/// How long a process sleeps each time, if it looks `looks` times and the seat word of its
+/// peer is `word`. `None`: without a limit.
 fn naps(word: u32, looks: u32) -> Vec<Option<Duration>> {
     let (page, noted) = (page_of_a_process(), Noted::default());
     page.region().set_second(word);
@@ -69,7 +70,7 @@ fn each_wait_begins_with_a_short_nap() {
 }
 
 #[test]
-fn only_a_peer_that_says_it_wakes_is_slept_for_without_a_limit() {
+fn a_process_sleeps_without_a_limit_only_for_a_peer_that_says_it_wakes() {
     for word in 0..=u32::from(u8::MAX) {
         let wakes = Presence::from_word(word).is_some_and(|peer| !peer.silent);
         assert_eq!(naps(word, 1) == [None], wakes, "{word:#x}");

@@ -1,13 +1,12 @@
 //! The ring under shuttle: long streams, many random schedules.
 //!
-//! `cargo test --features shuttle`. shuttle runs sequentially consistent
-//! executions only: it finds what goes wrong in the protocol over a long run,
-//! and leaves memory orderings to loom.
+//! `cargo test --features shuttle` runs it. shuttle runs sequentially consistent
+//! executions only. It finds mistakes of the protocol that take a long run, and leaves
+//! memory orderings to loom.
 //!
-//! Each test runs 40,000 schedules; with the environment variable `SCHEDULES=n`
-//! it runs `2n`. `make verify` runs 1.6 million in all. A failing schedule is
-//! printed, and `shuttle::replay(model, "…")` in place of `explore(model)` runs
-//! it again.
+//! Each test runs 40,000 schedules, or `2n` with the environment variable `SCHEDULES=n`.
+//! `make verify` runs 1.6 million in all. A failing schedule is printed. To run it again,
+//! write `shuttle::replay(model, "…")` in place of `explore(model)`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -17,7 +16,7 @@ use shuttle::{Config, FailurePersistence, Runner, check_pct, check_random, repla
 use verification::backend::{Backend, Shuttle, WakesNobody};
 use verification::models::{self, Way, page};
 
-/// Schedules of each of the two kinds.
+/// The number of schedules of each of the two kinds.
 fn schedules() -> usize {
     let number = std::env::var("SCHEDULES").ok();
     number.map_or(20_000, |number| {
@@ -25,14 +24,14 @@ fn schedules() -> usize {
     })
 }
 
-/// Runs a model with PCT at depth 3, which finds every bug that takes at most
-/// three ordered scheduling choices with a known probability, and at random.
+/// Runs a model with PCT at depth 3, and at random. PCT finds every bug that takes at most
+/// three ordered scheduling choices, with a known probability.
 fn explore(model: fn()) {
     check_pct(model, schedules(), 3);
     check_random(model, schedules());
 }
 
-/// By either kind of calls.
+/// One of the two kinds of calls, at random.
 fn way() -> Way {
     match thread_rng().gen_bool(0.5) {
         true => Way::Copied,
@@ -98,11 +97,11 @@ fn streams_arrive_by_doorbell() {
     });
 }
 
-/// Here and not under loom, which lets a store come between the two halves of a
-/// compare-and-exchange.
+/// This is here, and not under loom, because loom lets a store come between the two halves
+/// of a compare-and-exchange.
 #[test]
-fn whoever_leaves_late_marks_nothing() {
-    explore(page::who_leaves_late_marks_nothing::<Shuttle>);
+fn a_process_that_leaves_late_marks_nothing() {
+    explore(page::late_leaver_marks_nothing::<Shuttle>);
 }
 
 #[test]
@@ -128,7 +127,7 @@ fn ends_that_never_wait_lose_nothing() {
 
 #[test]
 fn a_failing_schedule_can_be_replayed() {
-    // Nobody is woken, so some schedules end with everybody asleep.
+    // Nobody is woken, so some schedules end with both ends asleep.
     type Broken = WakesNobody<<Shuttle as Backend>::Futex>;
     let model =
         || models::stream_with::<Shuttle, _>([Broken::default(); 2], [Way::Copied; 2], 2, 20, 3);

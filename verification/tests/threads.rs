@@ -1,10 +1,10 @@
 //! The ring's ends on real threads and real memory, with every call that they have.
 //!
-//! `make tsan` runs this under the thread sanitizer. It sees a slab byte, or a
-//! [`Letter`], that two threads access without an order between them; so what the
-//! orderings of the index words, the magic number and the seat words are for is put to
-//! the test without a model. It knows no fences: what they are for, that nobody sleeps
-//! for ever, shows as a hang.
+//! `make tsan` runs this under the thread sanitizer. The sanitizer reports two threads that
+//! access a slab byte, or a [`Letter`], without an order between them. That order is what
+//! the orderings of the index words, the magic number and the seat words are for; so they
+//! are tested without a model. The sanitizer knows no fences. They are there so that nobody
+//! sleeps for ever; if they fail, the test hangs.
 
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
@@ -18,14 +18,16 @@ use memtalk_ring::{
     Receiver, Seat, Sender, Spin, Wait, Watched,
 };
 use verification::backend::{Shared, ring};
+use verification::bound::fail_fast;
 use verification::oracle::Stream;
 
-/// No test takes longer; reaching it is a failure.
+/// The time limit of a test. A test that reaches it fails.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// Waits until all threads have ended. Polled, since a channel's own waiting is in the
-/// standard library, which the sanitizer does not see into.
+/// Waits until all threads have ended. It polls, because a channel would synchronise in the
+/// standard library, where the sanitizer does not see it.
 fn join(threads: Vec<JoinHandle<()>>) {
+    fail_fast();
     let began = Instant::now();
     while let Some(running) = threads.iter().find(|thread| !thread.is_finished()) {
         let name = running.thread().name();
@@ -41,14 +43,14 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     thread::Builder::new().name(name.into()).spawn(run).unwrap()
 }
 
-/// Waits until `condition` holds; a test that waits in vain is found by [`join`].
+/// Waits until `condition` holds. [`join`] finds a thread that waits in vain.
 fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
         thread::yield_now();
     }
 }
 
-/// The threads of a talk, which begins when all are there.
+/// The threads of a talk. It begins when all have entered.
 struct Room {
     threads: Vec<OnceLock<Thread>>,
     entered: AtomicUsize,
@@ -56,7 +58,7 @@ struct Room {
 }
 
 impl Room {
-    /// It lives for ever, as some thread may sleep there for ever if a test fails.
+    /// A room that lives for ever, because a thread may sleep there for ever if a test fails.
     fn new(threads: usize) -> &'static Self {
         Box::leak(Box::new(Self {
             threads: (0..threads).map(|_| OnceLock::new()).collect(),
@@ -77,17 +79,18 @@ impl Room {
 trait Way: Wait<Native> + Clone + Send + 'static {
     fn of(room: &'static Room) -> Self;
 
-    /// Waits, and returns what that gave; or gives way, if these ends never wait.
+    /// Calls `wait` and returns its result. If these ends never wait, gives way and returns
+    /// `None`.
     fn wait_for<T>(wait: impl FnOnce() -> T) -> Option<T> {
         Some(wait())
     }
 }
 
-/// Sleeps as on a futex. A thread that is woken between the comparison and falling
-/// asleep does not fall asleep.
+/// Sleeps as on a futex. A thread that is woken between the comparison and the sleep does
+/// not fall asleep.
 ///
-/// Parking is in the standard library, so the sanitizer takes it for no order between
-/// the two threads: what the ring leaves unordered stays so.
+/// To the sanitizer, parking makes no order between the two threads, because it is in the
+/// standard library. So what the ring leaves unordered stays unordered.
 #[derive(Clone, Copy)]
 struct Park(&'static Room);
 
@@ -117,6 +120,7 @@ impl Way for Park {
     }
 }
 
+/// Looks for a while, and then gives way between two looks.
 type Yield = Idle<fn(u32)>;
 
 impl Way for Yield {
@@ -128,7 +132,7 @@ impl Way for Yield {
     }
 }
 
-/// These ends never wait themselves.
+/// These ends never wait.
 impl Way for Spin {
     fn of(_room: &'static Room) -> Self {
         Self
@@ -140,27 +144,27 @@ impl Way for Spin {
     }
 }
 
-/// Plain memory that one thread writes and another reads once it knows that it may.
-/// What it knows that from has to order the two, or the sanitizer reports a race.
+/// Plain memory that one thread writes, and another reads once it knows that it may. What
+/// tells it so has to order the two accesses, or the sanitizer reports a race.
 #[derive(Default)]
 struct Letter(UnsafeCell<u32>);
 
-// SAFETY: not two at once, if what is being tested does what it should.
+// SAFETY: two threads never access it at once, if the tested code is right.
 unsafe impl Sync for Letter {}
 
 impl Letter {
     fn write(&self) {
-        // SAFETY: nobody reads yet.
+        // SAFETY: no other thread reads yet.
         unsafe { *self.0.get() = 1 };
     }
 
     fn read(&self) {
-        // SAFETY: whoever writes has written.
+        // SAFETY: the other thread has written already.
         assert_eq!(unsafe { *self.0.get() }, 1);
     }
 }
 
-/// Numbers in no order that a stream or a ring could have.
+/// Pseudorandom numbers, so that lengths do not follow the period of a stream or a ring.
 struct Noise(u64);
 
 impl Noise {
@@ -173,7 +177,7 @@ impl Noise {
     }
 }
 
-/// Sends byte after byte of the stream, up to `len` of them, in every way there is.
+/// Sends the first `len` bytes of the stream with all kinds of calls.
 fn send<M, W>(sender: &mut Sender<M, W>, len: usize, seed: u64) -> Result<(), Error>
 where
     M: Memory<Atomics = Native>,
@@ -189,7 +193,7 @@ where
             1 => {
                 let mut space = sender.space()?;
                 let copied = space.copy_from(&stream.next(piece));
-                // What is not committed is copied again.
+                // The bytes that are not committed are copied again.
                 let commit = noise.below(copied + 1);
                 space.commit(commit);
                 commit
@@ -220,8 +224,8 @@ where
     Ok(())
 }
 
-/// Receives to the end of the stream in every way there is, and compares. Returns how
-/// many bytes that were.
+/// Receives and compares up to `most` bytes of the stream, or up to its end, with all kinds
+/// of calls. Returns the number of bytes, and the error that ended it.
 fn receive<M, W>(
     receiver: &mut Receiver<M, W>,
     most: usize,
@@ -248,7 +252,7 @@ where
                     let copied = filled.copy_to(bytes);
                     let release = noise.below(copied + 1);
                     filled.release(release);
-                    // What is not released comes again.
+                    // The bytes that are not released come again.
                     stream.take(&bytes[..release]);
                     release
                 }
@@ -282,7 +286,7 @@ where
     (stream.position(), result)
 }
 
-/// A whole stream, with its certificate.
+/// Sends a whole stream, and waits for its certificate.
 fn send_whole<M, W>(mut sender: Sender<M, W>, len: usize, seed: u64, opened: &Letter)
 where
     M: Memory<Atomics = Native>,
@@ -299,6 +303,7 @@ where
     opened.read();
 }
 
+/// Receives a whole stream of `len` bytes, and confirms it.
 fn receive_whole<M, W>(mut receiver: Receiver<M, W>, len: usize, seed: u64, opened: &Letter)
 where
     M: Memory<Atomics = Native>,
@@ -311,20 +316,21 @@ where
     receiver.close().unwrap();
 }
 
-/// The two ends of a new ring. Who calls keeps the ring until both threads have ended:
-/// the sanitizer does not see what orders the last drop of an `Arc` after the others.
+/// The two ends of a new ring. The caller keeps the ring until both threads have ended,
+/// because the sanitizer does not see that the last drop of an `Arc` is ordered after the
+/// others.
 fn ends<W: Way>(
     memory: &Shared<Native>,
     room: &'static Room,
 ) -> (Sender<Shared<Native>, W>, Receiver<Shared<Native>, W>) {
-    // SAFETY: a new ring, and its only sender.
+    // SAFETY: the ring is new, and this is its only sender.
     let sender = unsafe { Sender::new(memory.clone(), W::of(room)) };
-    // SAFETY: its only receiver.
+    // SAFETY: this is its only receiver.
     let receiver = unsafe { Receiver::new(memory.clone(), W::of(room)) };
     (sender, receiver)
 }
 
-/// How many bytes go through each ring of a byte; and through larger ones, more.
+/// The bytes that go through a ring of one byte. A larger ring gets up to 100 times as many.
 const SHORT: usize = 2_000;
 
 fn a_stream<W: Way>() {
@@ -348,17 +354,17 @@ fn a_stream<W: Way>() {
 }
 
 #[test]
-fn a_stream_between_ends_that_look_and_give_way() {
+fn a_stream_arrives_between_ends_that_look_and_give_way() {
     a_stream::<Spin>();
 }
 
 #[test]
-fn a_stream_between_ends_that_wait_idly() {
+fn a_stream_arrives_between_ends_that_wait_idly() {
     a_stream::<Yield>();
 }
 
 #[test]
-fn a_stream_between_ends_that_sleep() {
+fn a_stream_arrives_between_ends_that_sleep() {
     a_stream::<Park>();
 }
 
@@ -390,7 +396,7 @@ fn a_sender_gives_up<W: Way>(how: GivesUp) {
             }),
             spawn("receiver", move || {
                 room.enter();
-                // All that it sent comes first.
+                // All bytes that it sent come first.
                 let end = receive(&mut receiver, usize::MAX, seed + 100);
                 assert_eq!(end, (len, Err(Error::PeerFailed)));
                 assert_eq!(receiver.close(), Err(Error::NotAtEnd));
@@ -407,7 +413,7 @@ fn a_receiver_gives_up<W: Way>(how: GivesUp) {
         join(vec![
             spawn("sender", move || {
                 room.enter();
-                // It never gets to the end.
+                // The stream has no end, so only the failure stops it.
                 let sent = send(&mut sender, usize::MAX, seed);
                 assert_eq!(sent, Err(Error::PeerFailed));
                 assert_eq!(sender.wait_delivered(), Err(Error::PeerFailed));
@@ -446,11 +452,11 @@ fn a_receiver_that_gives_up_is_heard() {
     }
 }
 
-/// A page's memory, all 0. It lives for ever.
+/// Memory for a page, all 0. It lives for ever.
 fn memory(size: usize) -> RawRegion {
     let lines = vec![Line([0; 64]); size / 64].leak();
     let base = NonNull::from(lines).cast();
-    // SAFETY: it lives for ever, and nobody else knows of it.
+    // SAFETY: the memory lives for ever, and nobody else uses it.
     unsafe { RawRegion::new(base, size) }
 }
 
@@ -458,19 +464,20 @@ fn memory(size: usize) -> RawRegion {
 #[repr(align(64))]
 struct Line(#[expect(dead_code, reason = "memory")] [u8; 64]);
 
-/// What two parties at a page know of each other beside it.
+/// Memory beside a page that its two parties access as well.
 #[derive(Default)]
 struct Letters {
     /// Written before the page was initialised.
     initialised: Letter,
-    /// Written before the second sat down, and before it said something more.
+    /// Written before the second party joined.
     joined: Letter,
+    /// Written before the second party said that it wakes.
     said: Letter,
-    /// Written before each stream was confirmed.
+    /// Written before each of the two streams was confirmed.
     confirmed: [Letter; 2],
 }
 
-/// A party's ends, a thread each, move a stream each way.
+/// The talk of one party: each of its ends moves a stream, in a thread of its own.
 fn talk<W: Way>(
     page: &Page<RawRegion>,
     seat: Seat,
@@ -478,7 +485,7 @@ fn talk<W: Way>(
     len: usize,
     letters: &'static Letters,
 ) {
-    // SAFETY: the page is fresh, and nobody else takes this seat.
+    // SAFETY: the page is new, and nobody else takes this seat's ends.
     let (sender, receiver) = unsafe { page.ends(seat, W::of(room)) };
     let [ours, theirs] = [seat, seat.peer()].map(Seat::index);
     let seed = 1 + seat.index() as u64;
@@ -496,10 +503,10 @@ const SILENT: Presence = Presence {
     ..Presence::PROCESS
 };
 
-/// Initialises a page, and waits for the second.
+/// Initialises a page, and waits for the second party.
 fn be_first(region: RawRegion, letters: &Letters) -> Page<RawRegion> {
     letters.initialised.write();
-    // SAFETY: no end of it is used any more.
+    // SAFETY: nobody uses ends in this memory any more.
     let page = unsafe { Page::initialise(region, Presence::PROCESS) }.unwrap();
     until(|| !page.is_free(Seat::Second));
     letters.joined.read();
@@ -508,7 +515,7 @@ fn be_first(region: RawRegion, letters: &Letters) -> Page<RawRegion> {
     page
 }
 
-/// Waits for a page, and sits down at it.
+/// Waits for a page, and joins it.
 fn be_second(region: RawRegion, letters: &Letters) -> Page<RawRegion> {
     let page = loop {
         match Page::attach(region) {
@@ -520,13 +527,14 @@ fn be_second(region: RawRegion, letters: &Letters) -> Page<RawRegion> {
     letters.initialised.read();
     assert_eq!(page.presence(Seat::First), Some(Presence::PROCESS));
     letters.joined.write();
-    // SAFETY: no end of it is used any more.
+    // SAFETY: nobody uses ends in this memory any more.
     unsafe { page.join(SILENT) };
     letters.said.write();
     page.say(Seat::Second, Presence::PROCESS);
     page
 }
 
+/// `count` times, two parties meet at a new page and exchange `len` bytes each way.
 fn pages<W: Way>(count: usize, size: usize, len: usize) {
     for _ in 0..count {
         let region = memory(size);
@@ -540,7 +548,7 @@ fn pages<W: Way>(count: usize, size: usize, len: usize) {
             let page = be_second(region, letters);
             talk::<W>(&page, Seat::Second, room, len, letters);
         });
-        // Beside the talk, somebody looks and wakes.
+        // A bystander looks at the page and wakes the parties, while they talk.
         let page = Page::over(region).unwrap();
         let wait = W::of(room);
         let bystander = spawn("bystander", move || {
@@ -557,7 +565,7 @@ fn pages<W: Way>(count: usize, size: usize, len: usize) {
 }
 
 #[test]
-fn both_ways_through_a_page() {
+fn streams_arrive_both_ways_through_a_page() {
     for size in [512, 4096] {
         pages::<Spin>(1, size, 100_000);
         pages::<Yield>(1, size, 100_000);
@@ -566,17 +574,18 @@ fn both_ways_through_a_page() {
 }
 
 #[test]
-fn sitting_down_at_many_pages() {
+fn two_parties_meet_at_many_pages() {
     pages::<Spin>(30, 512, 10);
     pages::<Yield>(30, 512, 10);
     pages::<Park>(30, 512, 10);
 }
 
-/// Talk after talk on the same page, each on what the last one left there.
+/// Talk after talk on the same page. Each finds the words that the last one left there.
 fn again_and_again<W: Way>() {
     const TALKS: usize = 20;
     let region = memory(512);
-    // How many steps of these were made: the page is initialised, both have gone.
+    // The number of steps so far. Each talk has three: the page is initialised, and each of
+    // the two parties is gone.
     let steps: &AtomicUsize = Box::leak(Box::default());
     let rooms: &[_] = (0..TALKS).map(|_| Room::new(4)).collect::<Vec<_>>().leak();
     let letters: &[_] = (0..TALKS)
@@ -588,7 +597,7 @@ fn again_and_again<W: Way>() {
     let first = spawn("first", move || {
         for (number, (room, letters)) in rooms.iter().zip(letters).enumerate() {
             reached(3 * number);
-            // SAFETY: both have dropped their ends.
+            // SAFETY: both parties have dropped their ends.
             let page = unsafe { Page::initialise(region, Presence::PROCESS) }.unwrap();
             step();
             until(|| !page.is_free(Seat::Second));
@@ -601,7 +610,7 @@ fn again_and_again<W: Way>() {
             reached(3 * number + 1);
             let page = if number % 2 == 0 {
                 let page = Page::attach(region).unwrap();
-                // SAFETY: both have dropped the ends of the last talk.
+                // SAFETY: both parties have dropped the ends of the last talk.
                 unsafe { page.join(Presence::PROCESS) };
                 page
             } else {
@@ -618,14 +627,14 @@ fn again_and_again<W: Way>() {
 }
 
 #[test]
-fn talk_after_talk_on_one_page() {
+fn talks_follow_each_other_on_one_page() {
     again_and_again::<Spin>();
     again_and_again::<Yield>();
     again_and_again::<Park>();
 }
 
-/// A party dies at any point of its stream, and is spoken for; the other has all that
-/// it sent, and knows.
+/// A party dies at some point of its stream, and a watcher mourns it. Its peer gets all
+/// bytes that it sent, and then the failure.
 fn a_death<W: Way>() {
     type End<E> = std::mem::ManuallyDrop<E>;
     for (seed, len) in (1..).zip([0, 1, 64, 5000]) {
@@ -633,14 +642,14 @@ fn a_death<W: Way>() {
             let room = Room::new(3);
             // SAFETY: new memory.
             let page = unsafe { Page::initialise(memory(512), Presence::PROCESS) }.unwrap();
-            // SAFETY: nobody has taken ends.
+            // SAFETY: nobody has taken ends yet.
             unsafe { page.join(Presence::PROCESS) };
-            // SAFETY: the page is fresh, and each seat is taken once.
+            // SAFETY: the page is new, and the ends of each seat are taken once.
             let (sender, receiver) = unsafe { page.ends(seat, W::of(room)) };
             // SAFETY: as above.
             let (to_dead, from_dead) = unsafe { page.ends(seat.peer(), W::of(room)) };
             let dies = spawn("dies", move || {
-                // They are not dropped, which would say that they give up.
+                // The ends are not dropped, since that would tell the peer that they give up.
                 let mut sender: End<Sender<PageRing<RawRegion>, W>> = End::new(sender);
                 let _receiver = End::new(receiver);
                 room.enter();
@@ -648,7 +657,7 @@ fn a_death<W: Way>() {
             });
             let threads = survivors(to_dead, from_dead, room, len, seed);
             join(vec![dies]);
-            // SAFETY: who used the ends of this seat has ended.
+            // SAFETY: the thread that used the ends of this seat has ended.
             let departure = unsafe { page.mourn(seat, &W::of(room)) };
             assert_eq!(departure, Departure::Died);
             join(threads);
@@ -682,7 +691,7 @@ fn survivors<W: Way>(
 }
 
 #[test]
-fn a_peer_that_died_is_spoken_for() {
+fn a_survivor_learns_of_a_death_after_the_last_byte() {
     a_death::<Spin>();
     a_death::<Yield>();
     a_death::<Park>();

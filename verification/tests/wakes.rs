@@ -1,9 +1,8 @@
-//! Whoever sleeps is woken once, by the step that gives it what it wants.
+//! An end that sleeps is woken once, by the step that gives it what it wants.
 //!
-//! Here, whatever happens while an end sleeps is done by the other in the same thread,
-//! so it is known after each step whether it has to wake. The model checkers look
-//! harder for a wake-up that is missing. They do not see one too many, which harms
-//! nothing.
+//! Here both ends are in one thread: while one sleeps, the other acts. So the test knows
+//! after each step whether that step has to wake. The model checkers are better at
+//! finding a missing wake-up. They do not see a needless one, since that harms nothing.
 
 use std::cell::Cell;
 
@@ -13,7 +12,7 @@ use proptest::test_runner::FileFailurePersistence;
 use verification::backend::{Shared, ring};
 use verification::bound::bound_the_whole;
 
-/// Sleeps by letting the peer act, and counts the wake-ups.
+/// Lets the peer act in place of sleeping, and counts the wake-ups.
 struct Asleep<'w, F> {
     meanwhile: F,
     wakes: &'w Cell<u32>,
@@ -41,25 +40,25 @@ fn never() {
 
 type Ring = Shared<Native>;
 
-/// The sender of a new ring, whose peer does `meanwhile` when it sleeps.
+/// The sender of a new ring. While it sleeps, its peer does `meanwhile`.
 fn sender<'w, F: FnMut()>(
     memory: &Ring,
     wakes: &'w Cell<u32>,
     meanwhile: F,
 ) -> Sender<Ring, Asleep<'w, F>> {
     bound_the_whole();
-    // SAFETY: the only one; nobody else but its receiver writes to the ring.
+    // SAFETY: the only sender. Nobody but the receiver writes to the ring besides.
     unsafe { Sender::new(memory.clone(), Asleep { meanwhile, wakes }) }
 }
 
-/// The receiver of a new ring, whose peer does `meanwhile` when it sleeps.
+/// The receiver of a new ring. While it sleeps, its peer does `meanwhile`.
 fn receiver<'w, F: FnMut()>(
     memory: &Ring,
     wakes: &'w Cell<u32>,
     meanwhile: F,
 ) -> Receiver<Ring, Asleep<'w, F>> {
     bound_the_whole();
-    // SAFETY: the only one; nobody else but its sender writes to the ring.
+    // SAFETY: the only receiver. Nobody but the sender writes to the ring besides.
     unsafe { Receiver::new(memory.clone(), Asleep { meanwhile, wakes }) }
 }
 
@@ -82,7 +81,7 @@ proptest! {
         let mut receiver = receiver(&memory, wakes, never);
         let freed = &Cell::new(0);
         let mut sender = sender(&memory, wakes, || {
-            // Some steps of nothing among them.
+            // Some of the steps release nothing.
             for step in steps.iter().copied().chain(std::iter::repeat(1)) {
                 let filled = receiver.filled().unwrap();
                 let step = step.min(filled.len());
@@ -115,7 +114,7 @@ fn a_receiver_is_woken_by_the_first_byte() {
 
 #[test]
 fn a_long_copy_wakes_once() {
-    // Eight pieces or more.
+    // The copy is published in eight pieces or more.
     let memory = ring::<Native>(4096);
     let wakes = &Cell::new(0);
     let mut sender = sender(&memory, wakes, never);
@@ -127,7 +126,7 @@ fn a_long_copy_wakes_once() {
 }
 
 #[test]
-fn who_waits_for_the_certificate_is_woken_by_nothing_else() {
+fn a_sender_that_waits_for_the_certificate_is_woken_by_nothing_else() {
     let memory = ring::<Native>(4);
     let wakes = &Cell::new(0);
     let mut receiver = receiver(&memory, wakes, never);
@@ -145,7 +144,7 @@ fn who_waits_for_the_certificate_is_woken_by_nothing_else() {
 }
 
 #[test]
-fn a_failure_wakes_whoever_waits() {
+fn a_failure_wakes_an_end_that_waits() {
     let memory = ring::<Native>(4);
     let wakes = &Cell::new(0);
     let mut receiver = receiver(&memory, wakes, never);

@@ -1,5 +1,7 @@
 //! A bound on the time that a test program may take.
 
+use std::env;
+use std::panic;
 use std::process;
 use std::sync::Once;
 use std::thread;
@@ -12,10 +14,27 @@ use std::time::Duration;
 pub fn bound_the_whole() {
     static BOUND: Once = Once::new();
     BOUND.call_once(|| {
+        fail_fast();
         thread::spawn(|| {
             thread::sleep(Duration::from_secs(120));
             eprintln!("a test hangs");
             process::abort();
         });
     });
+}
+
+/// With `FAIL_FAST` in the environment, the first panic ends the test program. Where a
+/// change breaks every test, they would take their bounds one after the other.
+#[allow(unreachable_pub, dead_code)]
+pub fn fail_fast() {
+    static HOOK: Once = Once::new();
+    if env::var_os("FAIL_FAST").is_some() {
+        HOOK.call_once(|| {
+            let print = panic::take_hook();
+            panic::set_hook(Box::new(move |panic| {
+                print(panic);
+                process::exit(101);
+            }));
+        });
+    }
 }

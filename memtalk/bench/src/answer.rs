@@ -1,5 +1,4 @@
-//! What a question has found: numbers by contestant and cell, and whether the
-//! targets are met.
+//! The answer to a question: numbers by contestant and cell, and verdicts on the targets.
 
 use std::fmt::{self, Display};
 
@@ -7,22 +6,22 @@ use crate::measure::{Samples, Spread};
 
 /// The answer to a question.
 pub(crate) struct Answer {
-    /// What was done, in one line.
+    /// What was measured, in one line.
     pub(crate) title: String,
     pub(crate) unit: Unit,
-    /// What was varied: message sizes, numbers of pairs. One, without a name, if
-    /// nothing was.
+    /// The names of the cells: message sizes or numbers of pairs, for example. If nothing
+    /// was varied, there is one cell with an empty name.
     pub(crate) cells: Vec<String>,
-    /// What the cells are, if they are numbers to draw a line over.
+    /// What is varied, if the cells are points of a line.
     pub(crate) over: Option<&'static str>,
     /// The contestants, ours first.
     pub(crate) rows: Vec<Row>,
     pub(crate) verdicts: Vec<Verdict>,
-    /// What a reader has to know beside the numbers.
+    /// What a reader has to know besides the numbers.
     pub(crate) notes: Vec<String>,
 }
 
-/// What the numbers are.
+/// The unit of the numbers.
 #[derive(Clone, Copy)]
 pub(crate) struct Unit {
     pub(crate) name: &'static str,
@@ -57,18 +56,18 @@ pub(crate) struct Row {
     pub(crate) samples: Vec<Samples>,
 }
 
-/// A target, and how far we got.
+/// A target, and what was measured.
 pub(crate) struct Verdict {
-    /// Which of our numbers: a contestant, a cell; empty if there is only one.
+    /// Which of our numbers: its contestant and cell. Empty if there is only one.
     pub(crate) what: String,
     pub(crate) target: Target,
-    /// What the target is a multiple of, or counts.
+    /// What the target is a multiple of, or what it counts.
     pub(crate) of: String,
-    /// `None` if nobody was there to compare with.
+    /// `None` if there was nothing to compare with.
     pub(crate) measured: Option<Spread>,
 }
 
-/// What is asked of a number.
+/// A condition on a number.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
     AtLeast(f64),
@@ -125,14 +124,14 @@ impl Answer {
         }
     }
 
-    /// No answer, and the reason.
+    /// An empty answer, with the reason.
     pub(crate) fn none(title: &str, reason: &str) -> Self {
         let mut answer = Self::new(title.into(), Unit::NS, Vec::new());
         answer.notes.push(format!("not measured: {reason}"));
         answer
     }
 
-    /// The best of the others in a cell.
+    /// The best row of the others in a cell.
     pub(crate) fn best_other(&self, cell: usize) -> Option<&Row> {
         let of = |row: &&Row| row.samples[cell].median();
         let others = self.rows.iter().filter(|row| !row.ours);
@@ -148,7 +147,7 @@ impl Answer {
         self.judge(ours, cell, best.as_deref(), target);
     }
 
-    /// Compares our row `ours` in `cell` with the one of that name.
+    /// Compares our row `ours` in `cell` with the row named `other`.
     pub(crate) fn judge(&mut self, ours: usize, cell: usize, other: Option<&str>, target: Target) {
         let theirs = other.and_then(|name| self.rows.iter().find(|row| row.name == name));
         let row = &self.rows[ours];

@@ -1,5 +1,4 @@
-//! A file carried from one process to another, or one each way: to be timed,
-//! or to be compared with what arrived.
+//! Carries a file from one process to another, or one each way, timed or compared.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -9,18 +8,18 @@ use std::time::{Duration, Instant};
 use crate::peers::{self, Ends, Traffic, Way};
 use crate::{Bench, Result, guard};
 
-/// Carries `input` to `/dev/null`, from the start of the second side to the end
-/// of both.
+/// Carries `input` to `/dev/null`. Returns the time from the start of the second side to the
+/// end of both.
 pub(crate) fn timed(bench: &Bench, way: Way, traffic: Traffic, input: &Path) -> Result<Duration> {
     run(bench, way, traffic, input, [Stdio::null(), Stdio::null()])
 }
 
-/// How often each way has to show that it delivers.
+/// The trials in which each way has to show that it delivers.
 const TRIALS: usize = 10;
 
-/// Carries a few megabytes and compares what arrives, before anything is timed:
-/// who loses bytes is no contestant. Returns those that never did, and a note for
-/// each of the others.
+/// Carries a few megabytes and compares what arrives, before anything is timed. A way that
+/// loses bytes is no contestant. Returns the ways that never lost any, and a note for each
+/// of the others.
 pub(crate) fn check(
     bench: &Bench,
     ways: Vec<Way>,
@@ -46,6 +45,7 @@ pub(crate) fn check(
     Ok((honest, notes))
 }
 
+/// Whether every byte arrives.
 fn delivers(
     bench: &Bench,
     way: Way,

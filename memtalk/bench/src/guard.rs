@@ -1,22 +1,22 @@
-//! Nothing runs for ever and nothing is left behind: each run has a limit, and
-//! whether it is reached or somebody interrupts the bench, what it has made is
-//! removed. Child processes die with the bench (see [`crate::process`]).
+//! A time limit for each run, and the removal of files when the bench is interrupted.
+//!
+//! If a run reaches its limit, or a signal ends the bench, everything that the bench has
+//! made is removed. Child processes die with the bench (see [`crate::process`]).
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::{scratch, sys};
 
-/// Seconds that one run may take; the longest should take a tenth of it.
+/// The seconds that one run may take. The longest run should take a tenth of this.
 const LIMIT: u32 = 120;
 
 const SIGNALS: [libc::c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGALRM];
 
-/// What runs at the moment.
+/// The name of the current run.
 static RUNNING: Mutex<String> = Mutex::new(String::new());
 
-/// Starts the thread that cleans up. To be called before any other thread is
-/// started.
+/// Starts the thread that cleans up. No other thread may have been started before.
 pub(crate) fn install() {
     sys::block(&SIGNALS);
     thread::spawn(|| {
@@ -31,7 +31,7 @@ pub(crate) fn install() {
     });
 }
 
-/// Gives `what`, which begins now, the limit.
+/// Starts the time limit for the run `what`, which begins now.
 pub(crate) fn begin(what: String) {
     *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = what;
     sys::alarm(LIMIT);

@@ -1,5 +1,6 @@
-//! Ways to get eight bytes to another process and back, as a program would use
-//! them: the library, and what it is compared with.
+//! Links that carry eight bytes to another process: the library, and its competitors.
+//!
+//! Each is used as a program would use it.
 
 use std::fmt::{self, Display};
 use std::fs::{File, OpenOptions};
@@ -24,18 +25,18 @@ use crate::sys::{self, Line};
 pub(crate) trait Link {
     fn send(&mut self, message: u64) -> Result;
 
-    /// Waits for the next message, as this link does.
+    /// Waits for the next message, in the way of this link.
     fn receive(&mut self) -> Result<u64>;
 }
 
-/// Which of the two processes we are.
+/// The two processes. Ping sends first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Ping,
     Pong,
 }
 
-/// The links by name.
+/// The kinds of links.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Memtalk,
@@ -70,7 +71,7 @@ impl Display for Kind {
     }
 }
 
-/// The library: writes and reads, which look for a while and then sleep.
+/// The library. Its writes and reads look for a while and then sleep.
 pub(crate) struct Memtalk {
     sender: Sender,
     receiver: Receiver,
@@ -97,19 +98,19 @@ impl Link for Memtalk {
     }
 }
 
-/// The least that two processes can do: each writes a cache line of its own.
+/// Two cache lines in shared memory. Each process writes one of them.
 pub(crate) struct Lines {
     ours: &'static Line,
     theirs: &'static Line,
 }
 
 impl Lines {
-    /// Maps the file at `path`, whoever comes first makes it.
+    /// Maps the file at `path`. The first process makes it.
     fn map(path: &Path, end: End) -> Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false);
         let file = file.open(path)?;
-        // The same for both, and nothing that is there changes.
+        // Both set the same size, and the content does not change.
         file.set_len(4096)?;
         let [one, other] = sys::map_lines(&file)?;
         Ok(match end {
@@ -125,7 +126,7 @@ impl Lines {
     }
 }
 
-/// Polls a line. A message has to differ from the one before, and from 0.
+/// Polls the peer's line. A message has to differ from the one before, and from 0.
 pub(crate) struct Atomics {
     lines: Lines,
     seen: u64,
@@ -156,7 +157,7 @@ impl Link for Atomics {
     }
 }
 
-/// Sleeps on a line's word at once, and wakes at once.
+/// Sleeps on the word of the peer's line at once, and wakes the peer at once.
 pub(crate) struct Futex {
     lines: Lines,
     sent: u32,
@@ -202,7 +203,7 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Without the buffers of the standard library's.
+    /// Opens them without the buffers of the standard library.
     pub(crate) fn open() -> Result<Self> {
         Ok(Self {
             input: io::stdin().as_fd().try_clone_to_owned()?.into(),
@@ -223,7 +224,7 @@ impl Link for Streams {
     }
 }
 
-/// Publish and subscribe, one service each way, set up as in iceoryx2's own
+/// iceoryx2: publish and subscribe, with one service each way, set up as in its own
 /// benchmark.
 pub(crate) struct Iceoryx2 {
     publisher: Publisher<iox::ipc::Service, u64, ()>,
@@ -233,7 +234,8 @@ pub(crate) struct Iceoryx2 {
 }
 
 impl Iceoryx2 {
-    /// Its files go to the directory of `path`, its shared memory beside it.
+    /// Opens both services. Their files go to the directory of `path`, their shared memory
+    /// beside it.
     pub(crate) fn open(path: &Path, object: &str, end: End) -> Result<Self> {
         iox::set_log_level(iox::LogLevel::Fatal);
         let mut config = iox::Config::default();
@@ -263,7 +265,7 @@ impl Iceoryx2 {
         };
         let publisher = to_peer.publisher_builder().create()?;
         let subscriber = from_peer.subscriber_builder().create()?;
-        // What is published to nobody is lost.
+        // A message without a subscriber would be lost.
         for service in [&there, &back] {
             let ports = iox::PortFactory::dynamic_config(service);
             while ports.number_of_publishers() == 0 || ports.number_of_subscribers() == 0 {

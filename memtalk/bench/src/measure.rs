@@ -1,14 +1,14 @@
-//! Rounds and medians.
+//! Rounds of measurements, and their medians.
 
 use std::time::Duration;
 
 use crate::{Bench, Result, guard};
 
-/// What the runs of one contestant gave, one number for each round.
+/// The measurements of one contestant, one number for each round.
 #[derive(Clone, Debug)]
 pub(crate) struct Samples(Vec<f64>);
 
-/// The middle and the ends of some numbers.
+/// The median, lowest and highest of some numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -27,8 +27,8 @@ impl Samples {
         median(self.0.clone())
     }
 
-    /// How often `other` goes into this, round by round: both were measured
-    /// under the same disturbances.
+    /// The ratio of this to `other`, round by round, because both were measured under the
+    /// same disturbances.
     pub(crate) fn ratio_to(&self, other: &Self) -> Spread {
         let ratios = self
             .0
@@ -47,14 +47,14 @@ impl Samples {
     }
 }
 
-/// The middle one, or the lower of the two in the middle.
+/// The middle number, or the lower of the two in the middle.
 pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers[(numbers.len() - 1) / 2]
 }
 
-/// Runs every contestant once in each round, in turn, and returns what they
-/// gave, in their order. Each round begins with another one.
+/// Runs every contestant once in each round, in turn. Each round begins with another
+/// contestant. Returns the samples in the order of the contestants.
 pub(crate) fn rounds<C>(
     what: &str,
     rounds: usize,
@@ -75,7 +75,7 @@ pub(crate) fn rounds<C>(
 }
 
 impl Bench {
-    /// As many rounds as asked for.
+    /// As many rounds as the settings say.
     pub(crate) fn rounds<C>(
         &self,
         what: &str,
@@ -85,7 +85,7 @@ impl Bench {
         rounds(what, self.settings.rounds, contestants, run)
     }
 
-    /// Fewer of them, for the questions that have many points.
+    /// At most five rounds, for questions with many points.
     pub(crate) fn some_rounds<C>(
         &self,
         what: &str,
@@ -96,14 +96,14 @@ impl Bench {
     }
 }
 
-/// One contestant's samples, cell by cell, where in each cell all `contestants`
+/// The samples of the contestant `which`, one for each cell. In each cell, all `contestants`
 /// ran one after the other.
 pub(crate) fn of_contestant(samples: &[Samples], which: usize, contestants: usize) -> Vec<Samples> {
     let own = samples.iter().skip(which).step_by(contestants);
     own.cloned().collect()
 }
 
-/// Bytes in a time as 10⁹ bytes in a second.
+/// A throughput in GB/s: 10⁹ bytes in a second.
 pub(crate) fn gigabytes_per_second(bytes: usize, time: Duration) -> f64 {
     bytes as f64 / time.as_secs_f64() / 1e9
 }

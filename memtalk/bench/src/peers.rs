@@ -1,8 +1,8 @@
-//! The programs that people would use, and ours: each a way to connect two
-//! sides, which are one process each (two where a way has one direction only).
+//! Programs that connect two sides: memtalk, and what people would use instead.
 //!
-//! The first side listens, the second comes to it. One way, the second side
-//! sends; the first has `/dev/null` to send, and the second gets nothing.
+//! A side is one process, or two if the program has one direction only. The first side
+//! listens, and the second connects to it. One way, the second side sends. Then the first
+//! side's input is `/dev/null`, and the second side receives nothing.
 
 use std::env;
 use std::fmt::{self, Display};
@@ -26,7 +26,7 @@ pub(crate) enum Way {
     Fifo,
 }
 
-/// The others, each as it is used with its defaults.
+/// The other programs, each with its default settings.
 pub(crate) const OTHERS: [Way; 3] = [Way::Socat, Way::Netcat, Way::Fifo];
 
 /// Which sides send.
@@ -54,7 +54,7 @@ impl Display for Way {
     }
 }
 
-/// A line for each program that is not there, with the package to install.
+/// A line for each program that is not installed, with the package to install.
 pub(crate) fn missing() -> Vec<String> {
     let absent = OTHERS.into_iter().filter(|way| !way.is_there());
     absent
@@ -63,17 +63,17 @@ pub(crate) fn missing() -> Vec<String> {
                 Way::Netcat => "netcat-openbsd",
                 _ => "socat",
             };
-            format!("{way} is missing, and its numbers with it: install the package {package}")
+            format!("{way} is not installed, so it is left out: install the package {package}")
         })
         .collect()
 }
 
-/// Those of `ways` that are there.
+/// Those of `ways` that are installed.
 pub(crate) fn present(ways: impl IntoIterator<Item = Way>) -> Vec<Way> {
     ways.into_iter().filter(|way| way.is_there()).collect()
 }
 
-/// What each way gave, where there is only one cell.
+/// The rows of an answer with one cell.
 pub(crate) fn rows(ways: &[Way], samples: Vec<Samples>) -> Vec<Row> {
     let rows = ways.iter().zip(samples);
     rows.map(|(way, samples)| Row {
@@ -125,8 +125,8 @@ impl Way {
             (Self::Socat, Traffic::OneWay) => {
                 start("socat", &["-u", &place.text("UNIX-LISTEN:"), "-"], ends)?;
             }
-            // Without -t, what is under way half a second after the first end of
-            // file is lost.
+            // Without -t, socat drops what is under way half a second after the first end of
+            // file.
             (Self::Socat, Traffic::BothWays) => {
                 let listen = place.text("UNIX-LISTEN:");
                 start("socat", &["-t", "60", &listen, "-"], ends)?;
@@ -184,22 +184,22 @@ pub(crate) struct First<'b> {
     traffic: Traffic,
     place: Place,
     processes: Vec<Process>,
-    /// A FIFO's other end, and the second FIFO's.
+    /// The other end of the FIFO, and of the second FIFO if there is one.
     left_for_second: Vec<File>,
 }
 
 impl First<'_> {
-    /// Whether the socket, FIFO or object is there.
-    fn has_come(&self) -> bool {
+    /// Whether the socket, FIFO or object exists.
+    fn is_there(&self) -> bool {
         match self.way {
             Way::Memtalk { .. } => self.place.object_path().exists(),
             Way::Socat | Way::Netcat | Way::Fifo => self.place.path().exists(),
         }
     }
 
-    /// Waits until the second side can come.
+    /// Waits until the socket, FIFO or object exists. Looks every `look_again`.
     pub(crate) fn wait_until_there(&self, look_again: Duration) {
-        while !self.has_come() {
+        while !self.is_there() {
             thread::sleep(look_again);
         }
     }
@@ -216,7 +216,7 @@ impl First<'_> {
                 start(&bench.settings.memtalk, &["-f", place.object()], ends)?;
             }
             (Way::Socat, traffic) => {
-                // It may come between the socket's name and its readiness.
+                // The socket may have a name before it accepts connections.
                 let connect = place.text("UNIX-CONNECT:") + ",retry=1000,interval=0.0005";
                 match traffic {
                     Traffic::OneWay => start("socat", &["-u", "-", &connect], ends)?,
@@ -237,12 +237,12 @@ impl First<'_> {
     }
 }
 
-/// Waits until all second sides can come.
+/// Waits until the second sides can connect.
 pub(crate) fn settle<'f, 'b: 'f>(firsts: impl IntoIterator<Item = &'f First<'b>>) {
     for first in firsts {
         first.wait_until_there(Duration::from_millis(1));
     }
-    // Between the name and the readiness to accept there is a moment.
+    // A socket has a name a moment before it accepts connections.
     thread::sleep(Duration::from_millis(20));
 }
 
@@ -255,7 +255,7 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// Waits until all processes have ended, successfully.
+    /// Waits until all processes have ended, each with success.
     pub(crate) fn finish(self) -> Result {
         self.processes.into_iter().try_for_each(Process::finish)
     }

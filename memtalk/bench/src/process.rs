@@ -1,4 +1,4 @@
-//! Child processes: killed when they are dropped, and when the bench dies.
+//! Child processes, which are killed when they are dropped, and when the bench dies.
 
 use std::process::{Child, Command};
 
@@ -11,7 +11,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command`, and closes our copies of the descriptors that it gets.
+    /// Starts `command`, and closes our copies of the descriptors that it was given.
     pub(crate) fn start(mut command: Command) -> Result<Self> {
         sys::die_with_parent(&mut command);
         let what = command.get_program().display().to_string();
@@ -25,7 +25,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Waits until it ends, which has to be a success.
+    /// Waits until the process has ended, with success.
     pub(crate) fn finish(mut self) -> Result {
         let status = self.child.wait()?;
         match status.success() {
@@ -37,7 +37,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both do nothing if it has ended.
+        // Both do nothing if the process has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,8 +1,9 @@
-//! What this program does as a second process of its own questions.
+//! The roles that this program plays as another process of its own questions.
 
-use crate::{Result, latency, sweep};
+use crate::Result;
+use crate::questions::{latency, sweep};
 
-/// Plays the role that the bench has started us for.
+/// Plays the role for which the bench has started this process.
 pub(crate) fn play(role: &str, arguments: &[String]) -> Result {
     match role {
         "ping" | "pong" => latency::play(role, arguments),

@@ -1,6 +1,7 @@
-//! Where the bench puts what it makes: a directory in shared memory for files,
-//! sockets and FIFOs, and names of shared memory objects beside it. All carry
-//! the process id, and all are removed at the end, or by [`sweep`].
+//! Places for the files and shared memory objects that the bench makes.
+//!
+//! A directory in `/dev/shm` has files, sockets and FIFOs. The objects are beside it. All
+//! names contain the process id. Everything is removed at the end, or by [`sweep`].
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -10,14 +11,14 @@ use std::process;
 
 use crate::Result;
 
-/// Where POSIX shared memory objects are, and where files cost no disk.
+/// The directory of POSIX shared memory objects. Files there need no disk.
 const SHM: &str = "/dev/shm";
 
 fn prefix() -> String {
     format!("memtalk-bench-{}", process::id())
 }
 
-/// The directory, removed with all that is in it.
+/// The directory. It is removed with its content when this is dropped.
 pub(crate) struct Scratch {
     directory: PathBuf,
     next: Cell<usize>,
@@ -33,7 +34,7 @@ impl Scratch {
         })
     }
 
-    /// A place that nobody has used.
+    /// A new place.
     pub(crate) fn place(&self) -> Place {
         let number = self.next.replace(self.next.get() + 1);
         Place {
@@ -42,11 +43,11 @@ impl Scratch {
         }
     }
 
-    /// A file of that many bytes.
+    /// A new file of `bytes` bytes.
     pub(crate) fn file(&self, bytes: usize) -> Result<Place> {
         let place = self.place();
         let mut file = File::create(&place.path)?;
-        // Long enough, and odd enough, for a block that is lost to show.
+        // The period is long and odd, so that a lost block shows.
         let block: Vec<u8> = (0..1_000_003_u32)
             .map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()[3])
             .collect();
@@ -66,8 +67,8 @@ impl Drop for Scratch {
     }
 }
 
-/// A path in the directory and the name of a shared memory object, neither made
-/// yet, both removed at the end.
+/// A path in the directory, and the name of a shared memory object. Nothing is there at
+/// first. Both are removed when this is dropped.
 pub(crate) struct Place {
     path: PathBuf,
     object: String,

@@ -1,5 +1,7 @@
-//! How much is measured: the environment's wishes, or what fits about seven
-//! minutes on two processors. `QUICK=1` only shows that nothing is broken.
+//! How much is measured, according to environment variables.
+//!
+//! The defaults take about seven minutes on two processors. `QUICK=1` only shows that
+//! nothing is broken.
 
 use std::env;
 use std::path::PathBuf;
@@ -8,28 +10,28 @@ use std::time::Duration;
 
 use crate::{Result, sys};
 
-/// What the environment can set.
+/// The settings. The environment variable of each comes first.
 pub(crate) struct Settings {
     /// `MEMTALK`: the program under test.
     pub(crate) memtalk: String,
     /// `CHARTS`: the directory that the charts go to.
     pub(crate) charts: PathBuf,
-    /// `ONLY`: names of questions, with commas or spaces between; empty for all.
+    /// `ONLY`: names of questions, separated by commas or spaces. Empty: all.
     pub(crate) only: Vec<String>,
     /// `ROUNDS`: how often every contestant runs.
     pub(crate) rounds: usize,
-    /// `BYTES`: what one run of `one-way` moves. The other volumes are in
-    /// proportion to it.
+    /// `BYTES`: the bytes that one run of `one-way` moves. Other questions move a fixed
+    /// share of it.
     pub(crate) bytes: usize,
-    /// `ROUND_TRIPS`: what one run of `polling` makes; the slower questions make
-    /// a fraction of it.
+    /// `ROUND_TRIPS`: the round trips of one run of `polling`. Slower questions make a
+    /// fraction of it.
     pub(crate) round_trips: usize,
     /// `IDLE`: seconds of doing nothing.
     pub(crate) idle: Duration,
-    /// `CPUS`: the two processors that pinned sides run on, like `0,2`; `None`
-    /// if there is only one.
+    /// `CPUS`: the two processors for pinned sides, like `0,2`. `None` if the machine has
+    /// only one.
     pub(crate) cpus: Option<[usize; 2]>,
-    /// Repetitions within a run of `first-byte`.
+    /// The repetitions within a run of `first-byte`. No variable sets it.
     pub(crate) starts: usize,
 }
 
@@ -38,7 +40,7 @@ impl Settings {
         let quick = env::var("QUICK").is_ok_and(|value| !matches!(&*value, "" | "0"));
         let or = |full, quickly| if quick { quickly } else { full };
         let memtalk = env::var("MEMTALK")
-            .map_err(|_| "MEMTALK is to be the path of the program; `make bench` sets it")?;
+            .map_err(|_| "set MEMTALK to the path of the program, as `make bench` does")?;
         let charts = env::var_os("CHARTS").unwrap_or_else(|| "target/bench".into());
         let settings = Self {
             memtalk,
@@ -52,12 +54,14 @@ impl Settings {
             starts: or(20, 3),
         };
         if settings.rounds == 0 || settings.bytes < 1 << 20 || settings.round_trips < 1_000 {
-            return Err("at least 1 round, 1 MiB of BYTES and 1,000 ROUND_TRIPS are needed".into());
+            return Err(
+                "at least 1 of ROUNDS, 1 MiB of BYTES and 1,000 ROUND_TRIPS are needed".into(),
+            );
         }
         Ok(settings)
     }
 
-    /// Whether the question of this name is to be asked.
+    /// Whether to ask the question of this name.
     pub(crate) fn asks(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
@@ -73,7 +77,7 @@ fn number<N: FromStr>(variable: &str, default: N) -> Result<N> {
     match env::var(variable) {
         Ok(text) => text
             .parse()
-            .map_err(|_| format!("{variable} is to be a number, not {text}").into()),
+            .map_err(|_| format!("{variable} must be a number, not {text}").into()),
         Err(_) => Ok(default),
     }
 }
@@ -86,6 +90,6 @@ fn cpus() -> Result<Option<[usize; 2]>> {
     match (wanted.as_slice(), sys::processors()?.as_slice()) {
         (&[one, other], _) | (&[], &[one, other, ..]) => Ok(Some([one, other])),
         (&[], _) => Ok(None),
-        _ => Err("CPUS is to name two processors, like 0,1".into()),
+        _ => Err("CPUS must name two processors, like 0,1".into()),
     }
 }

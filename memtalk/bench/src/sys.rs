@@ -1,5 +1,6 @@
-//! The system calls that the standard library does not offer. All unsafe code
-//! is here, but for the memory that `rings` lays a ring over.
+//! System calls that the standard library does not offer.
+//!
+//! All unsafe code is here, except for the memory of memtalk-ring in `questions/rings`.
 
 #![allow(unsafe_code, reason = "this is the room for it")]
 
@@ -23,8 +24,8 @@ fn check(result: c_int) -> io::Result<c_int> {
     }
 }
 
-/// Lets the kernel kill what `command` starts when the thread that started it
-/// ends, however it ends.
+/// Makes the kernel kill the process of `command` when the thread that starts it ends, however
+/// that ends.
 pub(crate) fn die_with_parent(command: &mut Command) {
     let ask = || {
         // SAFETY: this request takes numbers only.
@@ -34,7 +35,7 @@ pub(crate) fn die_with_parent(command: &mut Command) {
     unsafe { command.pre_exec(ask) };
 }
 
-/// Makes a FIFO and opens both ends, which a blocking open cannot do alone.
+/// Makes a FIFO and opens both ends. A blocking open of one end would wait for the other.
 pub(crate) fn fifo(path: &Path) -> io::Result<(File, File)> {
     let text = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: the string ends with a zero.
@@ -63,7 +64,7 @@ pub(crate) fn processors() -> io::Result<Vec<usize>> {
         .collect())
 }
 
-/// Keeps the calling thread, and what it starts, on one processor.
+/// Keeps the calling thread, and the threads and processes that it starts, on one processor.
 pub(crate) fn pin(cpu: usize) -> io::Result<()> {
     if cpu >= 8 * size_of::<libc::cpu_set_t>() {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
@@ -88,7 +89,7 @@ fn signal_set(signals: &[c_int]) -> libc::sigset_t {
     set
 }
 
-/// Blocks `signals` in this thread and those that it starts.
+/// Blocks `signals` in this thread and in the threads that it starts.
 pub(crate) fn block(signals: &[c_int]) {
     let set = signal_set(signals);
     // SAFETY: `set` is a set of signals, and the old mask is not asked for.
@@ -99,7 +100,7 @@ pub(crate) fn block(signals: &[c_int]) {
 pub(crate) fn wait_for(signals: &[c_int]) -> c_int {
     let set = signal_set(signals);
     let mut signal = 0;
-    // SAFETY: both are ours.
+    // SAFETY: both are ours to access.
     while unsafe { libc::sigwait(&raw const set, &raw mut signal) } != 0 {}
     signal
 }
@@ -114,7 +115,7 @@ pub(crate) fn die_of(signal: c_int) -> ! {
     std::process::exit(1)
 }
 
-/// Asks for SIGALRM in so many seconds, instead of what was asked for before.
+/// Asks for SIGALRM in `seconds`. That replaces an earlier request.
 pub(crate) fn alarm(seconds: u32) {
     // SAFETY: takes a number only.
     unsafe { libc::alarm(seconds) };
@@ -122,7 +123,7 @@ pub(crate) fn alarm(seconds: u32) {
 
 /// Nanoseconds of a clock that all processes share.
 pub(crate) fn nanoseconds() -> u64 {
-    // SAFETY: two numbers.
+    // SAFETY: a `timespec` is two numbers.
     let mut time: libc::timespec = unsafe { zeroed() };
     // SAFETY: `time` is ours to write.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
@@ -167,7 +168,7 @@ pub(crate) fn futex_wait(word: &AtomicU32, seen: u32) {
     };
 }
 
-/// Wakes whoever sleeps on `word`.
+/// Wakes one thread that sleeps on `word`.
 pub(crate) fn futex_wake(word: &AtomicU32) {
     // SAFETY: the word lives.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };

@@ -1,9 +1,9 @@
-//! Answers on the terminal.
+//! Answers as tables on the terminal.
 
 use crate::answer::{Answer, Verdict};
 use crate::measure::Spread;
 
-/// Prints what a question has found.
+/// Prints an answer.
 pub(crate) fn print(name: &str, answer: &Answer) {
     println!("\n{name}: {}", answer.title);
     if answer.cells.len() == 1 {
@@ -35,7 +35,7 @@ pub(crate) fn print(name: &str, answer: &Answer) {
     }
 }
 
-/// Prints all targets once more, together.
+/// Prints all verdicts once more, together.
 pub(crate) fn print_summary(verdicts: &[(&str, Verdict)]) {
     println!("\ntargets, with the median (lowest to highest) of the rounds' ratios");
     for (name, verdict) in verdicts {
@@ -48,6 +48,7 @@ pub(crate) fn print_summary(verdicts: &[(&str, Verdict)]) {
     println!("{met} of {} met", verdicts.len());
 }
 
+/// A verdict as a line.
 fn line(verdict: &Verdict) -> String {
     let target = format!("{} {}", verdict.target, verdict.of);
     let measured = verdict
@@ -59,7 +60,7 @@ fn line(verdict: &Verdict) -> String {
     format!("{:32} {target:42} {measured:24} {outcome}", verdict.what)
 }
 
-/// Three digits that mean something.
+/// A number with three significant digits, or its whole part if that has more.
 pub(crate) fn number(number: f64) -> String {
     let digits = match number.abs() {
         0.0 => 0,

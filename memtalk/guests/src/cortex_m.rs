@@ -1,7 +1,7 @@
 //! What a program on a Cortex-M has in place of an operating system.
 //!
-//! It defines `main`, which is called with memory as Rust expects it, and `tick`,
-//! which is called by the timer, if it starts that.
+//! The program defines `main` and `tick`. `main` is called once the memory is as Rust
+//! expects it. The timer calls `tick`, if the program starts it.
 
 mod reset;
 pub mod semihosting;

@@ -1,11 +1,11 @@
-//! Why a guest could not do what it was to do, and what it tells the machine.
+//! Why a guest failed, and the status that it exits with.
 
 use core::fmt;
 
 use memtalk_ring::{Error, PageError};
 
-/// What a program exits with. As with a process, 0 is success; 1 is left to the
-/// emulator, which uses it for its own failures.
+/// The exit status of a program. As for a process, 0 is success. No status is 1, because
+/// the emulator uses that for its own failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Status {
@@ -13,7 +13,7 @@ pub enum Status {
     Complete = 0,
     /// There is no shared memory.
     NoDevice = 2,
-    /// It holds no page.
+    /// The shared memory holds no page.
     NotAPage = 3,
     /// The page has another version.
     Version = 4,
@@ -21,44 +21,43 @@ pub enum Status {
     Size = 5,
     /// The page is from a machine of the other byte order.
     ByteOrder = 6,
-    /// Somebody began to initialise the page, and did not finish in time.
+    /// A party began to initialise the page, and did not finish in time.
     Unfinished = 7,
-    /// Two sit there already.
+    /// Both seats are taken.
     Taken = 8,
     /// The peer gave up or died.
     PeerFailed = 9,
-    /// An index of the peer cannot be.
+    /// The peer's index is impossible.
     Corrupt = 10,
-    /// The peer sent something else than it should have.
+    /// The peer sent wrong bytes.
     Garbage = 11,
     /// A mistake in the program itself.
     Mistake = 12,
 }
 
-/// Why a guest could not do what it was to do. Displayed as one line that says
-/// what happened and what to do.
+/// Why a guest failed. Displayed as one line that says what happened and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// No device shares memory with us.
     NoDevice,
-    /// We cannot sit down.
+    /// We cannot sit down at the page.
     Page(PageError),
-    /// The talk broke off.
+    /// The talk ended before both streams were complete.
     Talk(Error),
     /// The peer's first line names no service.
     Request,
-    /// A byte that was received is not what it had to be: its place in the stream.
+    /// A byte that we received is wrong. The number is its position in the stream.
     Noise(u64),
 }
 
 impl Failure {
-    /// What to exit with.
+    /// The status to exit with.
     #[must_use]
     pub const fn status(&self) -> Status {
         self.consequence().0
     }
 
-    /// What to exit with, and what to do about it.
+    /// The status to exit with, and advice for the user.
     const fn consequence(&self) -> (Status, &'static str) {
         const SAME: &str = "build guest and host from the same sources";
         match self {
@@ -92,7 +91,7 @@ impl fmt::Display for Failure {
             Self::Page(error) => error.fmt(f)?,
             Self::Talk(error) => error.fmt(f)?,
             Self::Request => f.write_str("the first line is no request")?,
-            Self::Noise(at) => write!(f, "byte {at} is not the noise that it had to be")?,
+            Self::Noise(at) => write!(f, "byte {at} is not the expected byte of noise")?,
         }
         write!(f, "; {}", self.consequence().1)
     }

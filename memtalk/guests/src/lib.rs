@@ -1,4 +1,4 @@
-//! What the programs for machines without an operating system share.
+//! The common parts of the programs for machines without an operating system.
 
 #![no_std]
 

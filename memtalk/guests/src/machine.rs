@@ -1,8 +1,7 @@
-//! What there is in the machine that a program runs on: the memory that somebody
-//! shares with it, a console, a way to end.
+//! The virtual machine that a program runs on: shared memory, a console, a way to end.
 //!
-//! Each machine has the same items, for a program that has it for itself, and one
-//! processor.
+//! The items are the same for each kind of machine. The program is the only one on the
+//! machine, which has one processor.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;

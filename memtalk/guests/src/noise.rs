@@ -1,21 +1,21 @@
-//! Bytes that look random and are not: who knows the seed knows them all.
+//! Pseudorandom bytes, so that both sides know from a seed what each byte must be.
 //!
-//! The words of a 64-bit xorshift generator (13, 7, 17), each with its lowest byte
-//! first, in machines of either byte order. It starts at twice the seed plus
-//! `0x9E3779B97F4A7C15`, modulo 2⁶⁴; the first word is the state after one step.
+//! The bytes are the words of a 64-bit xorshift generator (13, 7, 17), each with its
+//! lowest byte first, on machines of either byte order. The generator starts at twice the
+//! seed plus `0x9E3779B97F4A7C15`, modulo 2⁶⁴. The first word is the state after one step.
 
-/// Noise, from its first byte on.
+/// The noise of one seed, and how far it was read.
 #[derive(Clone, Debug)]
 pub struct Noise {
     state: u64,
-    /// The bytes of the last word, of which `used` were given out.
+    /// The bytes of the last word.
     word: [u8; 8],
-    /// At most 8.
+    /// The number of these that were read, at most 8.
     used: usize,
 }
 
 impl Noise {
-    /// The noise of this seed.
+    /// The noise of `seed`, from its first byte on.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self {
@@ -25,14 +25,15 @@ impl Noise {
         }
     }
 
-    /// Fills `bytes` with what comes next.
+    /// Fills `bytes` with the next bytes.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         for (byte, next) in bytes.iter_mut().zip(self) {
             *byte = next;
         }
     }
 
-    /// How many of `bytes`, up to the first that differs, are what comes next.
+    /// Compares `bytes` with the next bytes, and returns how many agree before the first that
+    /// differs.
     pub fn agrees(&mut self, bytes: &[u8]) -> usize {
         bytes
             .iter()

@@ -1,4 +1,4 @@
-//! What a guest does with the two ends of a talk. It knows no machine.
+//! The service of a guest: what it does with the two ends of a talk, on any machine.
 //!
 //! The peer's first line says which service it wants:
 //!
@@ -7,8 +7,8 @@
 //! | `echo` | sends back what follows, until the peer ends its stream; then ends its own |
 //! | `bulk N` | sends N bytes of [noise](Noise) of seed 1 and ends its stream; at the same time receives noise of seed 2, until the peer ends its own |
 //!
-//! Each direction ends by itself. A stream that has been received to its end is
-//! confirmed at once; a talk is over when the peer has confirmed ours.
+//! The directions are independent. The guest confirms a stream once it has received it to
+//! its end. The talk is over when the peer has confirmed the guest's stream.
 
 use core::fmt;
 use core::hint::spin_loop;
@@ -22,10 +22,10 @@ use crate::tally::Tally;
 /// The longest request, without its line feed, in bytes.
 const LONGEST: usize = 32;
 
-/// How much is copied at a time, in bytes.
+/// The bytes that are copied at a time.
 const PIECE: usize = 512;
 
-/// What passed in a talk, without the request.
+/// The bytes of a talk, without the request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// What we sent.
@@ -43,9 +43,9 @@ impl fmt::Display for Report {
 /// Serves the peer until both streams are complete.
 ///
 /// # Errors
-/// [`Failure::Talk`] if the peer stops before that, [`Failure::Request`] or
-/// [`Failure::Noise`] if it sends something else than it should. The peer is told
-/// that we gave up, as the ends are dropped then.
+/// [`Failure::Talk`] if the peer stops before that; [`Failure::Request`] or
+/// [`Failure::Noise`] if it sends wrong bytes. On an error the ends are dropped, so the peer
+/// learns that we gave up.
 pub fn serve<M: Memory, W: Wait<M::Atomics>>(
     sender: Sender<M, W>,
     receiver: Receiver<M, W>,
@@ -69,7 +69,7 @@ enum Request {
 }
 
 impl Request {
-    /// From a line without its line feed.
+    /// Parses a line without its line feed.
     fn from_line(line: &[u8]) -> Option<Self> {
         let line = str::from_utf8(line).ok()?;
         match line.strip_prefix("bulk ") {
@@ -86,7 +86,7 @@ struct Talk<M: Memory, W: Wait<M::Atomics>> {
 }
 
 impl<M: Memory, W: Wait<M::Atomics>> Talk<M, W> {
-    /// Receives a line byte by byte: what follows it is not part of the request.
+    /// Receives a line byte by byte, since the bytes after it are not part of the request.
     fn request(&mut self) -> Result<Request, Failure> {
         let mut line = [0; LONGEST];
         let mut len = 0;
@@ -101,7 +101,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Talk<M, W> {
         }
     }
 
-    /// Waits for a byte; `None` at the end of the stream.
+    /// Waits for a byte. `None` at the end of the stream.
     fn next_byte(&mut self) -> Result<Option<u8>, Failure> {
         let mut byte = [0];
         self.receiver.wait()?;
@@ -126,7 +126,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Talk<M, W> {
         Ok(self.receiver.close()?)
     }
 
-    /// Never waits for one direction while the other can go on.
+    /// Sends and receives noise. It never waits for one direction while the other can go on.
     fn bulk(&mut self, len: u64) -> Result<(), Failure> {
         let (mut ours, mut theirs) = (Noise::new(1), Noise::new(2));
         let mut confirmed = false;
@@ -150,7 +150,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Talk<M, W> {
         Ok(())
     }
 
-    /// Sends as much as fits, and at most `left` bytes.
+    /// Sends as many bytes as fit, at most `left`.
     fn send_noise(&mut self, noise: &mut Noise, left: u64) -> Result<(), Failure> {
         let mut piece = [0; PIECE];
         let mut space = self.sender.space()?;
@@ -164,7 +164,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Talk<M, W> {
         Ok(())
     }
 
-    /// Receives what is there.
+    /// Receives and checks the bytes that are there, a piece at most.
     fn receive_noise(&mut self, noise: &mut Noise) -> Result<(), Failure> {
         let mut piece = [0; PIECE];
         let len = self.receiver.receive(&mut piece)?;

@@ -1,20 +1,20 @@
-//! How many bytes have passed, and which.
+//! The number of bytes that have passed, and their checksum.
 
 use core::fmt;
 
-/// Counts bytes and sums them up, by FNV-1a with 32 bits: the checksum starts at
-/// `0x811C9DC5`; for each byte it is combined with it by exclusive or, then
-/// multiplied by `0x01000193`, modulo 2³².
+/// A count of bytes with their checksum, FNV-1a of 32 bits. The checksum starts at
+/// `0x811C9DC5`. Each byte is combined with it by exclusive or; then it is multiplied by
+/// `0x01000193`, modulo 2³².
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// How many bytes.
+    /// The number of bytes.
     pub bytes: u64,
     /// Their checksum.
     pub checksum: u32,
 }
 
 impl Tally {
-    /// Of no bytes.
+    /// The tally of no bytes.
     #[must_use]
     pub const fn new() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! A peer that changes words under our hands: see [`verification::hostile::ends`].
+//! A peer that changes words between any two accesses: see [`verification::hostile::ends`].
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! All that can be asked of a page, while the peer writes its words.
+//! All calls of a page, while the peer writes the page's words between them.
 
 use std::mem::size_of;
 use std::rc::Rc;
@@ -6,51 +6,35 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use memtalk_ring::header::Snapshot;
 use memtalk_ring::layout::{LEFT, MAGIC, RingHeader, VERSION, seat_offset};
-use memtalk_ring::{
-    CLOSED, Error, FAILED, Native, Page, PageError, PageRing, Presence, RawRegion, Receiver, Seat,
-    Sender,
-};
+use memtalk_ring::{CLOSED, FAILED, Native, Page, PageError, Presence, RawRegion, Seat};
 
+use super::Script;
 use super::heap::Heap;
 use super::peer::{Peer, Role, State};
-use super::{Script, bytes_from};
 
 mod memory;
 mod ring;
+mod seated;
 
 use memory::{INDEX, Memory, SEATS, WANT};
-use ring::{Bell, Ring, Rung};
+use ring::{Bell, Event, Ring};
+use seated::Seated;
 
-/// Bytes over two parts, which are as long as they are or longer.
-fn spread<At: Copy>(bytes: &[u8], parts: [(At, usize); 2]) -> [(At, &[u8]); 2] {
-    let [(first, len), (second, _)] = parts;
-    let (head, tail) = bytes.split_at(bytes.len().min(len));
-    [(first, head), (second, tail)]
-}
-
-/// The two ends of a seat.
-struct Seated {
-    seat: Seat,
-    sender: Sender<PageRing<RawRegion>, Bell>,
-    outgoing: Ring,
-    receiver: Receiver<PageRing<RawRegion>, Bell>,
-    incoming: Ring,
-}
-
-/// A page whose words anybody may have written, and who sits there. Each result, each
-/// wake-up, and all of the memory is compared with what it has to be.
+/// A page whose words may hold anything, and our ends at one of its seats. Each result, each
+/// wake-up and the whole memory are compared with what they have to be.
 pub(super) struct Table<'h> {
     heap: &'h Heap,
     page: Page<RawRegion>,
+    /// What the heap has to hold.
     memory: Memory,
     bell: Bell,
-    /// At one seat at a time: what is at the other is the peer's.
+    /// Our ends, at one seat at a time. The other seat is the peer's.
     seated: Option<Seated>,
     script: Rc<Script>,
 }
 
 impl<'h> Table<'h> {
-    /// The table in `heap`, if that can hold a page.
+    /// A table in `heap`, or `None` if that cannot hold a page.
     pub(super) fn over(heap: &'h Heap, script: Script) -> Option<Self> {
         let page = Page::over(heap.region()).ok()?;
         Some(Self {
@@ -63,8 +47,8 @@ impl<'h> Table<'h> {
         })
     }
 
-    /// Calls what the script says. Its bytes are: an operation with its arguments, and
-    /// so on.
+    /// Makes the calls that the script asks for. Its bytes are, for each operation, its
+    /// number and its arguments.
     pub(super) fn run(&mut self) {
         while let Some(operation) = self.script.next() {
             self.step(operation);
@@ -112,7 +96,7 @@ impl<'h> Table<'h> {
         }
     }
 
-    /// The peer writes any word, ours among them.
+    /// The peer writes any word. It may be one of ours.
     fn overwrite(&mut self) {
         let words = self.memory.words();
         let at = words[usize::from(self.script.byte()) % words.len()];
@@ -136,7 +120,7 @@ impl<'h> Table<'h> {
         self.write(at, word);
     }
 
-    /// The peer of one of our ends says something new.
+    /// The peer of one of our ends moves on, ends, or breaks a rule.
     fn move_on(&mut self) {
         let choice = self.script.byte();
         let Some(Seated {
@@ -154,14 +138,15 @@ impl<'h> Table<'h> {
         }
     }
 
-    /// As another program does.
+    /// Writes a word as another program does.
     fn write(&mut self, at: usize, word: u32) {
-        // SAFETY: a word of the page, which is accessed as an atomic only.
+        // SAFETY: it is a word of the page, and all accesses to it are atomic.
         let shared = unsafe { AtomicU32::from_ptr(self.heap.at(at).cast()) };
         shared.store(word, Ordering::Relaxed);
         self.memory.set(at, word);
     }
 
+    /// Takes the ends of a seat.
     fn sit(&mut self, seat: Seat) {
         self.get_up();
         // SAFETY: nobody else in this program uses ends of this page.
@@ -196,156 +181,23 @@ impl<'h> Table<'h> {
 
     /// One call of our sender.
     fn send(&mut self) {
-        let Some(Seated {
-            sender,
-            outgoing: ring,
-            ..
-        }) = &mut self.seated
-        else {
+        let Some(seated) = &mut self.seated else {
             return;
         };
-        let (peer, memory) = (&ring.peer, &mut self.memory);
-        let rung = match self.script.byte() % 8 {
-            call @ 0..4 => {
-                let (part, commit) = (self.script.any_len(), self.script.any_len());
-                let space = sender.space();
-                ring.look(memory);
-                peer.check(space.as_ref().map(|_| ()).map_err(|&error| error), false);
-                let Ok(mut space) = space else { return };
-                let (free, parts) = (peer.available(), ring.parts());
-                assert_eq!((space.len(), space.is_empty()), (free, free == 0));
-                assert_eq!(
-                    space.parts(),
-                    parts.map(|(at, len)| (self.heap.at(at), len))
-                );
-                let bytes = bytes_from(peer.ours.get(), part.min(free + 1));
-                let fits = &bytes[..bytes.len().min(free)];
-                match call {
-                    0 => {
-                        for (to, piece) in spread(fits, space.parts()) {
-                            // SAFETY: `parts` are valid for writes.
-                            unsafe { to.copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
-                        }
-                    }
-                    _ => assert_eq!(space.copy_from(&bytes), fits.len()),
-                }
-                for (at, piece) in spread(fits, parts) {
-                    memory.bytes[at..][..piece.len()].copy_from_slice(piece);
-                }
-                // Or it is dropped.
-                match call {
-                    1 => vec![],
-                    _ => {
-                        space.commit(commit);
-                        ring.advance(commit.min(free), memory)
-                    }
-                }
-            }
-            4 => {
-                let want = self.script.any_len();
-                let free = sender.wait(want);
-                let at_most = want.clamp(1, peer.capacity);
-                let rung = match peer.our_state.get() {
-                    State::Open => ring.wait(at_most, memory),
-                    _ => vec![],
-                };
-                peer.check(free, false);
-                assert!(free.is_err() || free == Ok(peer.available()));
-                rung
-            }
-            5 => {
-                sender.end();
-                ring.end(State::Closed, memory)
-            }
-            6 => {
-                sender.fail();
-                ring.end(State::Failed, memory)
-            }
-            _ => {
-                let waited = sender.wait_delivered();
-                let mut rung = ring.end(State::Closed, memory);
-                if peer.our_state.get() == State::Closed {
-                    rung.extend(ring.wait(usize::MAX, memory));
-                }
-                assert_eq!(waited.map(|()| true), peer.delivered());
-                rung
-            }
-        };
-        self.expect(rung);
+        let events = seated.send(&self.script, self.heap, &mut self.memory);
+        self.expect(events);
     }
 
     /// One call of our receiver.
     fn receive(&mut self) {
-        let Some(Seated {
-            receiver,
-            incoming: ring,
-            ..
-        }) = &mut self.seated
-        else {
+        let Some(seated) = &mut self.seated else {
             return;
         };
-        let (peer, memory) = (&ring.peer, &mut self.memory);
-        let at_end = peer.state.get() == State::Closed && peer.available() == 0;
-        let rung = match self.script.byte() % 8 {
-            call @ 0..5 => {
-                let (part, release) = (self.script.any_len(), self.script.any_len());
-                let filled = receiver.filled();
-                ring.look(memory);
-                peer.check(filled.as_ref().map(|_| ()).map_err(|&error| error), false);
-                let Ok(filled) = filled else { return };
-                let (used, parts) = (peer.available(), ring.parts());
-                assert_eq!((filled.len(), filled.is_empty()), (used, used == 0));
-                let there = parts.map(|(at, len)| (self.heap.at(at).cast_const(), len));
-                assert_eq!(filled.parts(), there);
-                let held: Vec<_> = parts
-                    .into_iter()
-                    .flat_map(|(at, len)| &memory.bytes[at..][..len])
-                    .copied()
-                    .collect();
-                let mut bytes = vec![0; part.min(used + 1)];
-                let copied = filled.copy_to(&mut bytes);
-                assert_eq!(copied, bytes.len().min(used));
-                assert_eq!(bytes[..copied], held[..copied]);
-                // Or it is dropped.
-                match call {
-                    0 => vec![],
-                    _ => {
-                        filled.release(release);
-                        ring.advance(release.min(used), memory)
-                    }
-                }
-            }
-            5 => {
-                let used = receiver.wait();
-                let rung = match peer.our_state.get() {
-                    State::Open => ring.wait(1, memory),
-                    _ => vec![],
-                };
-                peer.check(used, false);
-                assert!(used.is_err() || used == Ok(peer.available()));
-                rung
-            }
-            6 => {
-                let expected = match peer.our_state.get() {
-                    State::Open if at_end => Ok(()),
-                    State::Open => Err(Error::NotAtEnd),
-                    _ => Err(Error::Ended),
-                };
-                assert_eq!(receiver.close(), expected);
-                match expected {
-                    Ok(()) => ring.end(State::Closed, memory),
-                    Err(_) => vec![],
-                }
-            }
-            _ => {
-                receiver.fail();
-                ring.end(State::Failed, memory)
-            }
-        };
-        self.expect(rung);
+        let events = seated.receive(&self.script, self.heap, &mut self.memory);
+        self.expect(events);
     }
 
-    /// Or leaves it, if a process sits there.
+    /// Joins at the second seat in one of the two ways, or leaves it as a process does.
     fn take_the_second_seat(&mut self) {
         self.get_up();
         let presence = self.presence();
@@ -367,7 +219,7 @@ impl<'h> Table<'h> {
         }
     }
 
-    /// The peer of our ends is spoken for, or whoever sat anywhere.
+    /// Mourns the party at either seat. If that is our own seat, we get up before.
     fn mourn(&mut self) {
         let seat = self.seat();
         if self
@@ -383,7 +235,7 @@ impl<'h> Table<'h> {
         self.expect_both_woken(seat);
     }
 
-    /// Begins again: initialises the page, or sits down as a party outside does.
+    /// Begins again: initialises the page, or sits down as an outside party does.
     fn begin(&mut self) {
         self.get_up();
         let (first, choice) = (self.presence(), self.script.byte());
@@ -396,6 +248,7 @@ impl<'h> Table<'h> {
         }
     }
 
+    /// Sits down as an outside party, `silent` or not, and checks what comes of it.
     pub(super) fn sit_down(&mut self, silent: bool) {
         let us = Presence {
             outside: true,
@@ -427,29 +280,32 @@ impl<'h> Table<'h> {
         assert_eq!(sat.map(|(_, seat)| seat), expected);
     }
 
-    /// Whoever sleeps on what the party at `seat` writes was woken.
+    /// Checks that both ends that sleep on words of the party at `seat` were woken.
     fn expect_both_woken(&self, seat: Seat) {
         let lines = self.memory.lines(seat);
-        self.expect(lines.map(|line| Rung::Woke(line + INDEX)).into());
+        self.expect(lines.map(|line| Event::Woke(line + INDEX)).into());
     }
 
-    /// These words were slept on and woken, in this order.
-    fn expect(&self, rung: Vec<Rung<usize>>) {
+    /// Checks that these words were slept on and woken, in this order.
+    fn expect(&self, events: Vec<Event<usize>>) {
         let at = |at: usize| self.heap.at(at).cast_const().cast();
-        let rung: Vec<_> = rung
+        let events: Vec<_> = events
             .into_iter()
-            .map(|rung| match rung {
-                Rung::Slept(word) => Rung::Slept(at(word)),
-                Rung::Woke(word) => Rung::Woke(at(word)),
+            .map(|event| match event {
+                Event::Slept(word) => Event::Slept(at(word)),
+                Event::Woke(word) => Event::Woke(at(word)),
             })
             .collect();
-        assert_eq!(self.bell.take(), rung);
+        assert_eq!(self.bell.take(), events);
     }
 
-    /// Compares what the page says, and all that it holds.
+    /// Checks what the page says of itself, and all that the memory holds.
     pub(super) fn check(&self) {
         self.expect(vec![]);
-        assert!(self.heap.holds(&self.memory.bytes), "written elsewhere");
+        assert!(
+            self.heap.holds(&self.memory.bytes),
+            "a call wrote a word that it is not for"
+        );
         for seat in SEATS {
             let word = self.memory.word(seat_offset(seat));
             assert_eq!(self.page.seat_value(seat), word);

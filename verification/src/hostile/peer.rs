@@ -1,4 +1,4 @@
-//! What the peer says at one ring, and what has to come of it.
+//! What the peer says at one ring, and what our end must make of it.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -14,13 +14,13 @@ pub(super) enum Role {
     Receives,
 }
 
-/// What an index word says of its end.
+/// The state of an end, as its index word states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Open,
     Closed,
     Failed,
-    /// What no honest peer says.
+    /// A state that no honest peer states.
     Corrupt,
 }
 
@@ -35,30 +35,32 @@ impl State {
     }
 }
 
-/// The peer at one ring, and how far either end has honestly come.
+/// The peer at one ring, and how far each end has honestly come.
 pub(super) struct Peer {
     pub(super) script: Rc<Script>,
     /// Our role, not the peer's.
     pub(super) role: Role,
     pub(super) capacity: usize,
-    /// Bytes that our end has moved over, by what it has published.
+    /// Bytes that our end has moved over, according to what it has published.
     pub(super) ours: Cell<usize>,
-    /// Whether our end is over, and how: never `Corrupt`.
+    /// Our end's state. Never `Corrupt`.
     pub(super) our_state: Cell<State>,
-    /// Bytes that the peer has moved over, by the words that our end has loaded:
-    /// at most a capacity from `ours`, on the side that `role` says.
+    /// Bytes that the peer has moved over, according to the words that our end has loaded.
+    /// If we send, at most a capacity less than `ours`; if we receive, at most a capacity
+    /// more.
     pub(super) theirs: Cell<usize>,
-    /// The peer's state by these words. Once it is not `Open`, it stays so.
+    /// The peer's state, according to these words. Once it is not `Open`, it never changes.
     pub(super) state: Cell<State>,
-    /// What our end may announce that it wants.
+    /// The number of bytes that our end may announce that it wants.
     pub(super) wants: Cell<u32>,
-    /// Our end has published this state, and not looked since what the peer wants.
+    /// The state that our end has published last, if it has not looked since then what the
+    /// peer wants.
     pub(super) untold: Cell<Option<State>>,
     /// Our end has seen that the peer waits for what was published.
     pub(super) owes_a_wake: Cell<bool>,
 }
 
-/// How things stood before a call.
+/// The numbers before a call.
 pub(super) struct Moment {
     pub(super) ours: usize,
     pub(super) available: usize,
@@ -112,13 +114,13 @@ impl Peer {
         u32::try_from(position % self.indices()).unwrap()
     }
 
-    /// What the peer's index word, which holds `held`, holds next.
+    /// The next value of the peer's index word, which holds `held` now.
     pub(super) fn speak(&self, held: u32) -> u32 {
         if self.script.gone.get() {
             return held;
         }
         let Some(manner) = self.script.next() else {
-            // Dead, and mourned for.
+            // The peer is dead, and a watcher has mourned it.
             let open = State::of(held) == State::Open;
             return if open { held | FAILED } else { held };
         };
@@ -134,7 +136,7 @@ impl Peer {
         }
     }
 
-    /// A number near one that means something, with any flags.
+    /// A number near one that has a meaning, with any flags.
     pub(super) fn nearly(&self, choice: u8) -> u32 {
         let choice = u32::from(choice);
         let index = match choice % 5 {
@@ -149,7 +151,7 @@ impl Peer {
         near ^ ((choice / 35) << 30)
     }
 
-    /// Our end has loaded this from the peer's index word.
+    /// Takes note that our end has loaded `word` from the peer's index word.
     pub(super) fn hear(&self, word: u32) {
         if self.state.get() != State::Open {
             return;
@@ -171,7 +173,7 @@ impl Peer {
         }
     }
 
-    /// Our end has published this: it has moved on.
+    /// Takes note that our end has published `word`, and checks it.
     pub(super) fn we_publish(&self, word: u32) {
         let index = (word & !(CLOSED | FAILED)) as usize;
         assert!(index < self.indices(), "{index} is no index");
@@ -181,7 +183,8 @@ impl Peer {
         self.untold.set(Some(State::of(word)));
     }
 
-    /// Our end looks whether the peer sleeps: it wants this many bytes, or is awake.
+    /// Takes note that our end has loaded what the peer wants: this many bytes, or 0 if the
+    /// peer is awake.
     pub(super) fn hear_want(&self, want: u32) {
         if let Some(state) = self.untold.take() {
             let there = self.room() >= want as usize || state != State::Open;
@@ -189,21 +192,25 @@ impl Peer {
         }
     }
 
-    /// Whoever sleeps was told of all that was published.
+    /// Checks that the peer, if it sleeps, was woken for what was published.
     pub(super) fn check_told(&self) {
-        assert_eq!(self.untold.get(), None, "published, and did not look");
+        assert_eq!(
+            self.untold.get(),
+            None,
+            "published, but did not look what the peer wants"
+        );
         assert!(!self.owes_a_wake.get(), "lets the peer sleep");
     }
 
-    /// Our end is over, unless it was.
+    /// Takes note that our end is over, if it was open.
     pub(super) fn we_end(&self, how: State) {
         if self.our_state.get() == State::Open {
             self.our_state.set(how);
         }
     }
 
-    /// Compares what a call that copies up to `len` bytes returned with what was
-    /// heard, and with what it has published since `before`.
+    /// Checks the result of a call that copies up to `len` bytes, against what our end has
+    /// heard, and what it has published since `before`.
     pub(super) fn check_copy(&self, before: &Moment, len: usize, result: Result<usize, Error>) {
         let moved = self.ours.get() - before.ours;
         if moved == 0 {
@@ -211,7 +218,7 @@ impl Peer {
             assert!(result.is_err() || len == 0 || self.available() == 0);
             return;
         }
-        // What it has heard meanwhile is for the next call to say.
+        // If the end has heard of a failure meanwhile, the next call reports it.
         assert_eq!(result, Ok(moved));
         assert_eq!(self.our_state.get(), State::Open);
         assert!(match before.state {
@@ -223,9 +230,9 @@ impl Peer {
         assert!(moved == len || moved < len && stopped);
     }
 
-    /// Compares what a call that has moved nothing returned with what was heard. A
-    /// call that can do without a look at the peer's word is `blind`: it need not
-    /// report again that the peer is corrupt.
+    /// Checks the result of a call that has moved nothing, against what our end has heard.
+    /// A `blind` call does not have to look at the peer's word, and so need not report again
+    /// that the peer is corrupt.
     pub(super) fn check<T>(&self, result: Result<T, Error>, blind: bool) {
         let nothing_left = self.role == Role::Sends || self.available() == 0;
         let expected = match (self.our_state.get(), self.state.get()) {
@@ -238,13 +245,27 @@ impl Peer {
         assert_eq!(result.err(), expected);
     }
 
-    /// What a sender has to say of the delivery.
+    /// What a sender must report about the delivery.
     pub(super) fn delivered(&self) -> Result<bool, Error> {
         match (self.our_state.get(), self.state.get()) {
             (State::Failed, _) => Err(Error::Ended),
             (_, State::Corrupt) => Err(Error::Corrupt),
             (_, State::Failed) => Err(Error::PeerFailed),
             (ours, theirs) => Ok((ours, theirs) == (State::Closed, State::Closed)),
+        }
+    }
+
+    /// Whether our receiver has received all bytes of a stream that the peer has ended.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.state.get() == State::Closed && self.available() == 0
+    }
+
+    /// What a receiver that closes must report.
+    pub(super) fn closing(&self) -> Result<(), Error> {
+        match self.our_state.get() {
+            State::Open if self.is_at_end() => Ok(()),
+            State::Open => Err(Error::NotAtEnd),
+            _ => Err(Error::Ended),
         }
     }
 }

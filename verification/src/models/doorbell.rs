@@ -9,19 +9,20 @@ use memtalk_ring::{Departure, Doorbell, Error, Receiver, Wait, Watched};
 
 use crate::backend::{Backend, ring};
 
-/// The ring's [`Doorbell`] with a modelled device: what is written to the register
-/// raises the peer's interrupt. That one orders no memory, and stays pending until it
-/// is taken.
+/// The ring's [`Doorbell`] with a modelled device. A write to the device's register raises
+/// the peer's interrupt. An interrupt orders no memory, and stays pending until it is
+/// taken.
 pub struct Rung<B: Backend> {
     doorbell: Doorbell<Box<dyn FnMut() + Send>>,
     /// Written by the doorbell, read by the device.
     register: Arc<AtomicU32>,
-    /// How often the peer's interrupt was raised: here, and as the peer sees it.
+    /// How often the peer's interrupt was raised.
     raised: Cell<u32>,
+    /// The same number where the peer sees it.
     peers: Arc<B::Word>,
 }
 
-/// How two ends wait that ring each other.
+/// Two ends' way to wait that ring each other's doorbell.
 #[must_use]
 pub fn doorbells<B: Backend>() -> [Rung<B>; 2] {
     let interrupts = [Arc::new(B::word()), Arc::new(B::word())];
@@ -36,7 +37,8 @@ pub fn doorbells<B: Backend>() -> [Rung<B>; 2] {
             taken = B::get(&mine);
         });
         Rung {
-            // SAFETY: a word that lives as long, and which nobody else accesses.
+            // SAFETY: the word lives as long as the doorbell. Only `wake` below accesses it
+            // besides, in the same thread.
             doorbell: unsafe { Doorbell::new(at, 1, wait_for_interrupt) },
             register,
             raised: Cell::new(0),
@@ -66,15 +68,15 @@ impl<B: Backend> Wait<B> for Rung<B> {
     }
 }
 
-/// A receiver that sleeps until it is rung hears of its peer's death from whoever speaks
-/// for that peer.
+/// A receiver sleeps until its doorbell rings. It hears of its peer's death from the party
+/// that speaks for the dead.
 pub fn death_is_heard<B: Backend>() {
     let [rings, hears] = doorbells::<B>();
     let (from_dead, to_dead) = (ring::<B>(1), ring::<B>(1));
-    // SAFETY: a new ring, and its only receiver.
+    // SAFETY: the ring is new, and this is its only receiver.
     let mut receiver = unsafe { Receiver::new(from_dead.clone(), hears) };
     let (departure, received) = B::both(
-        // SAFETY: it has taken no ends.
+        // SAFETY: the dead peer took no ends.
         move || unsafe { Departure::mourn(&from_dead, &to_dead, &rings) },
         move || receiver.wait(),
     );

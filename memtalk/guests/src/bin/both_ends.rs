@@ -1,5 +1,6 @@
-//! A typical use of the ring, for `sizes` to measure: one seat of a page, with both
-//! of its ends, sends back what comes. To be linked, not to be run.
+//! A typical use of the ring, for `sizes` to measure: a party that sends back what comes.
+//!
+//! It takes both ends of one seat of a page. It is linked, and never run.
 
 #![no_std]
 #![no_main]
@@ -10,12 +11,12 @@ use core::ptr::{NonNull, with_exposed_provenance_mut};
 
 use memtalk_ring::{Error, Page, RawRegion, Seat, Spin};
 
-/// What the compiler must not know: a page, where the linker script put it.
+/// The address and size of a page. The compiler must not know them.
 const PAGE: (usize, usize) = (0x2000_0000, 4096);
 
-/// Until the other side's stream is at its end and ours is confirmed.
+/// Sends back what comes, until the peer's stream is at its end and ours is confirmed.
 fn echo(page: &Page<RawRegion>) -> Result<(), Error> {
-    // SAFETY: the only ends of this seat.
+    // SAFETY: these are the only ends of this seat.
     let (mut sender, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
     let (sender, receiver) = black_box((&mut sender, &mut receiver));
     let mut bytes = [0; 64];
@@ -38,7 +39,7 @@ fn echo(page: &Page<RawRegion>) -> Result<(), Error> {
 extern "C" fn _start() -> ! {
     let (address, size) = black_box(PAGE);
     if let Some(base) = NonNull::new(with_exposed_provenance_mut(address)) {
-        // SAFETY: the page is there, for ever, and nobody else here uses it.
+        // SAFETY: the page is there for ever, and nobody else in this program uses it.
         let region = unsafe { RawRegion::new(base, size) };
         if let Ok(page) = Page::attach(region) {
             black_box(echo(&page)).ok();
@@ -49,7 +50,7 @@ extern "C" fn _start() -> ! {
     }
 }
 
-/// Linked only if something can panic.
+/// Is linked only if something can panic.
 #[panic_handler]
 fn panic(_: &PanicInfo) -> ! {
     loop {

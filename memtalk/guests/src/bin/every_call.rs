@@ -1,11 +1,12 @@
-//! Every call of the ring that a machine without an operating system can use, for
-//! `sizes` to measure and to search for panics. To be linked, not to be run.
+//! Every call of the ring that works without an operating system, for `sizes` to measure.
 //!
-//! The compiler knows nothing that could spare it a part of a call: what is given
-//! and what comes back goes through [`black_box`].
+//! `sizes` also searches the program for panics. It is linked, and never run.
 //!
-//! Left out are `Debug`, `Display` and embedded-io's `write_fmt`, which bring along how
-//! the core library formats text.
+//! Arguments and results go through [`black_box`], so that the compiler cannot leave out a
+//! part of a call.
+//!
+//! `Debug`, `Display` and embedded-io's `write_fmt` are left out, because they bring in the
+//! core library's formatting of text.
 
 #![no_std]
 #![no_main]
@@ -25,13 +26,13 @@ use memtalk_ring::{
 
 type Ring = PageRing<RawRegion>;
 
-/// Where a page could be, and how large.
+/// The address and size of a page that could be.
 const PAGE: (usize, usize) = (0x2000_0000, 4096);
 
-/// Where a device's register could be.
+/// The address of a device's register that could be.
 const REGISTER: usize = 0x4005_0000;
 
-/// Takes what a call returns.
+/// Uses the result of a call.
 fn take<T>(value: T) {
     black_box(value);
 }
@@ -39,7 +40,7 @@ fn take<T>(value: T) {
 fn pages(region: RawRegion) -> Result<Page<RawRegion>, PageError> {
     take((region.base(), region.size()));
     let us = black_box(Presence::DEVICE);
-    // SAFETY: nothing is run.
+    // SAFETY: the program is never run.
     let initialised = unsafe { Page::initialise(region, us) }?;
     // SAFETY: as above.
     let (joined, seat) = unsafe { Page::sit_down(region, black_box(true)) }?;
@@ -74,14 +75,14 @@ fn numbers() {
     }
 }
 
-/// Both ends of a seat, which wait in one of the ways there are.
+/// Every call of both ends of a seat, which wait by `wait`.
 fn ends<W: Wait<Native> + Clone>(page: &Page<RawRegion>, wait: W) {
     let seat = black_box(Seat::First);
-    // SAFETY: nothing is run.
+    // SAFETY: the program is never run.
     let (mut sender, mut receiver) = unsafe { page.ends(seat, wait.clone()) };
     take(send(black_box(&mut sender)));
     take(receive(black_box(&mut receiver)));
-    // SAFETY: nothing is run.
+    // SAFETY: the program is never run.
     take(unsafe { page.mourn(seat.peer(), &wait) });
     page.wake(seat.peer(), &wait);
     #[cfg(feature = "embedded-io")]
@@ -124,7 +125,7 @@ fn receive<W: Wait<Native>>(receiver: &mut Receiver<Ring, W>) -> Result<(), Erro
     Ok(())
 }
 
-/// The same through embedded-io's traits.
+/// Every call of embedded-io's traits.
 #[cfg(feature = "embedded-io")]
 fn traits<W: Wait<Native>>(mut sender: Sender<Ring, W>, mut receiver: Receiver<Ring, W>) {
     use memtalk_ring::Buffered;
@@ -183,9 +184,9 @@ extern "C" fn _start() -> ! {
     let register = NonNull::new(with_exposed_provenance_mut(black_box(REGISTER)));
     let base = NonNull::new(with_exposed_provenance_mut(address));
     if let (Some(base), Some(register)) = (base, register) {
-        // SAFETY: nothing is run.
+        // SAFETY: the program is never run.
         let region = unsafe { RawRegion::new(base, size) };
-        // SAFETY: nothing is run.
+        // SAFETY: the program is never run.
         let doorbell = unsafe { Doorbell::new(register, black_box(1), spin_loop) };
         if let Ok(page) = pages(region) {
             ends(&page, Spin);
@@ -200,7 +201,7 @@ extern "C" fn _start() -> ! {
     }
 }
 
-/// Linked only if something can panic.
+/// Is linked only if something can panic.
 #[panic_handler]
 fn panic(_: &PanicInfo) -> ! {
     loop {

@@ -1,12 +1,15 @@
-//! Firmware of a Cortex-M3 whose memory a host can see: it owns the page, and serves
-//! talk after talk as [`service`](guests::service) says, with a line for each.
+//! Firmware of a Cortex-M3 that owns a page which its host can see, and serves talks there.
 //!
-//! The page is a `static` that the linker script puts somewhere into that memory. The
-//! firmware sits first, and wakes nobody. When a talk is over, complete or not, and
-//! the process has left its seat, it initialises the page again for the next one.
+//! It serves one talk after the other as [`service`](guests::service) says, and prints a
+//! line for each.
 //!
-//! One more request, the line `stop` and nothing else: the firmware ends its own
-//! stream as well, and then the program, with status 0.
+//! The page is a `static`. The linker script puts it into memory that the host can see. The
+//! firmware takes the first seat, and is silent. When a talk is over, complete or not, and
+//! the process has left its seat, the firmware initialises the page again for the next
+//! talk.
+//!
+//! There is one more request: the line `stop`, and nothing after it. Then the firmware ends
+//! its own stream as well, and the program with status 0.
 
 #![no_std]
 #![no_main]
@@ -26,27 +29,27 @@ use memtalk_ring::{Idle, Memory, Native, Page, Presence, RawRegion, Receiver, Se
 /// The size of the page.
 const SIZE: usize = 4096;
 
-/// A millisecond, in cycles of this board's clock.
+/// A millisecond in cycles of this board's clock.
 const MILLISECOND: u32 = 25_000;
 
-/// How often an end looks again before it sleeps until the next millisecond.
+/// How often an end looks again before it begins to sleep between two looks.
 const LOOKS: u32 = 10_000;
 
 #[repr(C, align(64))]
 struct Shared(UnsafeCell<[u8; SIZE]>);
-// SAFETY: it is used through one page at a time, and that takes care of it.
+// SAFETY: the memory is used only through a `Page`, one at a time, which synchronises.
 unsafe impl Sync for Shared {}
 
 #[unsafe(link_section = ".shared")]
 static SHARED: Shared = Shared(UnsafeCell::new([0; SIZE]));
 
-/// The timer's handler. That it interrupts is all: it ends a sleep.
+/// The timer's handler. It has nothing to do: the interrupt itself ends a sleep.
 #[unsafe(no_mangle)]
 extern "C" fn tick() {}
 
 /// Sleeps until the next interrupt, a millisecond at most.
 fn sleep() {
-    // SAFETY: waits, and touches neither registers nor memory.
+    // SAFETY: `wfi` waits, and changes neither registers nor memory.
     unsafe { asm!("wfi", options(nostack, preserves_flags)) };
 }
 
@@ -60,7 +63,7 @@ fn look_or_sleep(looks: u32) {
 extern "C" fn main() -> ! {
     timer::start(MILLISECOND);
     loop {
-        // SAFETY: it lives for ever, and nobody else here uses it.
+        // SAFETY: the memory lives for ever, and nobody else in this program uses it.
         let region = unsafe { RawRegion::new(NonNull::from(&SHARED).cast(), SIZE) };
         // SAFETY: the ends of the last talk are gone.
         let page = match unsafe { Page::initialise(region, Presence::DEVICE) } {
@@ -70,7 +73,7 @@ extern "C" fn main() -> ! {
         while page.is_free(Seat::Second) {
             sleep();
         }
-        // Whoever reads the lines sees it; nothing else could be done.
+        // If writing fails, there is nothing else to do.
         let _ = match talk(&page) {
             Ok(Talk::Served(report)) => writeln!(Console, "firmware: complete, {report}"),
             Ok(Talk::Stop) => exit(Status::Complete),
@@ -82,16 +85,16 @@ extern "C" fn main() -> ! {
     }
 }
 
-/// How a talk was complete.
+/// A talk that is complete.
 enum Talk {
     Served(Report),
     Stop,
 }
 
 fn talk(page: &Page<RawRegion>) -> Result<Talk, Failure> {
-    // SAFETY: the page is fresh, and nobody else is at the first seat.
+    // SAFETY: the page is new, and nobody else takes the first seat's ends.
     let (sender, mut receiver) = unsafe { page.ends(Seat::First, Idle(look_or_sleep)) };
-    // A request of ours, or of the service's?
+    // The first byte tells `stop` from the service's requests.
     let mut first = [0];
     receiver.wait()?;
     receiver.filled()?.copy_to(&mut first);

@@ -1,18 +1,20 @@
-//! A page in a `static`, between the main loop and an interrupt handler of a
-//! Cortex-M0, a processor without compare-and-swap.
+//! A talk between the main loop and an interrupt handler of a Cortex-M0, through a `static`.
 //!
-//! The handler is the timer's. It sends noise of seed 1, as much as fits each time,
-//! takes out what has come, and never waits. The main loop receives that, and sends
+//! A Cortex-M0 has no compare-and-swap.
+//!
+//! The handler is the timer's. Each time it sends as much noise of seed 1 as fits, receives
+//! what is there, and never waits. The main loop receives the handler's noise, and sends
 //! [`ANSWER`] bytes of noise of seed 2 for each byte. So it waits both for bytes and
 //! for room, asleep until the handler wakes it. Both check every byte, end their
 //! streams and confirm the other's. The main loop compares what the two have counted,
 //! prints a line, and ends the program with status 0.
 //!
 //! # What a sleep shows here
-//! The return from a handler ends a `wfe` as well, on any chip, and some emulators do
-//! not wait there at all. So a wake-up that never comes would go unnoticed. Here a
-//! sleep is over only when the handler has woken the main loop ([`Asleep`]), and both
-//! ends come while it sleeps: one wake-up too few, and the program never ends.
+//! On any chip, the return from a handler ends a `wfe` as well, and some emulators do not
+//! wait there at all. So a missing wake-up would go unnoticed. Here a sleep is over only
+//! when the handler has woken the main loop ([`Asleep`]), and the handler ends its stream
+//! and confirms the other only while the main loop sleeps. If one wake-up is missing, the
+//! program never ends.
 
 #![no_std]
 #![no_main]
@@ -33,46 +35,46 @@ use memtalk_ring::{
     Event, Native, Page, PageRing, Presence, RawRegion, Receiver, Seat, Sender, Wait, Watched,
 };
 
-/// What the handler sends, in bytes.
+/// The bytes that the handler sends.
 const LEN: u64 = 4_000_037;
 
-/// How many bytes the main loop sends for each that it receives.
+/// The bytes that the main loop sends for each byte that it receives.
 const ANSWER: u64 = 2;
 
-/// From one interrupt to the next, in clock cycles: a quarter of a millisecond.
+/// The clock cycles from one interrupt to the next: a quarter of a millisecond.
 const CYCLES: u32 = 4000;
 
 /// The size of the page: a quarter of the memory that the chip has.
 const SIZE: usize = 4096;
 
-/// How much is copied at a time, in bytes.
+/// The bytes that are copied at a time.
 const PIECE: usize = 128;
 
 #[repr(C, align(64))]
 struct Memory(UnsafeCell<[u8; SIZE]>);
-// SAFETY: it is used through one page only, and that takes care of it.
+// SAFETY: the memory is used only through one `Page`, which synchronises.
 unsafe impl Sync for Memory {}
 
 static MEMORY: Memory = Memory(UnsafeCell::new([0; SIZE]));
 
-/// The handler's side: `main`'s until the timer is started, then the handler's, and
-/// `main`'s again once the timer is stopped.
+/// The handler's side. It belongs to `main` until the timer is started, then to the handler,
+/// and to `main` again once the timer is stopped.
 struct Handed(UnsafeCell<Option<Side<Awake>>>);
-// SAFETY: so it is never used by two at once.
+// SAFETY: so never two use it at once.
 unsafe impl Sync for Handed {}
 
 static HANDED: Handed = Handed(UnsafeCell::new(None));
 
-/// How often the main loop has gone to sleep; it alone writes this.
+/// How often the main loop has gone to sleep. Only the main loop writes this.
 static SLEPT: AtomicU32 = AtomicU32::new(0);
 
-/// Whether it sleeps now; it alone writes this.
+/// Whether the main loop sleeps now. Only the main loop writes this.
 static SLEEPS: AtomicBool = AtomicBool::new(false);
 
-/// How often the main loop was woken; the handler alone writes this.
+/// How often the main loop was woken. Only the handler writes this.
 static WOKEN: AtomicU32 = AtomicU32::new(0);
 
-/// Adds one, in two steps, for the only one who writes there.
+/// Adds one, in two steps: a load and a store. For a counter with one writer.
 fn count(counter: &AtomicU32) {
     counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
 }
@@ -90,15 +92,16 @@ impl Wait<Native> for Asleep {
 
     fn sleep(&mut self, word: Watched<'_, Native>, seen: u32) {
         let woken = WOKEN.load(Acquire);
-        // If the handler comes after this comparison, it wakes us.
+        // If the handler publishes after this comparison, it wakes us.
         if !word.is(seen) {
             return;
         }
         count(&SLEPT);
         SLEEPS.store(true, Relaxed);
         while WOKEN.load(Relaxed) == woken {
-            // The word may change without a wake-up, while it is too little.
-            // SAFETY: it is only loaded.
+            // The word may change without a wake-up, if the bytes there are fewer than we
+            // want.
+            // SAFETY: the word is only loaded.
             let held = unsafe { word.word() }.load(Relaxed);
             Event.sleep(word, held);
         }
@@ -110,7 +113,7 @@ impl Wait<Native> for Asleep {
     }
 }
 
-/// The handler's way: it wakes, and never waits.
+/// The handler's way to wait: it wakes the main loop, and never waits itself.
 #[derive(Clone, Copy)]
 struct Awake;
 
@@ -129,14 +132,14 @@ impl Wait<Native> for Awake {
     }
 }
 
-/// What each of the two has.
+/// What the main loop and the handler each have.
 struct Side<W: Wait<Native>> {
     sender: Sender<PageRing<RawRegion>, W>,
     receiver: Receiver<PageRing<RawRegion>, W>,
     ours: Noise,
     theirs: Noise,
     report: Report,
-    /// The stream that we receive is complete, and the other side knows that.
+    /// Whether we have received the other side's whole stream and confirmed it.
     confirmed: bool,
 }
 
@@ -157,8 +160,8 @@ impl<W: Wait<Native> + Clone> Side<W> {
         }
     }
 
-    /// Sends a piece of what is left until `len` bytes are sent, or as much of it as
-    /// fits. Returns how much.
+    /// Sends a piece of the stream, whose length is `len` in all, or as much of it as fits.
+    /// Returns the number of bytes.
     fn send(&mut self, len: u64) -> Result<usize, Failure> {
         let mut piece = [0; PIECE];
         let mut space = self.sender.space()?;
@@ -172,7 +175,7 @@ impl<W: Wait<Native> + Clone> Side<W> {
         Ok(len)
     }
 
-    /// Receives a piece of what is there, and checks it. Returns how much.
+    /// Receives a piece of what is there, and checks it. Returns the number of bytes.
     fn receive(&mut self) -> Result<usize, Failure> {
         let mut piece = [0; PIECE];
         let len = self.receiver.receive(&mut piece)?;
@@ -185,7 +188,7 @@ impl<W: Wait<Native> + Clone> Side<W> {
         Ok(len)
     }
 
-    /// Confirms that all was received.
+    /// Confirms that the whole stream was received.
     fn confirm(&mut self) -> Result<(), Failure> {
         self.confirmed = true;
         Ok(self.receiver.close()?)
@@ -193,7 +196,8 @@ impl<W: Wait<Native> + Clone> Side<W> {
 }
 
 impl Side<Awake> {
-    /// What the handler does when it is called.
+    /// One call of the handler. It ends its stream, and confirms the other, only if nothing
+    /// else passed and the main loop sleeps.
     fn tick(&mut self) -> Result<(), Failure> {
         let before = self.report;
         if !self.confirmed {
@@ -218,7 +222,7 @@ impl Side<Awake> {
 /// The timer's handler.
 #[unsafe(no_mangle)]
 extern "C" fn tick() {
-    // SAFETY: it is ours now, and this handler does not interrupt itself.
+    // SAFETY: it belongs to the handler now, which does not interrupt itself.
     let handed = unsafe { &mut *HANDED.0.get() };
     if let Some(Err(failure)) = handed.as_mut().map(Side::tick) {
         give_up("the handler", failure);
@@ -226,7 +230,7 @@ extern "C" fn tick() {
 }
 
 impl Side<Asleep> {
-    /// What the main loop does.
+    /// The main loop's part of the talk.
     fn talk(&mut self) -> Result<(), Failure> {
         while self.receiver.wait()? > 0 {
             self.receive()?;
@@ -241,24 +245,24 @@ impl Side<Asleep> {
     }
 }
 
-/// What the main loop has counted, and whether the handler agrees.
+/// Runs the talk. Returns what the main loop has counted, and whether the handler agrees.
 fn run() -> Result<(Report, bool), Failure> {
-    // SAFETY: it lives for ever, and nobody else uses it.
+    // SAFETY: the memory lives for ever, and nobody else uses it.
     let region = unsafe { RawRegion::new(NonNull::from(&MEMORY).cast(), SIZE) };
-    // SAFETY: nobody has taken ends in it.
+    // SAFETY: nobody has taken ends in this memory.
     let page = unsafe { Page::initialise(region, Presence::DEVICE) }?;
-    // SAFETY: the page is fresh, and each seat is taken once.
+    // SAFETY: the page is new, and the ends of each seat are taken once.
     let mut ours = unsafe { Side::new(&page, Seat::First, Asleep, [2, 1]) };
     // SAFETY: as above.
     let handlers = unsafe { Side::new(&page, Seat::Second, Awake, [1, 2]) };
-    // SAFETY: the timer is not started yet.
+    // SAFETY: it belongs to `main`, since the timer is not started yet.
     unsafe { *HANDED.0.get() = Some(handlers) };
 
     timer::start(CYCLES);
     ours.talk()?;
     timer::stop();
 
-    // SAFETY: the timer is stopped.
+    // SAFETY: it belongs to `main` again, since the timer is stopped.
     let handed = unsafe { &mut *HANDED.0.get() };
     let Report { sent, received } = ours.report;
     let agrees = match handed {
@@ -282,7 +286,7 @@ extern "C" fn main() -> ! {
     };
     let [slept, woken] = [&SLEPT, &WOKEN].map(|counter| counter.load(Relaxed));
     let agreement = if agrees { "agrees" } else { "disagrees" };
-    // Writing does not fail.
+    // Writing never fails.
     let _ = writeln!(
         Console,
         "{report}; the handler {agreement}; slept {slept} times, woken {woken} times"
@@ -294,7 +298,7 @@ extern "C" fn main() -> ! {
     })
 }
 
-/// Ends the program from either side.
+/// Ends the program because `who` failed.
 fn give_up(who: &str, failure: Failure) -> ! {
     let _ = writeln!(Console, "{who}: {failure}");
     exit(failure.status())

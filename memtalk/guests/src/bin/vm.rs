@@ -1,9 +1,9 @@
-//! A virtual machine that talks with its host through a page that QEMU shares with
-//! it (`-device ivshmem-plain`), and serves it as [`service`](guests::service) says.
+//! A virtual machine that serves its host through a page in memory that QEMU shares.
 //!
-//! One talk, then it ends: with a line on its console, and with a
-//! [`Status`](guests::failure::Status). What the memory holds already, and is not
-//! memtalk's, it leaves alone. It never sleeps: its processor is busy while it waits.
+//! QEMU shares it with `-device ivshmem-plain`. The guest serves one talk as
+//! [`service`](guests::service) says, prints a line on its console, and ends with a
+//! [`Status`](guests::failure::Status). If the memory holds something that is not memtalk's,
+//! the guest leaves it alone. The guest never sleeps: its processor is busy while it waits.
 
 #![no_std]
 #![no_main]
@@ -22,13 +22,13 @@ core::arch::global_asm!(include_str!("../machine/x86_64.s"), main = sym main);
 #[cfg(target_arch = "aarch64")]
 core::arch::global_asm!(include_str!("../machine/aarch64.s"), main = sym main);
 
-/// How often it tries to sit down at a page that somebody is initialising, 10 ms
-/// apart.
+/// How often the guest tries to sit down at a page that another party is initialising, with
+/// 10 ms between two tries.
 const TRIES: u32 = 200;
 
-/// The boot code calls it, once.
+/// The boot code calls this once.
 extern "C" fn main() -> ! {
-    // SAFETY: nobody else calls it.
+    // SAFETY: nobody else calls this function.
     let region = unsafe { machine::shared_memory() };
     let status = match region.and_then(talk) {
         Ok(report) => {
@@ -44,7 +44,7 @@ extern "C" fn main() -> ! {
 }
 
 fn say(what: fmt::Arguments<'_>) {
-    // If that fails, there is nobody to tell.
+    // If writing fails, there is nobody to tell.
     let _ = writeln!(Console, "vm: {what}");
 }
 
@@ -54,10 +54,10 @@ fn talk(region: RawRegion) -> Result<Report, Failure> {
         while page.is_free(seat.peer()) {
             spin_loop();
         }
-        // SAFETY: we have just sat down at a fresh page, and take our ends once.
+        // SAFETY: we have just sat down at the page, and take our ends once.
         let (sender, mut receiver) = unsafe { page.ends(seat, Spin) };
-        // Until something comes, we may have joined a process that is dead. Then another
-        // initialises the page, which frees our seat, and we start over.
+        // As long as nothing has come, the process that we joined may be dead. Then another
+        // process initialises the page, which frees our seat, and we start over.
         while page.presence(seat).is_some() {
             if !receiver.filled()?.is_empty() || receiver.at_end() {
                 return service::serve(sender, receiver);
@@ -68,7 +68,7 @@ fn talk(region: RawRegion) -> Result<Report, Failure> {
 }
 
 fn sit_down(region: RawRegion) -> Result<(Page<RawRegion>, Seat), PageError> {
-    // SAFETY: the ends of the last try are gone.
+    // SAFETY: we have dropped the ends of the last try.
     let once = || unsafe { Page::sit_down(region, true) };
     for _ in 1..TRIES {
         match once() {

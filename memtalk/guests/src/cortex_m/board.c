@@ -1,8 +1,9 @@
 /*
- * What a C program on a Cortex-M has in place of an operating system: `reset.s` calls
- * `main` here, and this calls the program's, which is compiled with another name. Its
- * result goes to who emulates the board, by semihosting: 0 for success, or 9 as for a
- * peer that gave up.
+ * What a C program on a Cortex-M has in place of an operating system.
+ *
+ * `reset.s` calls `main` here, which calls the program's `main`. The compiler gives that
+ * one another name. The program's result goes to the emulator, by semihosting: 0 for
+ * success, or else 9, the status for a peer that gave up.
  */
 
 #include <stdint.h>
@@ -12,7 +13,7 @@
 int program_main(void);
 
 static void end(uintptr_t status) {
-    /* The program ends by itself, with this status. */
+    /* The reason (the program ends by itself), and the status. */
     const uintptr_t block[2] = {0x20026, status};
     register uintptr_t call __asm__("r0") = 0x20;
     register const uintptr_t *argument __asm__("r1") = block;

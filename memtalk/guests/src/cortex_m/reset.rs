@@ -1,4 +1,4 @@
-//! From reset to `main`.
+//! The way from reset to `main`.
 
 use core::arch::global_asm;
 use core::fmt::Write;
@@ -6,13 +6,13 @@ use core::fmt::Write;
 use super::semihosting::{Console, exit};
 use crate::failure::Status;
 
-// No Rust, which takes it that nobody else writes its statics.
+// In assembly, because Rust assumes that nobody else writes its statics.
 global_asm!(include_str!("reset.s"), options(raw));
 
-/// An exception that nobody expects.
+/// The handler of every exception that should not occur.
 #[unsafe(no_mangle)]
 extern "C" fn fault() -> ! {
-    // Writing does not fail.
+    // Writing never fails.
     let _ = writeln!(Console, "the processor met a fault");
     exit(Status::Mistake)
 }

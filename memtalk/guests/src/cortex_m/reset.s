@@ -1,6 +1,8 @@
+    @ From reset to a call of `main`.
     .syntax unified
 
-    @ The stack, then the handler of each exception. The last is the timer's.
+    @ The initial stack pointer, then the handler of each exception. The last one is the
+    @ timer's.
     .section .vectors, "a", %progbits
     .word stack
     .word reset
@@ -9,7 +11,7 @@
     .endr
     .word tick
 
-    @ Initialises memory: `data` is stored behind the program, `bss` is zero.
+    @ Copies `data` from where it is stored, after the program, and clears `bss`.
     .section .text.reset, "ax", %progbits
     .thumb_func
     .globl reset

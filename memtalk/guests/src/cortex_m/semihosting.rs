@@ -1,23 +1,23 @@
-//! The calls that a debugger answers, or an emulator: text, and the end.
+//! Semihosting: calls that a debugger or an emulator answers, to show text and to end.
 
 use core::arch::asm;
 use core::fmt;
 
 use crate::failure::Status;
 
-/// Shows text that ends with a zero byte.
+/// The number of the call that shows text, which ends with a zero byte.
 const WRITE0: usize = 0x04;
 
-/// Ends the program, with a reason and a status.
+/// The number of the call that ends the program, with a reason and a status.
 const EXIT_EXTENDED: usize = 0x20;
 
 /// The reason of a program that ends by itself.
 const APPLICATION_EXIT: usize = 0x2_0026;
 
-/// Bytes that are shown with one call.
+/// The most bytes that one call shows.
 const CHUNK: usize = 64;
 
-/// What is shown with the program's messages.
+/// Where the program's messages are shown.
 #[derive(Debug)]
 pub struct Console;
 
@@ -28,14 +28,14 @@ impl fmt::Write for Console {
             for (to, from) in ended.iter_mut().zip(chunk) {
                 *to = *from;
             }
-            // SAFETY: the call reads up to a zero byte, and the last is one.
+            // SAFETY: the call reads up to a zero byte, and the last byte is zero.
             unsafe { call(WRITE0, ended.as_ptr().cast()) };
         }
         Ok(())
     }
 }
 
-/// Ends the program.
+/// Ends the program with `status`.
 pub fn exit(status: Status) -> ! {
     let block = [APPLICATION_EXIT, status as usize];
     loop {
@@ -44,10 +44,10 @@ pub fn exit(status: Status) -> ! {
     }
 }
 
-/// Makes a call, and throws away what it returns.
+/// Makes a call, and ignores its result.
 ///
 /// # Safety
-/// The argument is what this call asks for, and the call writes to no memory.
+/// `argument` is what the call `which` expects, and the call writes to no memory.
 unsafe fn call(which: usize, argument: *const usize) {
     // SAFETY: by contract.
     unsafe {

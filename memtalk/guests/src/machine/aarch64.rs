@@ -1,4 +1,6 @@
-//! QEMU's `virt`, without firmware: nobody has placed the devices' memory.
+//! QEMU's `virt` for aarch64.
+//!
+//! There is no firmware, so nobody has placed the memory of PCI devices yet.
 
 use core::arch::asm;
 use core::fmt;
@@ -20,18 +22,18 @@ const SERIAL_SENDS: u32 = 1 << 8 | 1;
 /// The configuration spaces of PCI, 4 KiB for each function.
 const PCI: usize = 0x40_1000_0000;
 
-/// Where the memory of PCI devices may be: what they share with us, up to so much
-/// of it, and whatever else they have.
+/// Where we place the memory of PCI devices: the shared memory, its largest size in bytes,
+/// and the device's other registers.
 const PCI_SHARED: u64 = 0x1000_0000;
 const PCI_SHARED_SIZE: u64 = 256 << 20;
 const PCI_OTHER: u32 = 0x3000_0000;
 
-/// In the page tables: 2 MiB of ordinary memory, for data only.
+/// Flags of a page table's entry for 2 MiB of ordinary memory, for data only.
 const ORDINARY: u64 = 0x0060_0000_0000_0705;
 
-/// A call of the debugger or emulator: the machine ends.
+/// The number of the semihosting call that ends the machine.
 const SYS_EXIT_EXTENDED: u32 = 0x20;
-/// The reason for it: the program says so.
+/// The reason: the program ends by itself.
 const APPLICATION_EXIT: u64 = 0x2_0026;
 
 /// The serial port as a console.
@@ -40,7 +42,7 @@ pub struct Console;
 
 impl fmt::Write for Console {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // SAFETY: switches it on, which does no harm if it is.
+        // SAFETY: switches the port on, and does no harm if it is on.
         unsafe { write(SERIAL_CONTROL, SERIAL_SENDS) };
         for byte in text.bytes() {
             // SAFETY: reading the flags changes nothing.
@@ -55,10 +57,10 @@ impl fmt::Write for Console {
 /// Ends the machine. QEMU exits with the status.
 pub fn exit(status: Status) -> ! {
     let reason = [APPLICATION_EXIT, status as u64];
-    // SAFETY: the machine is gone then.
+    // SAFETY: the call reads two words, and the machine ends.
     unsafe { asm!("hlt 0xF000", in("w0") SYS_EXIT_EXTENDED, in("x1") &raw const reason) };
     loop {
-        // SAFETY: stops for good if QEMU was not told to listen.
+        // SAFETY: waits for ever, if QEMU does not answer the call.
         unsafe { asm!("wfi", options(nomem, nostack)) };
     }
 }
@@ -82,11 +84,10 @@ fn now() -> u64 {
 /// The memory that is shared with us.
 ///
 /// # Errors
-/// [`Failure::NoDevice`]; [`PageError::BadMemory`] if it is more than there is place
-/// for.
+/// [`Failure::NoDevice`]; [`PageError::BadMemory`] if the memory is larger than 256 MiB.
 ///
 /// # Safety
-/// Nobody has called it before.
+/// Nobody has called this before.
 pub unsafe fn shared_memory() -> Result<RawRegion, Failure> {
     let device = Ivshmem::find(Ecam).ok_or(Failure::NoDevice)?;
     device.answer(false);
@@ -99,13 +100,13 @@ pub unsafe fn shared_memory() -> Result<RawRegion, Failure> {
     device.answer(true);
     // SAFETY: by contract.
     let base = unsafe { window::map(PCI_SHARED, size, ORDINARY) }.ok_or(bad)?;
-    // SAFETY: the tables are read after this.
+    // SAFETY: makes the processor read the tables after this.
     unsafe { asm!("dsb ishst", "isb", options(nostack)) };
-    // SAFETY: mapped for good, and all accesses to it are to be a page's.
+    // SAFETY: the memory is mapped for ever, and all accesses to it will be a page's.
     Ok(unsafe { RawRegion::new(base, size as usize) })
 }
 
-/// The configuration spaces in memory.
+/// The configuration spaces, which are in memory.
 struct Ecam;
 
 impl Ecam {
@@ -116,18 +117,18 @@ impl Ecam {
 
 impl ConfigSpace for Ecam {
     fn read(&self, slot: u8, register: u8) -> u32 {
-        // SAFETY: registers can be read.
+        // SAFETY: every register can be read.
         unsafe { read(Self::address(slot, register)) }
     }
 
     fn write(&self, slot: u8, register: u8, value: u32) {
-        // SAFETY: our caller knows the device.
+        // SAFETY: the caller knows the device.
         unsafe { write(Self::address(slot, register), value) };
     }
 }
 
 /// # Safety
-/// There is such a register, and it is known what reading it does.
+/// There is such a register, and the caller knows what reading it does.
 unsafe fn read(register: usize) -> u32 {
     let register: *const u32 = with_exposed_provenance(register);
     // SAFETY: by contract.
@@ -135,7 +136,7 @@ unsafe fn read(register: usize) -> u32 {
 }
 
 /// # Safety
-/// There is such a register, and it is known what writing it does.
+/// There is such a register, and the caller knows what writing it does.
 unsafe fn write(register: usize, value: u32) {
     let register: *mut u32 = with_exposed_provenance_mut(register);
     // SAFETY: by contract.

@@ -1,8 +1,8 @@
-// From the state that QEMU's `virt` starts a program in to a call of `main`.
+// Boot code for QEMU's `virt`: from the start of the program to a call of `main`.
 //
-// That is: exception level 1, no address translation, no caches, interrupts
-// masked. `main` gets: a stack, the vector registers, and these addresses, in
-// which the table `window` is empty.
+// The program starts at exception level 1, without address translation or caches, with
+// interrupts masked. `main` gets a stack, the vector registers, and these addresses. The
+// table `window` is empty.
 //
 //   GiB 0     devices, where they are
 //   GiB 1     memory, where it is
@@ -16,14 +16,14 @@ start:
     add x0, x0, :lo12:stack_end
     mov sp, x0
 
-    // Vector registers do not trap.
+    // Uses of vector registers do not trap.
     mov x0, 3 << 20
     msr cpacr_el1, x0
 
-    // Memory attributes: 0 is for devices, 1 for memory, cached.
+    // Memory attributes: 0 for devices, 1 for cached memory.
     mov x0, 0xFF00
     msr mair_el1, x0
-    // 39 bits of virtual, 40 of physical address; tables in cached memory.
+    // Virtual addresses of 39 bits, physical ones of 40; tables in cached memory.
     ldr x0, =(25 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23 | 2 << 32)
     msr tcr_el1, x0
     adrp x0, tables

@@ -1,4 +1,4 @@
-//! A PC: ports, page tables, and QEMU's device to exit with.
+//! QEMU's PC: ports, page tables, and a device to exit with.
 
 use core::arch::asm;
 use core::fmt;
@@ -18,8 +18,8 @@ const SERIAL_READY: u8 = 1 << 5;
 const PCI_ADDRESS: u16 = 0xCF8;
 const PCI_VALUE: u16 = 0xCFC;
 
-/// `isa-debug-exit`, where our QEMU is told to have it. QEMU exits with twice what
-/// is written there, and 1: its own failures are 1, so nothing here is 0.
+/// The port of `isa-debug-exit`, where our QEMU is told to have it. QEMU exits with twice the
+/// number that is written there plus 1. Its own failures are 1, so we never write 0.
 const EXIT: u16 = 0xF4;
 const EXIT_BASE: u32 = 64;
 
@@ -28,10 +28,10 @@ const TIMER: u16 = 0x42;
 const TIMER_MODE: u16 = 0x43;
 const TIMER_GATE: u16 = 0x61;
 
-/// Ticks of that timer in 10 ms; it has 1,193,182 in a second.
+/// The timer's ticks in 10 ms. It makes 1,193,182 in a second.
 const NAP: u16 = 11932;
 
-/// In the page tables: present, writable, 2 MiB of ordinary memory.
+/// Flags of a page table's entry: present, writable, 2 MiB of ordinary memory.
 const ORDINARY: u64 = 0x83;
 
 /// The serial port as a console.
@@ -50,12 +50,12 @@ impl fmt::Write for Console {
     }
 }
 
-/// Ends the machine. QEMU exits with 129 and twice the status.
+/// Ends the machine. QEMU exits with 129 plus twice the status.
 pub fn exit(status: Status) -> ! {
-    // SAFETY: the machine is gone then.
+    // SAFETY: the machine ends.
     unsafe { write_32(EXIT, EXIT_BASE + status as u32) };
     loop {
-        // SAFETY: stops for good if there is no such device: interrupts are off.
+        // SAFETY: stops for ever, if there is no such device, because interrupts are off.
         unsafe { asm!("hlt", options(nomem, nostack)) };
     }
 }
@@ -67,7 +67,7 @@ pub fn nap() {
     // SAFETY: channel 2: both bytes, once, output high at the end.
     unsafe { write_8(TIMER_MODE, 0b1011_0000) };
     for byte in NAP.to_le_bytes() {
-        // SAFETY: the count that it begins at.
+        // SAFETY: sets the number from which the timer counts down.
         unsafe { write_8(TIMER, byte) };
     }
     // SAFETY: reading it changes nothing.
@@ -77,13 +77,14 @@ pub fn nap() {
 /// The memory that is shared with us.
 ///
 /// # Errors
-/// [`Failure::NoDevice`]; [`PageError::BadMemory`] if it is more than a page can be.
+/// [`Failure::NoDevice`]; [`PageError::BadMemory`] if the memory is larger than a page can
+/// be.
 ///
 /// # Safety
-/// Nobody has called it before.
+/// Nobody has called this before.
 pub unsafe fn shared_memory() -> Result<RawRegion, Failure> {
     let device = Ivshmem::find(Ports).ok_or(Failure::NoDevice)?;
-    // By the firmware.
+    // The firmware has placed the memory.
     let address = device.address().ok_or(Failure::NoDevice)?;
     device.answer(false);
     let size = device.size();
@@ -91,19 +92,19 @@ pub unsafe fn shared_memory() -> Result<RawRegion, Failure> {
     // SAFETY: by contract.
     let base = unsafe { window::map(address, size, ORDINARY) };
     let base = base.ok_or(PageError::BadMemory(size as usize))?;
-    // SAFETY: loads the tables anew, and changes nothing else.
+    // SAFETY: makes the processor load the tables again, and changes nothing else.
     unsafe { asm!("mov {0}, cr3", "mov cr3, {0}", out(reg) _, options(nostack)) };
-    // SAFETY: mapped for good, and all accesses to it are to be a page's.
+    // SAFETY: the memory is mapped for ever, and all accesses to it will be a page's.
     Ok(unsafe { RawRegion::new(base, size as usize) })
 }
 
-/// The configuration spaces through their ports.
+/// The configuration spaces, which are accessed through ports.
 struct Ports;
 
 impl Ports {
     fn select(slot: u8, register: u8) {
         let address = 1 << 31 | u32::from(slot) << 11 | u32::from(register);
-        // SAFETY: only says which register is meant.
+        // SAFETY: only selects the register.
         unsafe { write_32(PCI_ADDRESS, address) };
     }
 }
@@ -111,19 +112,19 @@ impl Ports {
 impl ConfigSpace for Ports {
     fn read(&self, slot: u8, register: u8) -> u32 {
         Self::select(slot, register);
-        // SAFETY: registers can be read.
+        // SAFETY: every register can be read.
         unsafe { read_32(PCI_VALUE) }
     }
 
     fn write(&self, slot: u8, register: u8, value: u32) {
         Self::select(slot, register);
-        // SAFETY: our caller knows the device.
+        // SAFETY: the caller knows the device.
         unsafe { write_32(PCI_VALUE, value) };
     }
 }
 
 /// # Safety
-/// It is known what reading from the port does.
+/// The caller knows what reading from the port does.
 unsafe fn read_8(port: u16) -> u8 {
     let value;
     // SAFETY: by contract.
@@ -132,7 +133,7 @@ unsafe fn read_8(port: u16) -> u8 {
 }
 
 /// # Safety
-/// It is known what reading from the port does.
+/// The caller knows what reading from the port does.
 unsafe fn read_32(port: u16) -> u32 {
     let value;
     // SAFETY: by contract.
@@ -141,14 +142,14 @@ unsafe fn read_32(port: u16) -> u32 {
 }
 
 /// # Safety
-/// It is known what writing to the port does.
+/// The caller knows what writing to the port does.
 unsafe fn write_8(port: u16, value: u8) {
     // SAFETY: by contract.
     unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nostack)) };
 }
 
 /// # Safety
-/// It is known what writing to the port does.
+/// The caller knows what writing to the port does.
 unsafe fn write_32(port: u16, value: u32) {
     // SAFETY: by contract.
     unsafe { asm!("out dx, eax", in("dx") port, in("eax") value, options(nostack)) };

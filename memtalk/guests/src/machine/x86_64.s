@@ -1,10 +1,10 @@
-# From the state that PVH starts a kernel in to a call of `main`.
+# Boot code for a PC: from the start of a PVH kernel to a call of `main`.
 #
-# PVH: 32-bit protected mode with flat segments, no paging, interrupts off. `main`
-# gets: long mode, the first GiB of memory at its own addresses, a stack, and no
-# interrupts. The table `window` is for GiB 2, and is empty.
+# PVH starts a kernel in 32-bit protected mode with flat segments, without paging, with
+# interrupts off. `main` gets long mode, the first GiB of memory at its physical addresses,
+# a stack, and interrupts off. The table `window` is for GiB 2, and is empty.
 
-# Where to start, for who loads the program: note 18, a physical address.
+# Tells the loader where to start: note 18, a physical address.
 .section .note.pvh, "a", @note
 .balign 4
 .long 4, 8, 18

@@ -1,4 +1,4 @@
-//! What the memory of a page has to hold.
+//! The content that the memory of a page has to have.
 
 use std::mem::offset_of;
 
@@ -12,7 +12,7 @@ use super::super::peer::State;
 
 pub(super) const SEATS: [Seat; 2] = [Seat::First, Seat::Second];
 
-/// The words that say what the page is.
+/// The offsets of the words that say what the page is.
 pub(super) const IDENTITY: [usize; 5] = [
     offset_of!(Header<Native>, identity.magic),
     offset_of!(Header<Native>, identity.claim),
@@ -21,14 +21,15 @@ pub(super) const IDENTITY: [usize; 5] = [
     offset_of!(Header<Native>, identity.capacity),
 ];
 
-/// In a line.
+/// The offset of the index in a line.
 pub(super) const INDEX: usize = offset_of!(Line<Native>, index);
+/// The offset in a line of what its end wants.
 pub(super) const WANT: usize = offset_of!(Line<Native>, want);
 
-/// What the memory has to hold.
+/// The content that the memory has to have.
 pub(super) struct Memory {
     pub(super) bytes: Vec<u8>,
-    /// Of each ring.
+    /// The capacity of each ring.
     pub(super) capacity: u32,
 }
 
@@ -46,7 +47,7 @@ impl Memory {
         self.bytes[at..][..4].copy_from_slice(&word.to_ne_bytes());
     }
 
-    /// The lines that the party at `seat` writes: as a sender, and as a receiver.
+    /// The offsets of the lines that the party at `seat` writes: as sender, as receiver.
     pub(super) fn lines(&self, seat: Seat) -> [usize; 2] {
         [
             sender_offset(seat, self.capacity),
@@ -61,7 +62,7 @@ impl Memory {
         }
     }
 
-    /// All words but a slab's bytes.
+    /// The offsets of all words. The bytes of the slabs are none.
     pub(super) fn words(&self) -> Vec<usize> {
         let lines = SEATS.into_iter().flat_map(|seat| self.lines(seat));
         IDENTITY
@@ -71,7 +72,7 @@ impl Memory {
             .collect()
     }
 
-    /// The same after the page was initialised.
+    /// Makes the content that of a page just initialised by a party like `first`.
     pub(super) fn initialise(&mut self, first: Presence) {
         let size = u32::try_from(self.bytes.len()).unwrap();
         let claim = if first.outside { 0 } else { CLAIM };
@@ -84,20 +85,20 @@ impl Memory {
         self.clear(SEATS.map(|seat| self.lines(seat)).concat());
     }
 
-    /// The same after somebody has joined.
+    /// Makes the changes of a party that joins.
     pub(super) fn join(&mut self, presence: Presence) {
         self.clear(self.lines(Seat::Second));
         self.set(seat_offset(Seat::Second), presence.word());
     }
 
-    /// The same after whoever sits second has left, if that is a process.
+    /// Makes the change of a process that leaves the second seat, if one sits there.
     pub(super) fn leave(&mut self) {
         if self.word(seat_offset(Seat::Second)) == Presence::PROCESS.word() {
             self.set(seat_offset(Seat::Second), LEFT);
         }
     }
 
-    /// Who sits at a seat.
+    /// What the seat word says of the party at a seat.
     pub(super) fn presence(&self, seat: Seat) -> Option<Presence> {
         let word = self.word(seat_offset(seat));
         (word & SEATED != 0).then_some(Presence {
@@ -106,7 +107,7 @@ impl Memory {
         })
     }
 
-    /// Marks what the party at `seat` left open, and tells how it went.
+    /// Marks as failed what the party at `seat` left open, and returns how it departed.
     pub(super) fn mourn(&mut self, seat: Seat) -> Departure {
         let left = self.lines(seat).map(|line| {
             let word = self.word(line + INDEX);

@@ -1,4 +1,4 @@
-//! The rings of a page, as an end has to see them.
+//! A ring of a page, as one of its ends has to see it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,19 +9,21 @@ use memtalk_ring::{CLOSED, FAILED, Native, Wait, Watched};
 use super::super::peer::{Peer, State};
 use super::memory::{INDEX, Memory, WANT};
 
-/// Notes who sleeps on which word, and who is woken. While our end sleeps, its peer dies.
+/// Waits and records it: on which words our ends sleep, and which words they wake. While
+/// an end sleeps, its peer dies.
 #[derive(Clone, Default)]
-pub(super) struct Bell(Rc<RefCell<Vec<Rung<*const u32>>>>);
+pub(super) struct Bell(Rc<RefCell<Vec<Event<*const u32>>>>);
 
 impl Bell {
-    /// What has come since this was called last.
-    pub(super) fn take(&self) -> Vec<Rung<*const u32>> {
+    /// What happened since the last call of this.
+    pub(super) fn take(&self) -> Vec<Event<*const u32>> {
         self.0.take()
     }
 }
 
+/// A sleep or a wake-up, with its word.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Rung<At> {
+pub(super) enum Event<At> {
     Slept(At),
     Woke(At),
 }
@@ -34,30 +36,31 @@ impl Wait<Native> for Bell {
     }
 
     fn sleep(&mut self, word: Watched<'_, Native>, seen: u32) {
-        assert!(word.is(seen), "would sleep through what it has not seen");
+        assert!(word.is(seen), "sleeps although the word has changed");
         assert_eq!(
             State::of(seen),
             State::Open,
             "waits for a peer that is over"
         );
         let at = word.as_ptr();
-        self.0.borrow_mut().push(Rung::Slept(at));
-        // SAFETY: a word of the page, which is accessed as an atomic only.
+        self.0.borrow_mut().push(Event::Slept(at));
+        // SAFETY: it is a word of the page, and all accesses to it are atomic.
         let word = unsafe { AtomicU32::from_ptr(at.cast_mut()) };
         word.store(seen | FAILED, Ordering::Relaxed);
     }
 
     fn wake(&self, word: Watched<'_, Native>) {
-        self.0.borrow_mut().push(Rung::Woke(word.as_ptr()));
+        self.0.borrow_mut().push(Event::Woke(word.as_ptr()));
     }
 }
 
-/// A ring that one end of is ours: where its words are, and what is known of it.
+/// A ring with one end of ours: where its words are, and what is known of it. Places are
+/// offsets in the page, in bytes.
 pub(super) struct Ring {
     pub(super) peer: Peer,
     /// The line that our end writes.
     pub(super) ours: usize,
-    /// The line that the peer's writes.
+    /// The line that the peer's end writes.
     pub(super) theirs: usize,
     pub(super) slab: usize,
 }
@@ -70,9 +73,9 @@ impl Ring {
         }
     }
 
-    /// Our end waits for so many bytes: if they are not there, the peer dies of it.
-    /// Returns what it slept on.
-    pub(super) fn wait(&self, want: usize, memory: &mut Memory) -> Vec<Rung<usize>> {
+    /// Our end waits for `want` bytes. If they are not there, it sleeps, and the peer dies.
+    /// Returns the word that it slept on.
+    pub(super) fn wait(&self, want: usize, memory: &mut Memory) -> Vec<Event<usize>> {
         self.peer.hear(memory.word(self.theirs + INDEX));
         if self.peer.available() >= want || self.peer.state.get() != State::Open {
             return vec![];
@@ -81,18 +84,18 @@ impl Ring {
         let word = memory.word(self.theirs + INDEX) | FAILED;
         memory.set(self.theirs + INDEX, word);
         self.peer.hear(word);
-        vec![Rung::Slept(self.theirs + INDEX)]
+        vec![Event::Slept(self.theirs + INDEX)]
     }
 
-    /// Our end moves over `by` bytes. Returns whom that wakes.
-    pub(super) fn advance(&self, by: usize, memory: &mut Memory) -> Vec<Rung<usize>> {
+    /// Our end moves over `by` bytes. Returns the word that this wakes.
+    pub(super) fn advance(&self, by: usize, memory: &mut Memory) -> Vec<Event<usize>> {
         match by {
             0 => vec![],
             _ => self.publish(by, memory),
         }
     }
 
-    fn publish(&self, by: usize, memory: &mut Memory) -> Vec<Rung<usize>> {
+    fn publish(&self, by: usize, memory: &mut Memory) -> Vec<Event<usize>> {
         let flags = match self.peer.our_state.get() {
             State::Closed => CLOSED,
             State::Failed => FAILED,
@@ -103,13 +106,13 @@ impl Ring {
         memory.set(self.ours + INDEX, word);
         self.peer.hear_want(memory.word(self.theirs + WANT));
         match self.peer.owes_a_wake.take() {
-            true => vec![Rung::Woke(self.ours + INDEX)],
+            true => vec![Event::Woke(self.ours + INDEX)],
             false => vec![],
         }
     }
 
-    /// The same for an end that is over now, unless it was.
-    pub(super) fn end(&self, how: State, memory: &mut Memory) -> Vec<Rung<usize>> {
+    /// Our end is over now, if it was open. Returns the word that this wakes.
+    pub(super) fn end(&self, how: State, memory: &mut Memory) -> Vec<Event<usize>> {
         if self.peer.our_state.get() != State::Open {
             return vec![];
         }
@@ -117,8 +120,8 @@ impl Ring {
         self.publish(0, memory)
     }
 
-    /// Where what is available to our end lies: up to the end of the slab, and on from
-    /// its start.
+    /// The two places, each with its length, of the bytes that are available to our end: up
+    /// to the end of the slab, and on from its start.
     pub(super) fn parts(&self) -> [(usize, usize); 2] {
         let (slot, len) = (
             self.peer.ours.get() % self.peer.capacity,

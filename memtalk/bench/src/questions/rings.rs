@@ -1,9 +1,9 @@
-//! The ring alone: two threads on a processor each, messages of one size
-//! through a ring of one capacity, beside other rings for Rust.
+//! memtalk-ring compared with other rings for Rust, between two threads.
 //!
-//! Each message is put in and taken out completely before the next, by copying
-//! (in parts where it does not fit at once), and carries its number in its first
-//! bytes. Whoever has to wait looks again.
+//! Each thread has a processor of its own. Messages of one size go through a ring of one
+//! capacity. Each message is copied in and out completely before the next, in parts if it
+//! does not fit at once. Its first bytes are its number. A thread that has to wait looks
+//! again.
 
 mod contestants;
 mod exact;
@@ -29,7 +29,7 @@ const CELLS: [(usize, usize); 8] = [
     (1_048_576, 65_536),
 ];
 
-/// What a run moves, on which processors.
+/// The messages of a run, and its processors.
 pub(crate) struct Race {
     message: usize,
     count: usize,
@@ -39,10 +39,11 @@ pub(crate) struct Race {
 pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     let title = "two pinned threads, messages of one size through a ring of one capacity";
     let Some(cpus) = bench.settings.cpus else {
-        return Ok(Answer::none(title, "this takes two processors"));
+        return Ok(Answer::none(title, "this needs two processors"));
     };
     let bytes = bench.settings.bytes;
-    // The contestants of a cell right after each other: the machine changes meanwhile.
+    // The contestants of a cell run right after each other, because the machine's speed
+    // changes over time.
     let mut runs = Vec::new();
     for cell in CELLS {
         runs.extend(CONTESTANTS.iter().map(|contestant| (contestant, cell)));
@@ -88,7 +89,7 @@ fn size(bytes: usize) -> String {
 }
 
 impl Race {
-    /// From the first message to the last.
+    /// The time from the first message to the last.
     fn run(&self, mut put: impl Put, mut take: impl Take) -> Result<Duration> {
         let barrier = Barrier::new(2);
         thread::scope(|scope| {

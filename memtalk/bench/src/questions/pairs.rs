@@ -1,4 +1,4 @@
-//! Many pairs at once: what they move together, beside one pair alone.
+//! Throughput of many pairs at once, compared with one pair alone.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,6 +10,7 @@ use crate::measure::{Spread, gigabytes_per_second, of_contestant};
 use crate::peers::{self, Ends, Traffic, Way};
 use crate::{Bench, Result};
 
+/// The numbers of pairs.
 const PAIRS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 
 pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
@@ -50,7 +51,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     Ok(answer)
 }
 
-/// The target for the lowest of all cells from `first` on.
+/// The verdict on the lowest ratio of all cells from `first` on.
 fn lowest(
     bound: f64,
     beside: &str,
@@ -70,7 +71,7 @@ fn lowest(
     }
 }
 
-/// From the start of the second sides to the end of all.
+/// The time from the start of the second sides to the end of all processes.
 fn run(bench: &Bench, way: Way, pairs: usize, input: &Path) -> Result<Duration> {
     let first = || {
         let ends = Ends::new(Stdio::null(), Stdio::null());

@@ -1,5 +1,7 @@
-//! One way, a file in tmpfs to `/dev/null`: the main job. And how near it comes
-//! to one copy, which is what `dd` makes of the same file with large blocks.
+//! Throughput one way, the main job: a file in tmpfs to `/dev/null`.
+//!
+//! It is also compared with the limit, one copy: `dd` makes one of the same file, with large
+//! blocks.
 
 use std::fmt::{self, Display};
 use std::path::Path;
@@ -12,6 +14,7 @@ use crate::peers::{self, Traffic, Way};
 use crate::process::Process;
 use crate::{Bench, Result, carry};
 
+/// A way through two processes, or the limit.
 enum Contestant {
     Through(Way),
     OneCopy,
@@ -26,6 +29,7 @@ impl Display for Contestant {
     }
 }
 
+/// The name of the limit.
 const LIMIT: &str = "dd bs=64k (one copy)";
 
 pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
@@ -51,7 +55,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     });
     let title = format!("one way, a file of {} MiB to /dev/null", bytes >> 20);
     let mut answer = Answer::new(title, Unit::GB_PER_S, rows.collect());
-    // The limit is nobody to be better than.
+    // The limit is not among the others that we have to beat.
     let limit = answer.rows.pop();
     answer.judge_best(0, 0, Target::AtLeast(2.0));
     answer.judge_best(1, 0, Target::AtLeast(4.0));
@@ -61,6 +65,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     Ok(answer)
 }
 
+/// The time that `dd` takes for one copy of the file.
 fn copy(input: &Path) -> Result<Duration> {
     let mut command = Command::new("dd");
     command

@@ -1,13 +1,14 @@
-//! What it costs to wait: context switches and processor time of two processes
-//! that have nothing to do, in all their threads, as the kernel counts them.
+//! The cost of waiting: context switches and processor time of two idle processes.
+//!
+//! The kernel counts both, in all threads of the processes.
 
 use std::fs;
 use std::thread;
 
 use crate::answer::{Answer, Row, Target, Unit, Verdict};
-use crate::byte::Conversation;
 use crate::measure::{Samples, rounds};
 use crate::peers::Way;
+use crate::questions::byte::Conversation;
 use crate::{Bench, Result};
 
 pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
@@ -16,7 +17,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     let switches = rounds("idle", 1, &[Way::Memtalk { pages: 1 }], |way| {
         let conversation = Conversation::start(bench, *way)?;
         let ids: Vec<u32> = conversation.talk.processes.iter().map(|p| p.id()).collect();
-        // They look for a moment before they fall asleep.
+        // The processes look for a moment before they fall asleep.
         thread::sleep(idle / 10);
         let before = Cost::of(&ids)?;
         thread::sleep(idle);
@@ -53,12 +54,12 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     Ok(answer)
 }
 
-/// What threads have cost so far.
+/// The cost of some processes so far.
 #[derive(Default)]
 struct Cost {
-    /// Voluntary and not.
+    /// Context switches, voluntary and involuntary.
     switches: u64,
-    /// Of processor time, usually 10 ms each.
+    /// Processor time in ticks, usually 10 ms each.
     ticks: u64,
 }
 
@@ -85,7 +86,7 @@ impl Cost {
     }
 
     fn add_ticks(&mut self, stat: &str) -> Result {
-        // The name, in parentheses, may hold anything; times are the 12th and
+        // The name is in parentheses and may contain anything. The times are the 12th and
         // 13th field after it.
         let after = stat.rsplit_once(") ").ok_or("an unknown stat in /proc")?.1;
         for field in after.split_whitespace().skip(11).take(2) {

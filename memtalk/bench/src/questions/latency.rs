@@ -1,13 +1,13 @@
-//! Eight bytes there and back between two processes, each on a processor of its
-//! own: while both look all the time, and while both sleep between messages.
+//! The latency of eight bytes there and back between two processes.
 //!
-//! Looking: as many round trips as fit, one after the other. The library has no
-//! mode for it: its ends look for a while before they sleep, which in such a
-//! ping-pong they should never come to.
+//! Each process has a processor of its own. There are two questions:
 //!
-//! Sleeping: each side sleeps for a while before it sends, so that the other
-//! has surely stopped looking. A message is the time at which it was sent; what
-//! counts is the time until it is received, there and back together.
+//! - *Looking*: round trips follow each other at once. The library has no mode for this. Its
+//!   ends look for a while before they sleep, and in such a ping-pong they should never
+//!   sleep.
+//! - *Sleeping*: each side sleeps for a while before it sends, so that the other has surely
+//!   stopped looking. A message is the time at which it was sent. What counts is the time
+//!   until it is received, there and back together.
 
 use std::env;
 use std::fs;
@@ -26,7 +26,7 @@ use crate::peers::Ends;
 use crate::process::Process;
 use crate::{Bench, Result, sys};
 
-/// What a side sleeps before it sends: five times what the library looks.
+/// The time that a side sleeps before it sends: five times as long as the library looks.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// How the two sides wait for each other.
@@ -91,7 +91,7 @@ fn ask(
     pace: Pace,
 ) -> Result<Answer> {
     let Some(cpus) = bench.settings.cpus else {
-        return Ok(Answer::none(&title, "this takes two processors"));
+        return Ok(Answer::none(&title, "this needs two processors"));
     };
     let scale = if unit.name == Unit::NS.name {
         1.0
@@ -109,7 +109,7 @@ fn ask(
     Ok(Answer::new(title, unit, rows.collect()))
 }
 
-/// Nanoseconds there and back.
+/// The nanoseconds there and back.
 fn run(bench: &Bench, kind: Kind, cpus: [usize; 2], count: usize, pace: Pace) -> Result<f64> {
     let place = bench.scratch.place();
     let results = [bench.scratch.place(), bench.scratch.place()];
@@ -141,7 +141,7 @@ fn run(bench: &Bench, kind: Kind, cpus: [usize; 2], count: usize, pace: Pace) ->
     Ok(sum)
 }
 
-/// Standard input and output of both, for the links that are made of them.
+/// Standard input and output of both processes, for the links that use them.
 fn ends(kind: Kind) -> Result<[Ends; 2]> {
     Ok(match kind {
         Kind::Pipes => {
@@ -161,8 +161,8 @@ fn ends(kind: Kind) -> Result<[Ends; 2]> {
     })
 }
 
-/// The roles `ping` and `pong`, with PATH OBJECT RESULT KIND CPU COUNT SLEEPING:
-/// leaves its part of a round trip in the file RESULT, in nanoseconds.
+/// The roles `ping` and `pong`, with PATH OBJECT RESULT KIND CPU COUNT SLEEPING. Each writes
+/// its part of a round trip to the file RESULT, in nanoseconds.
 pub(crate) fn play(role: &str, arguments: &[String]) -> Result {
     let [path, object, result, kind, cpu, count, sleeping] = arguments else {
         return Err(format!("{role} takes seven arguments").into());
@@ -198,7 +198,7 @@ fn talk(link: impl Link, end: End, pace: Pace, count: usize) -> Result<f64> {
     }
 }
 
-/// All of the round trip for who has the clock, nothing for the other.
+/// The nanoseconds of a round trip while both look. Ping measures all of it, pong returns 0.
 fn look(mut link: impl Link, end: End, count: usize) -> Result<f64> {
     let warm_up = count / 10;
     let mut began = Instant::now();
@@ -226,7 +226,7 @@ fn look(mut link: impl Link, end: End, count: usize) -> Result<f64> {
     })
 }
 
-/// The median time until what the other has sent is here.
+/// The median of the nanoseconds from the peer's sending to our receiving, while both sleep.
 fn sleep(mut link: impl Link, end: End, count: usize) -> Result<f64> {
     let mut times = Vec::with_capacity(count);
     let send = |link: &mut _| {

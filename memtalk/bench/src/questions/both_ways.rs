@@ -1,4 +1,4 @@
-//! Both ways at once, a file each way to `/dev/null`.
+//! Throughput both ways at once: a file each way to `/dev/null`.
 
 use crate::answer::{Answer, Target, Unit};
 use crate::measure::gigabytes_per_second;

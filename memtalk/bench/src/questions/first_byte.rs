@@ -1,4 +1,4 @@
-//! From the start of both processes to the first byte.
+//! The time from the start of both processes to the first byte.
 
 use std::io::{self, Read, Write};
 use std::process::Stdio;
@@ -28,8 +28,8 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     Ok(answer)
 }
 
-/// Milliseconds until a byte that waits in the second side's pipe is out at the
-/// first side's.
+/// The milliseconds until a byte that waits in the second side's pipe comes out of the first
+/// side's.
 fn run(bench: &Bench, way: Way) -> Result<f64> {
     let (mut from_first, first_out) = io::pipe()?;
     let (second_in, mut to_second) = io::pipe()?;

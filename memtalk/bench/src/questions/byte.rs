@@ -1,5 +1,6 @@
-//! One byte there and back, through pipes on all four ends: the bench writes
-//! into one side, reads it from the other, and the same back.
+//! One byte there and back, through pipes on all four ends.
+//!
+//! The bench writes it into one side and reads it from the other, and then the same back.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::time::Instant;
@@ -35,7 +36,7 @@ fn run(bench: &Bench, way: Way, count: usize) -> Result<f64> {
     Ok(time.as_secs_f64() * 1e6 / count as f64)
 }
 
-/// Two sides, with us at all four ends.
+/// Two sides with the bench at all four ends.
 pub(crate) struct Conversation {
     pub(crate) talk: Talk,
     to_first: PipeWriter,
@@ -45,7 +46,7 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    /// Starts it, and has a byte go each way.
+    /// Starts both sides, and moves a byte each way.
     pub(crate) fn start(bench: &Bench, way: Way) -> Result<Self> {
         let (first_in, to_first) = io::pipe()?;
         let (from_first, first_out) = io::pipe()?;
@@ -74,7 +75,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// Ends both streams.
+    /// Ends both streams, and waits for the processes.
     pub(crate) fn finish(self) -> Result {
         drop((self.to_first, self.to_second));
         self.talk.finish()

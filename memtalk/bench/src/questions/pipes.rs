@@ -1,6 +1,7 @@
-//! One way with pipes on both ends, four processes: `cat file | X`, and
-//! `X | cat >/dev/null`. What they do while waiting takes processor time from
-//! their neighbours.
+//! Throughput one way with pipes on both ends: `cat file | X`, and `X | cat >/dev/null`.
+//!
+//! These are four processes. What one does while it waits takes processor time from the
+//! others.
 
 use std::io;
 use std::path::Path;
@@ -31,6 +32,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     Ok(answer)
 }
 
+/// The time from the start of the second side to the end of all processes.
 fn run(bench: &Bench, way: Way, input: &Path) -> Result<Duration> {
     let (from_first, to_drain) = io::pipe()?;
     let mut drain = Command::new("cat");

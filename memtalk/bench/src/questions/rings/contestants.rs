@@ -1,5 +1,6 @@
-//! memtalk-ring and the other rings, each used as its documentation recommends
-//! for many bytes at once.
+//! memtalk-ring and the other rings.
+//!
+//! Each is used as its documentation recommends for many bytes at once.
 
 use std::hint;
 use std::time::Duration;
@@ -16,17 +17,17 @@ use super::Race;
 use super::exact::{self, Exact};
 use crate::{Bench, Result};
 
-/// Puts a whole message into a ring, and waits where it has to.
+/// An end that puts a whole message into a ring, and waits if it has to.
 pub(super) trait Put: Send {
     fn put(&mut self, message: &[u8]);
 }
 
-/// Takes a whole message out of a ring, and waits where it has to.
+/// An end that takes a whole message out of a ring, and waits if it has to.
 pub(super) trait Take: Send {
     fn take(&mut self, message: &mut [u8]);
 }
 
-/// A ring of a capacity in bytes, to run a race through.
+/// A kind of ring. `run` runs a race through one with a capacity in bytes.
 pub(super) struct Contestant {
     pub(super) name: &'static str,
     pub(super) ours: bool,
@@ -82,8 +83,8 @@ pub(super) const CONTESTANTS: &[Contestant] = &[
 
 const FAILED: &str = "the other end is there";
 
-// As `Write` for the shell's sender does: send what fits, then wait for as much
-// as is left, or for half of the ring.
+// As memtalk's `Sender` does for `Write`: send what fits, then wait for room for the rest, or
+// for half of the ring if that is less.
 impl Put for Sender<Exact> {
     fn put(&mut self, mut message: &[u8]) {
         while !message.is_empty() {
@@ -110,8 +111,8 @@ impl Take for Receiver<Exact> {
     }
 }
 
-// As in the examples of `push_partial_slice` and `pop_partial_slice`, but
-// looking instead of yielding.
+// As in the examples of `push_partial_slice` and `pop_partial_slice`, but it looks again at
+// once instead of yielding.
 impl Put for rtrb::Producer<u8> {
     fn put(&mut self, mut message: &[u8]) {
         while let (_, rest @ [_, ..]) = self.push_partial_slice(message) {
@@ -195,8 +196,8 @@ where
     }
 }
 
-// Its calls that do not block: the others sleep. Either way it asks the kernel
-// to wake the other end after each of them.
+// These are the calls that do not block, because the others sleep. Both kinds ask the kernel
+// to wake the other end after each call.
 impl Put for shmring::Writer<ShmStorage> {
     fn put(&mut self, mut message: &[u8]) {
         while !message.is_empty() {

@@ -1,5 +1,6 @@
-//! Throughput while one thing is varied: the number of pages, the size of the
-//! pieces that a program writes. No cliffs: no point far under the one before.
+//! Throughput while one thing is varied: the number of pages, or the size of a write.
+//!
+//! The target is that there are no cliffs: no point is far below the one before.
 
 use std::env;
 use std::fs;
@@ -35,7 +36,7 @@ pub(crate) fn ask_pages(bench: &Bench) -> Result<Answer> {
 pub(crate) fn ask_chunks(bench: &Bench) -> Result<Answer> {
     let chunks: Vec<usize> = (0..=20).map(|power| 1 << power).collect();
     let samples = bench.some_rounds("chunks", &chunks, |&chunk| run_chunks(bench, chunk))?;
-    let title = "the library, one page, by the size of what is written at once".into();
+    let title = "the library, one page, by the size of a write".into();
     let names = chunks.iter().map(|&chunk| size(chunk)).collect();
     Ok(answer(title, "bytes in a write", names, samples))
 }
@@ -73,8 +74,7 @@ fn size(bytes: usize) -> String {
     }
 }
 
-/// GB/s of two processes that use the library: one writes in chunks, the other
-/// reads what comes.
+/// The GB/s of two processes that use the library: one writes in chunks, the other reads.
 fn run_chunks(bench: &Bench, chunk: usize) -> Result<f64> {
     // Small chunks are limited by their number, large ones by their bytes.
     let writes = (bench.settings.bytes / chunk).min(bench.settings.bytes / 256);
@@ -94,8 +94,8 @@ fn run_chunks(bench: &Bench, chunk: usize) -> Result<f64> {
     Ok((chunk * writes) as f64 / seconds / 1e9)
 }
 
-/// The role `write OBJECT RESULT CHUNK WRITES`: leaves the seconds that it took,
-/// until all was confirmed, in the file RESULT.
+/// The role `write OBJECT RESULT CHUNK WRITES`: writes, and puts the seconds until all was
+/// confirmed into the file RESULT.
 pub(crate) fn write(arguments: &[String]) -> Result {
     let [object, result, chunk, writes] = arguments else {
         return Err("write takes four arguments".into());
@@ -112,14 +112,14 @@ pub(crate) fn write(arguments: &[String]) -> Result {
     }
     sender.close()?;
     let time = began.elapsed();
-    // The other direction is empty: its end is there.
+    // The other direction is an empty stream, which has ended already.
     receiver.read_to_end(&mut Vec::new())?;
     receiver.close()?;
     fs::write(result, time.as_secs_f64().to_string())?;
     Ok(())
 }
 
-/// The role `read OBJECT RESULT`.
+/// The role `read OBJECT RESULT`: reads to the end. RESULT is not used.
 pub(crate) fn read(arguments: &[String]) -> Result {
     let [object, _] = arguments else {
         return Err("read takes two arguments".into());

@@ -1,5 +1,6 @@
-//! Memory for memtalk's ring with exactly the capacity of the other rings: a
-//! page has room for a multiple of 64.
+//! Memory for memtalk-ring with exactly the capacity of the other rings.
+//!
+//! In a page, a capacity is a multiple of 64.
 
 #![allow(unsafe_code, reason = "Memory is an unsafe trait")]
 
@@ -16,7 +17,8 @@ use crate::Result;
 #[derive(Clone)]
 pub(super) struct Exact(Arc<Ring>);
 
-/// As in a page of 4,096 bytes, the header lies across two pairs of cache lines.
+/// The parts of a ring. As in a page of 4,096 bytes, the header lies across two pairs of
+/// cache lines.
 #[repr(C, align(128))]
 struct Ring {
     before: [u8; 64],
@@ -29,13 +31,13 @@ struct Ring {
 #[repr(align(64))]
 struct Block(#[expect(dead_code, reason = "reached by pointer")] UnsafeCell<[u8; 64]>);
 
-// SAFETY: the bytes are accessed by the two ends only, which hand them over by
-// the atomics of the header.
+// SAFETY: only the two ends access the bytes, and they hand them over with the header's
+// atomics.
 unsafe impl Sync for Block {}
 
-// SAFETY: the parts of a ring stay where they are and what they are while a
-// clone lives, the blocks lie one after the other and hold at least `capacity`
-// bytes, and nobody but the ends of `pair` reaches them or the header.
+// SAFETY: while a clone lives, the parts of a ring stay where they are and what they are. The
+// blocks lie one after the other and hold at least `capacity` bytes. Only the ends of `pair`
+// access them and the header.
 unsafe impl Memory for Exact {
     type Atomics = Native;
 
@@ -55,7 +57,7 @@ unsafe impl Memory for Exact {
     }
 }
 
-/// Both ends of a ring of that many bytes.
+/// Both ends of a new ring of `bytes` bytes.
 pub(super) fn pair(bytes: usize) -> Result<(Sender<Exact>, Receiver<Exact>)> {
     let line = || Line {
         index: AtomicU32::new(0),
@@ -71,9 +73,9 @@ pub(super) fn pair(bytes: usize) -> Result<(Sender<Exact>, Receiver<Exact>)> {
         slab: blocks.collect(),
         capacity: Capacity::new(bytes.try_into()?).ok_or("no capacity for a ring")?,
     }));
-    // SAFETY: the ring is new and gets no other sender.
+    // SAFETY: the ring is new, and this is its only sender.
     let sender = unsafe { Sender::new(ring.clone(), Spin) };
-    // SAFETY: nor another receiver.
+    // SAFETY: this is its only receiver.
     let receiver = unsafe { Receiver::new(ring, Spin) };
     Ok((sender, receiver))
 }
