@@ -140,9 +140,11 @@ impl Drop for Object {
     }
 }
 
-/// Removes the objects of test programs that were killed.
+/// Removes the objects of test programs that were killed, and their copies of the command.
 fn remove_those_of_dead_tests() {
-    for entry in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+    let folders = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
+    let entries = folders.into_iter().flat_map(fs::read_dir).flatten();
+    for entry in entries.flatten() {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| {
             name.strip_prefix(PREFIX)?
