@@ -4,10 +4,10 @@
 
 mod support;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use support::users::{User, Users};
 use support::{Object, Side, eventually, try_lock};
 
@@ -94,6 +94,21 @@ fn without_a_mode_an_object_of_another_user_is_refused() {
         side.finish().assert_failed(6, "belongs to another user");
     }
     finish(one, users.side(users.ben, &object, SHARED));
+}
+
+#[test]
+fn an_object_of_ones_own_that_cannot_be_opened_is_no_other_users() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    users.ann.does(|| {
+        let file = File::create_new(object.path()).unwrap();
+        file.set_permissions(Permissions::from_mode(0)).unwrap();
+    });
+    users
+        .side(users.ann, &object, &[])
+        .finish()
+        .assert_failed(1, "cannot open the object");
+    assert!(object.exists());
 }
 
 #[test]
