@@ -24,6 +24,15 @@ fn pair(object: &Object) -> (Channel, Channel) {
 }
 
 #[test]
+fn both_ends_know_how_many_bytes_fit() {
+    let (one, other) = pair(&Object::new());
+    for channel in [one, other] {
+        assert_eq!(channel.sender.capacity(), 1856);
+        assert_eq!(channel.receiver.capacity(), 1856);
+    }
+}
+
+#[test]
 fn dropping_a_sender_gives_up_its_stream_and_not_the_other() {
     let (mut one, mut other) = pair(&Object::new());
     one.sender.write_all(b"some").unwrap();

@@ -2,9 +2,9 @@
 
 mod support;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -65,6 +65,25 @@ fn a_process_joins_a_first_party_outside() {
     side.expect(b"again");
     finish(side, party);
     assert_eq!(fs::metadata(object.path()).unwrap().len(), PAGE as u64);
+}
+
+#[test]
+fn a_machine_may_let_others_read_its_memory_and_not_write_it() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let set_mode = |mode| {
+        fs::set_permissions(object.path(), Permissions::from_mode(mode)).unwrap();
+    };
+    party::initialise(memory.whole(), Presence::DEVICE);
+    for mode in [0o620, 0o602, 0o666] {
+        set_mode(mode);
+        let side = object.open_side();
+        side.finish_with_open_input()
+            .assert_failed(6, "lets in other users");
+    }
+    set_mode(0o644);
+    let side = object.open_side();
+    finish(side, party::first(memory.whole()));
 }
 
 #[test]

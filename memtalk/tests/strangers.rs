@@ -2,8 +2,8 @@
 
 mod support;
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 
 use memtalk_ring::layout::{CLAIM, MAGIC};
@@ -215,4 +215,21 @@ fn many_at_once_form_pairs_whose_streams_never_mix() {
         }
     }
     assert!(talked >= 2 && talked % 2 == 0, "{talked}");
+}
+
+#[test]
+fn an_object_that_others_may_read_is_refused() {
+    let object = Object::new();
+    let mut first = object.open_side();
+    first.wait_until_seated(&object);
+    let set_mode = |mode| {
+        fs::set_permissions(object.path(), Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode(0o644);
+    attempt(&object).assert_failed(6, "lets in other users");
+    set_mode(0o600);
+    let second = object.side(b"hello");
+    first.end_input();
+    second.finish().assert_complete(b"");
+    first.finish().assert_complete(b"hello");
 }
