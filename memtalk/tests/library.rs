@@ -33,6 +33,19 @@ fn both_ends_know_how_many_bytes_fit() {
 }
 
 #[test]
+fn what_the_buffer_shows_is_read_once() {
+    let (mut one, mut other) = pair(&Object::new());
+    one.sender.write_all(b"hello").unwrap();
+    assert_eq!(other.receiver.fill_buf().unwrap(), b"hello");
+    for expected in [b"he", b"ll"] {
+        let mut bytes = [0; 2];
+        assert_eq!(other.receiver.read(&mut bytes).unwrap(), 2);
+        assert_eq!(bytes, *expected);
+    }
+    assert_eq!(other.receiver.fill_buf().unwrap(), b"o");
+}
+
+#[test]
 fn dropping_a_sender_gives_up_its_stream_and_not_the_other() {
     let (mut one, mut other) = pair(&Object::new());
     one.sender.write_all(b"some").unwrap();

@@ -102,7 +102,7 @@ fn an_object_of_ones_own_that_cannot_be_opened_is_no_other_users() {
     let object = Object::new();
     users.ann.does(|| {
         let file = File::create_new(object.path()).unwrap();
-        file.set_permissions(Permissions::from_mode(0)).unwrap();
+        file.set_permissions(Permissions::from_mode(0o0)).unwrap();
     });
     users
         .side(users.ann, &object, &[])

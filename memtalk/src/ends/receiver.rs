@@ -117,22 +117,31 @@ impl Receiver {
         Ok(())
     }
 
-    /// Receives what there is, and what comes soon after, into the empty buffer.
-    fn gather(&mut self) -> io::Result<()> {
+    /// Receives what the wait has found, and what comes soon after, into the empty buffer.
+    fn gather(&mut self) -> Result<(), Error> {
+        self.receive_more(STAGE)?;
         let mut looks = 0;
         while looks < LOOKS && self.buffer.rest().len() < STAGE && !self.end.at_end() {
-            match self.buffer.fill(STAGE, |bytes| self.end.receive(bytes)) {
+            match self.receive_more(STAGE) {
                 Ok(0) => {
                     looks += 1;
                     std::hint::spin_loop();
                 }
                 Ok(_) => looks = 0,
-                // The bytes that came before the error are delivered first.
-                Err(_) if !self.buffer.rest().is_empty() => break,
-                Err(error) => return Err(self.talk.error(error).into()),
+                // The bytes that came before the error are delivered first. The next call
+                // returns it.
+                Err(_) => break,
             }
         }
-        Ok(self.believe()?)
+        self.believe()
+    }
+
+    /// Receives what fits into the buffer, which has room for at least `len` bytes if it is
+    /// empty.
+    fn receive_more(&mut self, len: usize) -> Result<usize, Error> {
+        self.buffer
+            .fill(len, |bytes| self.end.receive(bytes))
+            .map_err(|e| self.talk.error(e))
     }
 
     /// Confirms to the peer that we have received its whole stream, and that it is safe
@@ -173,9 +182,7 @@ impl BufRead for Receiver {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.buffer.rest().is_empty() {
             let there = self.wait()?;
-            self.buffer
-                .fill(there, |bytes| self.end.receive(bytes))
-                .map_err(|e| self.talk.error(e))?;
+            self.receive_more(there)?;
             self.believe()?;
         }
         Ok(self.buffer.rest())
