@@ -95,6 +95,18 @@ fn read_into_an_empty_buffer_returns_at_once() {
 }
 
 #[test]
+fn read_exact_fills_the_buffer_from_what_is_buffered_and_from_the_ring() {
+    let (mut sender, receiver) = ends();
+    let mut private = [0; 4];
+    let mut receiver = Buffered::new(receiver, &mut private);
+    sender.write_all(b"abcdef").unwrap();
+    assert_eq!(receiver.fill_buf(), Ok(&b"abcd"[..]));
+    let mut bytes = [0; 6];
+    assert_eq!(receiver.read_exact(&mut bytes), Ok(()));
+    assert_eq!(&bytes, b"abcdef");
+}
+
+#[test]
 fn read_exact_tells_an_early_end_from_a_failure() {
     let (mut sender, mut receiver) = ends();
     sender.write_all(b"ab").unwrap();

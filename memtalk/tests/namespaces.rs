@@ -7,6 +7,7 @@ mod support;
 
 use std::process::{Command, Stdio};
 
+use support::users::Users;
 use support::{Object, Side, memtalk, not_tried, shell};
 
 /// Whether `unshare` may create namespaces of this kind.
@@ -67,6 +68,28 @@ fn a_death_in_another_pid_namespace_is_noticed() {
         .finish_with_open_input()
         .assert_failed(4, "the peer died");
     object.assert_usable();
+}
+
+#[test]
+fn an_owner_that_a_user_namespace_does_not_know_is_another_user() {
+    // Such owners, and whoever runs there without a user of its own, look like one user.
+    if !may_unshare("--user") {
+        return;
+    }
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let first = users.side(users.ben, &object, &["--mode", "666"]);
+    first.wait_until_seated(&object);
+    let mut command = Command::new("unshare");
+    command
+        .arg("--user")
+        .arg(memtalk().get_program())
+        .args(["-f", &object.name()]);
+    Side::start(command.stdin(Stdio::null()))
+        .finish()
+        .assert_failed(6, "belongs to another user");
+    first.signal(15);
+    assert_eq!(first.finish_with_open_input().signal, Some(15));
 }
 
 #[test]

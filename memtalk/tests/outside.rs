@@ -87,6 +87,17 @@ fn a_machine_may_let_others_read_its_memory_and_not_write_it() {
 }
 
 #[test]
+fn an_object_that_a_machine_has_only_just_created_is_waited_for() {
+    let object = Object::new();
+    let file = File::create_new(object.path()).unwrap();
+    let side = object.open_side();
+    wait_until_napping(&side);
+    file.set_len(PAGE as u64).unwrap();
+    let memory = Memory::open(&object);
+    finish(side, party::first(memory.whole()));
+}
+
+#[test]
 fn a_party_outside_joins_a_process_that_waits() {
     let object = Object::new();
     let mut side = object.open_side();

@@ -45,6 +45,16 @@ fn nobody_joins_a_talk_that_one_party_has_left() {
 }
 
 #[test]
+fn an_object_that_another_program_uses_is_refused_at_once() {
+    for contents in [&noise(4096, 1), &noise(100_000, 2)] {
+        let object = Object::new();
+        fs::write(object.path(), contents).unwrap();
+        let _open = object.open();
+        attempt(&object).assert_failed(6, "left untouched");
+    }
+}
+
+#[test]
 fn objects_of_other_programs_are_left_untouched() {
     for contents in [
         &b""[..],
