@@ -689,6 +689,19 @@ fn several_pages_are_told_apart_by_their_offsets() {
 }
 
 #[test]
+fn pages_side_by_side_up_to_the_end_of_the_memory_are_found() {
+    let object = Object::new();
+    let memory = Memory::create(&object, 3 * PAGE);
+    let last = party::initialise(memory.region(2 * PAGE, PAGE), Presence::DEVICE);
+    let side = tenant(&object, &["--scan"]);
+    finish(side, party::joined(last));
+    party::initialise(memory.region(PAGE, PAGE), Presence::DEVICE);
+    tenant(&object, &["--scan"])
+        .finish()
+        .assert_failed(6, "pages are at offsets 4096 and 8192");
+}
+
+#[test]
 fn pages_of_another_layout_in_a_machines_memory_are_left_untouched() {
     let object = Object::new();
     let memory = Memory::create(&object, 2 * PAGE);
