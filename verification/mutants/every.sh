@@ -101,7 +101,7 @@ sweep() {
         *) continue ;;
         esac
         kill -KILL "${process#/proc/}" || true
-        rm -f "/dev/shm/memtalk-test-${process#/proc/}"-*
+        rm -rf "/dev/shm/memtalk-test-${process#/proc/}"-*
     done 2>/dev/null
     # Undoes what a change added to the failing cases.
     cp "$root"/verification/tests/*.regressions "$copy/verification/tests"

@@ -154,7 +154,8 @@ fn remove_those_of_dead_tests() {
                 .ok()
         });
         if owner.is_some_and(|pid| fs::metadata(format!("/proc/{pid}")).is_err()) {
-            let _ = fs::remove_file(entry.path());
+            let path = entry.path();
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
         }
     }
 }
