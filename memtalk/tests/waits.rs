@@ -477,3 +477,35 @@ fn input_is_not_read_for_a_peer_that_has_stopped() {
         assert_eq!(kept, "for whoever comes next");
     }
 }
+
+#[test]
+fn a_kernel_that_names_no_descriptor_is_asked_by_way_of_proc() {
+    // Before Linux 6.10, only the privileged may link an open descriptor.
+    let object = Object::new();
+    let mut command = object.memtalk();
+    let call = Call(
+        libc::SYS_linkat,
+        Some((4, libc::AT_EMPTY_PATH.cast_unsigned())),
+    );
+    seccomp::fail(&mut command, call, libc::ENOENT);
+    let first = Side::start(command.stdin(Stdio::null()));
+    first.wait_until_seated(&object);
+    let second = object.side(b"hello");
+    first.finish().assert_complete(b"hello");
+    second.finish().assert_complete(b"");
+}
+
+#[test]
+fn removing_the_name_keeps_the_seat() {
+    // Our own threads may still use the ends, and a peer that sees a free seat speaks for us.
+    let object = Object::new();
+    let waiting = options()
+        .sit_down(&Name::new(object.name()).unwrap())
+        .unwrap();
+    let file = object.open();
+    waiting.handle().remove_name(BOUND).unwrap();
+    assert!(!object.exists());
+    assert!(!try_lock(&file, 1, libc::F_RDLCK));
+    drop(waiting);
+    eventually("the seat is free", || try_lock(&file, 1, libc::F_RDLCK));
+}
