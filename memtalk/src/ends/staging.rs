@@ -20,7 +20,7 @@ pub(crate) const STAGE: usize = 64 * 1024;
 /// Through a ring of fewer bytes than this, everything is gathered, whatever the
 /// descriptor. With four pages, gathering is faster on some machines and slower on others;
 /// with sixteen it is slower.
-const SMALL: usize = 12 * 1024;
+const SMALL: usize = 3 * 4096;
 
 /// The way that the transfers of one end take: straight, or through private memory.
 #[derive(Debug, Default)]
