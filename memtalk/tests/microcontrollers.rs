@@ -275,7 +275,7 @@ fn an_unknown_request_ends_the_talk_and_not_the_firmware() {
         "{said:?}"
     );
     assert!(
-        said[4].starts_with("firmware: byte 0 is not the noise"),
+        said[4].starts_with("firmware: byte 0 is not the expected byte"),
         "{said:?}"
     );
 }
