@@ -509,3 +509,18 @@ fn removing_the_name_keeps_the_seat() {
     drop(waiting);
     eventually("the seat is free", || try_lock(&file, 1, libc::F_RDLCK));
 }
+
+#[test]
+fn a_watcher_that_has_seen_its_peer_die_keeps_no_lock() {
+    let object = Object::new();
+    let mut first = object.open_side();
+    first.wait_until_seated(&object);
+    let file = object.open();
+    let channel = options().open(&Name::new(object.name()).unwrap()).unwrap();
+    first.kill();
+    let peer = channel.peer.clone();
+    let gone = bounded("the death is noticed", move || peer.wait_until_gone());
+    assert_eq!(gone, Some(Departure::Died));
+    assert!(try_lock(&file, 1, libc::F_WRLCK));
+    drop(channel);
+}
