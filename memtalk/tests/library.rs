@@ -224,3 +224,9 @@ fn the_library_refuses_a_third_party() {
     let result = Options::new().open(&name(&object));
     assert!(matches!(result, Err(Error::Busy)));
 }
+
+#[test]
+fn a_stream_of_which_nothing_came_cannot_be_confirmed() {
+    let (one, _other) = pair(&Object::new());
+    assert!(matches!(one.receiver.close(), Err(Error::NotAtEnd)));
+}

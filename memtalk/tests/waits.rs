@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use memtalk::{Channel, Departure, Error, Name, Options};
-use memtalk_ring::layout::seat_offset;
+use memtalk_ring::layout::{seat_offset, sender_offset};
 use memtalk_ring::{Presence, Seat};
 use support::party::{self, Memory};
 use support::seccomp::{self, Call};
@@ -523,4 +523,20 @@ fn a_watcher_that_has_seen_its_peer_die_keeps_no_lock() {
     assert_eq!(gone, Some(Departure::Died));
     assert!(try_lock(&file, 1, libc::F_WRLCK));
     drop(channel);
+}
+
+#[test]
+fn what_others_write_after_a_death_reaches_no_end() {
+    let object = Object::new();
+    let mut first = object.open_side();
+    first.wait_until_seated(&object);
+    let file = object.open();
+    let mut channel = options().open(&Name::new(object.name()).unwrap()).unwrap();
+    first.kill();
+    let peer = channel.peer.clone();
+    bounded("the death is noticed", move || peer.wait_until_gone());
+    let tail = sender_offset(Seat::First, words::BYTES_EACH_WAY) + words::INDEX;
+    words::write(&file, tail, u32::MAX);
+    let error = channel.receiver.read(&mut [0]).unwrap_err();
+    assert!(matches!(Error::from_io(&error), Some(Error::PeerDied)));
 }
