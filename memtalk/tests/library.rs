@@ -5,7 +5,7 @@ mod support;
 use std::io::{BufRead, ErrorKind, Read, Write};
 
 use memtalk::{Channel, Departure, Error, Name, Options};
-use support::{BOUND, Object, bounded, fcntl};
+use support::{BOUND, Object, bound_the_whole, bounded, fcntl};
 
 fn name(object: &Object) -> Name {
     Name::new(object.name()).unwrap()
@@ -13,6 +13,7 @@ fn name(object: &Object) -> Name {
 
 /// The two sides of a channel.
 fn pair(object: &Object) -> (Channel, Channel) {
+    bound_the_whole();
     let options = Options::new().timeout(BOUND);
     let theirs = (name(object), options.clone());
     let other = std::thread::spawn(move || theirs.1.open(&theirs.0).unwrap());

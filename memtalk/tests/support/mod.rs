@@ -35,6 +35,19 @@ pub const BOUND: Duration = Duration::from_secs(30);
 /// program, and a number.
 const PREFIX: &str = "memtalk-test-";
 
+/// Aborts the test program two minutes after the first call of this, if it still runs: for
+/// tests in which this program's own calls may hang.
+pub fn bound_the_whole() {
+    static BOUND: Once = Once::new();
+    BOUND.call_once(|| {
+        thread::spawn(|| {
+            thread::sleep(Duration::from_secs(120));
+            eprintln!("a test hangs");
+            std::process::abort();
+        });
+    });
+}
+
 /// With `FAIL_FAST` in the environment, the first panic ends the test program. This is for
 /// changes that break every test: each of them would wait until its bound.
 fn fail_fast() {
