@@ -88,6 +88,8 @@ mod channel;
 mod ends;
 mod error;
 #[doc(hidden)]
+pub mod escape;
+#[doc(hidden)]
 pub mod lifecycle;
 mod name;
 mod status;

@@ -1,8 +1,10 @@
 //! Names of POSIX shared memory objects, checked for `shm_open(3)`.
 
 use std::ffi::{CStr, CString, OsStr};
-use std::fmt::{self, Write};
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
+
+use crate::escape::Escaped;
 
 /// A portable name of a POSIX shared memory object: a `/`, then 1 to 254 bytes
 /// that are neither `/` nor NUL. `/.` and `/..` are not names. It need not be UTF-8.
@@ -77,11 +79,7 @@ impl Name {
 /// Control characters are escaped, since they could break the line or control a terminal.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string_lossy();
-        text.chars().try_for_each(|c| match c.is_control() {
-            true => write!(f, "{}", c.escape_default()),
-            false => f.write_char(c),
-        })
+        Escaped(&self.0.to_string_lossy()).fmt(f)
     }
 }
 

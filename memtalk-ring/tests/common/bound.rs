@@ -30,7 +30,7 @@ pub fn bound_the_whole() {
 
 /// With `FAIL_FAST` in the environment, the first panic ends the test program. Where a
 /// change breaks every test, they would take their bounds one after the other.
-#[allow(unreachable_pub, dead_code)]
+#[allow(unreachable_pub)]
 pub fn fail_fast() {
     static HOOK: Once = Once::new();
     if env::var_os("FAIL_FAST").is_some() {

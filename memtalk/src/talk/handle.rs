@@ -7,7 +7,7 @@ use super::Talk;
 use super::seated::Seated;
 use crate::error::Error;
 use crate::lifecycle::get_up::Removed;
-use crate::lifecycle::retry::Retry;
+use crate::lifecycle::retry::{DOOR_WAIT, Retry};
 use crate::sys;
 use crate::sys::named::NamedObject;
 
@@ -20,6 +20,10 @@ use crate::sys::named::NamedObject;
 pub struct TalkHandle(pub(crate) Arc<Current>);
 
 impl TalkHandle {
+    /// How long a newcomer waits for other processes at the door, 10 s: for
+    /// [`remove_name`](Self::remove_name) in a program that has the time.
+    pub const DOOR_WAIT: Duration = DOOR_WAIT;
+
     /// Removes the name, unless it leads to another object by now or the talk has ended.
     /// If the peer is outside, or none has come, this also fails the ends that are not
     /// closed, so that a party outside learns that we leave. It waits for other processes

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ContextValue;
+use memtalk::escape::Escaped;
 use memtalk::{Name, NameError, Options};
 
 /// Talk to another process through a page of shared memory.
@@ -119,21 +120,13 @@ fn parse_offset(text: &str) -> Result<u64, String> {
 /// other text is clap's own, or ours.
 pub(crate) fn escaped(mut error: clap::Error) -> clap::Error {
     let typed = error.context().filter_map(|(kind, value)| match value {
-        ContextValue::String(text) => Some((kind, printable(text))),
+        ContextValue::String(text) => Some((kind, Escaped(text).to_string())),
         _ => None,
     });
     for (kind, text) in typed.collect::<Vec<_>>() {
         error.insert(kind, ContextValue::String(text));
     }
     error
-}
-
-fn printable(text: &str) -> String {
-    let print = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    text.chars().map(print).collect()
 }
 
 #[cfg(test)]

@@ -12,11 +12,8 @@ use crate::relay::{self, Failure, Totals};
 use crate::say::{self, Notes, Teller};
 use crate::signals::{self, Blocked};
 
-/// How long to wait at the end for other processes to free the door. They hold it for some
-/// tens of microseconds, unless somebody has stopped them.
-const DOOR_WAIT: Duration = Duration::from_secs(10);
-
-/// The same wait after a signal. A name that is left behind is removed by the next talk.
+/// How long to wait after a signal for other processes to free the door. A name that is left
+/// behind is removed by the next talk.
 const SIGNALLED_DOOR_WAIT: Duration = Duration::from_millis(100);
 
 /// Runs the talk, then waits until all notes are written to standard error.
@@ -86,7 +83,7 @@ fn talk(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Fa
     if result.is_err() {
         handle.give_up();
     }
-    if let Err(error) = handle.remove_name(DOOR_WAIT) {
+    if let Err(error) = handle.remove_name(TalkHandle::DOOR_WAIT) {
         say::write(&say::line(
             &args.file,
             &format_args!("the object may be left behind: {error}"),
