@@ -41,6 +41,9 @@ pub enum Error {
     ///
     /// [`Options::mode`]: crate::Options::mode
     NotOurs,
+    /// A look at the object was asked for, which belongs to another user, and this user may not
+    /// read it.
+    Unreadable,
     /// The object lets in users that [`Options::mode`] does not let in.
     ///
     /// [`Options::mode`]: crate::Options::mode
@@ -116,7 +119,7 @@ impl Error {
             Self::Pages { .. } | Self::Mode | Self::Offset | Self::Ended | Self::NotAtEnd => {
                 io::ErrorKind::InvalidInput
             }
-            Self::NotOurs | Self::ModesDiffer { .. } | Self::LeftBehind => {
+            Self::NotOurs | Self::Unreadable | Self::ModesDiffer { .. } | Self::LeftBehind => {
                 io::ErrorKind::PermissionDenied
             }
             Self::Timeout(_) => io::ErrorKind::TimedOut,
@@ -167,6 +170,9 @@ impl fmt::Display for Error {
             }
             Self::NotOurs => f.write_str(
                 "the object belongs to another user, left untouched; use another name, or --mode on both sides if that is your peer",
+            ),
+            Self::Unreadable => f.write_str(
+                "this user may not read the object; look at it as the user that it belongs to, or as root",
             ),
             Self::ModesDiffer { asked, found } => write!(
                 f,

@@ -19,6 +19,7 @@ pub(crate) mod map;
 pub(crate) mod named;
 pub(crate) mod shm;
 pub(crate) mod transfer;
+pub mod user;
 
 /// Makes a system call, once.
 #[track_caller]
