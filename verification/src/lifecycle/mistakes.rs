@@ -63,6 +63,10 @@ pub enum Bug {
     DoorOpenToOwn,
     /// A tenant does as others do.
     TenantRetires,
+    /// An onlooker keeps the object open.
+    OnlookerStays,
+    /// An onlooker takes the lock of a seat that is free, to learn that it is.
+    OnlookerLocks,
 }
 
 /// All of them.
@@ -97,4 +101,6 @@ pub const BUGS: &[Bug] = &[
     Bug::LeftOverwrites,
     Bug::DoorOpenToOwn,
     Bug::TenantRetires,
+    Bug::OnlookerStays,
+    Bug::OnlookerLocks,
 ];
