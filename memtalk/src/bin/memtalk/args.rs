@@ -9,6 +9,8 @@ use clap::error::ContextValue;
 use memtalk::escape::Escaped;
 use memtalk::{Name, NameError, Options};
 
+use crate::look::{Look, LookArgs};
+
 /// Talk to another process through a page of shared memory.
 ///
 /// Run the same command twice, in either order. What one reads from its standard
@@ -19,8 +21,8 @@ pub(crate) struct Args {
     /// Shared memory object to talk through, like /words
     ///
     /// A slash, then 1 to 254 bytes without another slash.
-    #[arg(short, long, value_name = "NAME", value_parser = name_parser())]
-    pub(crate) file: Name,
+    #[arg(short, long, value_name = "NAME", required_unless_present = "list", value_parser = name_parser())]
+    pub(crate) file: Option<Name>,
 
     /// Create the object with this many pages [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=262_144))]
@@ -54,13 +56,16 @@ pub(crate) struct Args {
     /// Report events and progress on standard error
     #[arg(short, long)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    look: LookArgs,
 }
 
 const STATUSES: &str = "\
 Exit status:
   0    both streams complete: every byte was written at the other end
   1    this side failed: reading stdin, writing stdout, a system call
-  3    no peer came within the --timeout
+  3    no peer came within the --timeout; --status: there is no such object
   4    the peer died or stopped early: a stream is incomplete
   5    two processes already talk through this object
   6    the object is not memtalk's, or another user's, or of another version,
@@ -88,6 +93,19 @@ impl Args {
             options = options.anywhere();
         }
         options
+    }
+}
+
+// A look in place of a talk.
+impl Args {
+    /// What is to be looked at, if anything.
+    pub(crate) fn look(&self) -> Option<Look<'_>> {
+        self.look.of(self.file.as_ref(), self.offset)
+    }
+
+    /// Whether what is seen is printed as JSON.
+    pub(crate) fn json(&self) -> bool {
+        self.look.json
     }
 }
 

@@ -17,19 +17,19 @@ use crate::signals::{self, Blocked};
 const SIGNALLED_DOOR_WAIT: Duration = Duration::from_millis(100);
 
 /// Runs the talk, then waits until all notes are written to standard error.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, name: &Name) -> Result<(), Failure> {
     signals::ignore_file_size_signal();
-    signals::guard_against_truncation(say::line(&args.file, &Error::Truncated))
+    signals::guard_against_truncation(say::line(name, &Error::Truncated))
         .map_err(Failure::system("install a signal handler"))?;
     // From here on signals stay pending, until a thread waits for them.
     let blocked = signals::block().map_err(Failure::system("block signals"))?;
     let teller = args
         .verbose
-        .then(|| Teller::start(args.file.clone(), say::write))
+        .then(|| Teller::start(name.clone(), say::write))
         .transpose()
         .map_err(Failure::system("start a thread"))?;
     let progress = Progress {
-        name: &args.file,
+        name,
         notes: teller.as_ref().map(Teller::notes),
         awaited: Cell::new(None),
     };
@@ -49,7 +49,7 @@ fn talk(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Fa
     };
     let waiting = args
         .options()
-        .sit_down_with(&args.file, idle)
+        .sit_down_with(progress.name, idle)
         .map_err(Failure::Talk)?;
     let handle = waiting.handle();
     let guard = || signals::remove_if_truncated(handle.named_object());
@@ -85,7 +85,7 @@ fn talk(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Fa
     }
     if let Err(error) = handle.remove_name(TalkHandle::DOOR_WAIT) {
         say::write(&say::line(
-            &args.file,
+            progress.name,
             &format_args!("the object may be left behind: {error}"),
         ));
     }

@@ -1,0 +1,142 @@
+//! A look inside: `--list` and `--status`. Nothing here takes part in a talk.
+
+mod args;
+mod json;
+mod list;
+mod paint;
+mod picture;
+mod rates;
+mod text;
+mod watch;
+
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+
+use memtalk::look::{self, Onlooker, Seen, State};
+use memtalk::{Error, Name, Status};
+
+pub(crate) use self::args::LookArgs;
+use self::paint::Paint;
+use crate::terminal;
+
+/// What is asked for.
+pub(crate) enum Look<'a> {
+    /// All objects.
+    List,
+    /// One object.
+    Status {
+        name: &'a Name,
+        /// Where the page is in a machine's memory.
+        offset: Option<u64>,
+        /// Look again and again.
+        watch: bool,
+    },
+}
+
+/// Why there is nothing to be seen.
+pub(crate) enum Failure {
+    /// There is no such object.
+    Missing,
+    Look(Error),
+    /// Standard output cannot be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// For `map_err` on a system call; `doing` is what it was for.
+    fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Look(Error::System { doing, source })
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            // As of a process that finds no peer.
+            Self::Missing => Status::Timeout,
+            Self::Look(error) => error.into(),
+            Self::Output(_) => Status::Failed,
+        }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str(
+                "there is no such object: nobody waits or talks there; see --list for those that there are",
+            ),
+            Self::Look(error) => error.fmt(f),
+            Self::Output(error) => write!(f, "cannot write standard output: {error}"),
+        }
+    }
+}
+
+/// Looks, and prints what is there.
+pub(crate) fn run(look: &Look<'_>, json: bool) -> Result<(), Failure> {
+    match *look {
+        Look::List => list(json),
+        Look::Status {
+            name,
+            offset,
+            watch,
+        } => {
+            let mut onlooker = Onlooker::new(name.clone());
+            if let Some(offset) = offset {
+                onlooker = onlooker.at_offset(offset).map_err(Failure::Look)?;
+            }
+            match watch {
+                true => watch::run(onlooker, json),
+                false => status(&mut onlooker, json),
+            }
+        }
+    }
+}
+
+fn list(json: bool) -> Result<(), Failure> {
+    let all = look::list().map_err(Failure::Look)?;
+    if json {
+        return print(&json::list(&all));
+    }
+    if all.is_empty() {
+        crate::say::write("memtalk: nobody waits or talks, and nothing is left behind\n");
+        return Ok(());
+    }
+    let width = terminal::is_output().then(|| terminal::size().columns);
+    print(&list::table(&all, width, Paint::for_stdout()))
+}
+
+fn status(onlooker: &mut Onlooker, json: bool) -> Result<(), Failure> {
+    let seen = see(onlooker)?.ok_or(Failure::Missing)?;
+    print(&match json {
+        true => json::one(&seen, None),
+        false => picture::of(&seen, None, terminal::size().columns, Paint::for_stdout()),
+    })
+}
+
+/// Looks. An object that is not memtalk's is a failure.
+fn see(onlooker: &mut Onlooker) -> Result<Option<Seen>, Failure> {
+    match onlooker.look().map_err(Failure::Look)? {
+        Some(Seen {
+            state: State::Foreign(reason),
+            ..
+        }) => Err(Failure::Look(Error::Foreign(reason))),
+        seen => Ok(seen),
+    }
+}
+
+/// Writes `text` to standard output. If its reader has gone, as `head` does, nobody wants more:
+/// that is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match write(text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(Failure::Output),
+    }
+}
+
+fn write(text: &str) -> io::Result<()> {
+    if crate::stdio::stdout_was_closed() {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
