@@ -100,16 +100,23 @@ fn list(json: bool) -> Result<(), Failure> {
         crate::say::write("memtalk: nobody waits or talks, and nothing is left behind\n");
         return Ok(());
     }
-    let width = terminal::is_output().then(|| terminal::size().columns);
-    print(&list::table(&all, width, Paint::for_stdout()))
+    print(&list::table(&all, width(), Paint::for_stdout()))
 }
 
 fn status(onlooker: &mut Onlooker, json: bool) -> Result<(), Failure> {
     let seen = see(onlooker)?.ok_or(Failure::Missing)?;
     print(&match json {
         true => json::one(&seen, None),
-        false => picture::of(&seen, None, terminal::size().columns, Paint::for_stdout()),
+        false => picture::of(&seen, None, width(), Paint::for_stdout()),
     })
+}
+
+/// How long a line may be: as long as it likes, where it does not go to a terminal.
+fn width() -> usize {
+    match terminal::is_output() {
+        true => terminal::size().columns,
+        false => usize::MAX,
+    }
 }
 
 /// Looks. An object that is not memtalk's is a failure.

@@ -16,7 +16,7 @@ const PAGES: usize = 1;
 const STATE: usize = 4;
 
 /// One line for each object, below the headings. No line is longer than `width`.
-pub(super) fn table(all: &[Seen], width: Option<usize>, paint: Paint) -> String {
+pub(super) fn table(all: &[Seen], width: usize, paint: Paint) -> String {
     let rows: Vec<_> = all.iter().map(row).collect();
     let widths: [usize; 8] = std::array::from_fn(|column| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -50,10 +50,10 @@ fn row(seen: &Seen) -> [String; 8] {
 fn line(
     cells: &[String; 8],
     widths: &[usize; 8],
-    width: Option<usize>,
+    width: usize,
     paint: impl Fn(&str) -> String,
 ) -> String {
-    let mut left = width.unwrap_or(usize::MAX);
+    let mut left = width;
     let mut line = String::new();
     for (column, (cell, &wide)) in cells.iter().zip(widths).enumerate() {
         let padded = match column {

@@ -11,7 +11,7 @@ use memtalk::look::{Onlooker, Seen};
 
 use super::paint::Paint;
 use super::rates::{Meter, Rate};
-use super::{Failure, json, picture, see, write};
+use super::{Failure, json, picture, see, width, write};
 use crate::say;
 use crate::terminal::{self, Event, Screen};
 
@@ -78,9 +78,7 @@ impl Watch {
             let (seen, rates) = view;
             let text = match json {
                 true => json::one(&seen, rates),
-                false => {
-                    picture::of(&seen, rates, terminal::size().columns, Paint::for_stdout()) + "\n"
-                }
+                false => picture::of(&seen, rates, width(), Paint::for_stdout()) + "\n",
             };
             write(&text).map_err(Failure::Output)?;
             next += INTERVAL;
@@ -100,7 +98,7 @@ impl Watch {
             next = Instant::now().max(next + INTERVAL);
             loop {
                 let (seen, rates) = &view;
-                let picture = picture::of(seen, *rates, terminal::size().columns, paint);
+                let picture = picture::of(seen, *rates, width(), paint);
                 let ends = if screen.has_keys() { "q" } else { "Ctrl-C" };
                 let shown = screen.show(&format!("{picture}\n{ends} ends this\n"));
                 shown.map_err(Failure::Output)?;
