@@ -150,7 +150,8 @@ mutant "a failure of the input ends the talk at once" memtalk/src/bin/memtalk/re
     's/Event::Sent(Err(failure)) => sending.fail(failure),/Event::Sent(Err(failure)) => return Err(failure),/' \
     "-p memtalk --test descriptors"
 mutant "confirmed before standard output is closed" memtalk/src/bin/memtalk/relay.rs \
-    '/stdio::close_stdout().map_err/{h;d;};/receiver.close().map_err/G' \
+    's/^    stdio::close_stdout().map_err(Failure::Output)$/    Ok(())/
+        s/receiver.close().map_err(Failure::Talk)/&.and_then(|()| stdio::close_stdout().map_err(Failure::Output))/' \
     "-p memtalk --test descriptors"
 mutant "lost memory is reported as a failure of the descriptor" memtalk/src/error.rs \
     's/Some(libc::EFAULT) =>/Some(0) =>/' "-p memtalk --test death"

@@ -143,14 +143,10 @@ pub(crate) fn run(channel: Channel, notes: Option<Notes>) -> Result<Totals, Fail
     // The peer's thread first. If one of the three threads cannot start, no talk may be
     // complete: the sender and the receiver that were not started fail.
     spawn("memtalk-peer", &report, move || {
-        Event::PeerGone(peer.wait_until_gone())
+        (Event::PeerGone(peer.wait_until_gone()), ())
     })?;
-    spawn("memtalk-send", &report, || {
-        Event::Sent(send(sender, sending))
-    })?;
-    spawn("memtalk-receive", &report, || {
-        Event::Received(receive(receiver, receiving))
-    })?;
+    spawn("memtalk-send", &report, || send(sender, sending))?;
+    spawn("memtalk-receive", &report, || receive(receiver, receiving))?;
 
     let mut sending = Sending::Open;
     let mut received = None;
@@ -194,36 +190,59 @@ fn failure_of(departure: Departure) -> Option<Error> {
     }
 }
 
-fn spawn(
+/// Starts a thread that does `work`, reports the event, and then drops the rest of what
+/// `work` returns: an end that has failed. Dropping it tells the peer, whose departure must
+/// not be reported before our own failure.
+fn spawn<T>(
     name: &str,
     report: &mpsc::Sender<Event>,
-    work: impl FnOnce() -> Event + Send + 'static,
+    work: impl FnOnce() -> (Event, T) + Send + 'static,
 ) -> Result<(), Failure> {
     let report = report.clone();
     let run = move || {
+        let (event, _end) = work();
         // If the talk has failed already, nobody receives this.
-        let _ = report.send(work());
+        let _ = report.send(event);
     };
     sys::start(thread::Builder::new().name(name.into()), run)
         .map(drop)
         .map_err(Failure::system("start a thread"))
 }
 
-fn send(mut sender: Sender, mut meter: Meter) -> Result<u64, Failure> {
+/// Sends standard input, and waits until the peer has confirmed all of it.
+fn send(mut sender: Sender, mut meter: Meter) -> (Event, Option<Sender>) {
+    match send_input(&mut sender, &mut meter) {
+        Ok(()) => {
+            let confirmed = sender.close().map_err(Failure::Talk);
+            (Event::Sent(confirmed.map(|()| meter.total)), None)
+        }
+        Err(failure) => (Event::Sent(Err(failure)), Some(sender)),
+    }
+}
+
+fn send_input(sender: &mut Sender, meter: &mut Meter) -> Result<(), Failure> {
     let input = io::stdin();
     loop {
         match sender.read_from(input.as_fd()) {
-            Ok(0) => {
-                let confirmed = sender.close().map_err(Failure::Talk);
-                return confirmed.map(|()| meter.total);
-            }
+            Ok(0) => return Ok(()),
             Ok(count) => meter.moved(count),
             Err(error) => return Err(classify(error, Failure::Input)),
         }
     }
 }
 
-fn receive(mut receiver: Receiver, mut meter: Meter) -> Result<u64, Failure> {
+/// Receives until the end of the peer's stream, closes standard output, and confirms.
+fn receive(mut receiver: Receiver, mut meter: Meter) -> (Event, Option<Receiver>) {
+    match receive_output(&mut receiver, &mut meter) {
+        Ok(()) => {
+            let confirmed = receiver.close().map_err(Failure::Talk);
+            (Event::Received(confirmed.map(|()| meter.total)), None)
+        }
+        Err(failure) => (Event::Received(Err(failure)), Some(receiver)),
+    }
+}
+
+fn receive_output(receiver: &mut Receiver, meter: &mut Meter) -> Result<(), Failure> {
     let output = io::stdout();
     loop {
         match receiver.write_to(output.as_fd()) {
@@ -237,9 +256,7 @@ fn receive(mut receiver: Receiver, mut meter: Meter) -> Result<u64, Failure> {
     }
     // Half-close: the reader of our output gets end of file now, although we may still be
     // sending.
-    stdio::close_stdout().map_err(Failure::Output)?;
-    receiver.close().map_err(Failure::Talk)?;
-    Ok(meter.total)
+    stdio::close_stdout().map_err(Failure::Output)
 }
 
 /// A failure of the talk, or of our own descriptor, which `own` makes of the error.
