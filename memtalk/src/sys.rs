@@ -2,7 +2,7 @@
 //!
 //! Everything here is a thin wrapper: it retries after `EINTR`, turns `-1` into
 //! an [`io::Error`], and knows nothing of talks. The public functions are for the
-//! command's own system calls, in its `signals` and `stdio`.
+//! command's own system calls.
 
 #![allow(unsafe_code)]
 
@@ -19,6 +19,8 @@ pub(crate) mod map;
 pub(crate) mod named;
 pub(crate) mod shm;
 pub(crate) mod transfer;
+
+pub use transfer::{readable_bytes, wait_readable};
 
 /// Makes a system call, once.
 #[track_caller]

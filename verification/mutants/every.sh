@@ -64,7 +64,8 @@ engine() {
     shell) packages=memtalk bound=900
         suites="--lib --test=library --test=talk --test=descriptors --test=death
             --test=waits --test=outside --test=strangers --test=users --test=interrupted
-            --test=messages --test=namespaces --test=vandals --test=usage" ;;
+            --test=messages --test=namespaces --test=vandals --test=usage
+            --test=direction --test=program" ;;
     crash) packages=memtalk bound=1800
         suites="--features=memtalk/crash-points --test=crash --test=stops --test=failures" ;;
     lifecycle) packages=verification bound=1800

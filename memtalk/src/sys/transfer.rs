@@ -101,6 +101,29 @@ fn poll(fd: RawFd, events: libc::c_short) -> io::Result<()> {
     super::retry(|| unsafe { libc::poll(&raw mut poll, 1, -1) }).map(drop)
 }
 
+/// Waits until one of the descriptors can be read, or has an end of file or an error.
+/// Returns which of them.
+pub fn wait_readable<const N: usize>(fds: [BorrowedFd<'_>; N]) -> io::Result<[bool; N]> {
+    let mut polls = fds.map(|fd| libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    });
+    let (first, count) = (polls.as_mut_ptr(), N as libc::nfds_t);
+    // SAFETY: so many valid entries.
+    super::retry(|| unsafe { libc::poll(first, count, -1) })?;
+    Ok(polls.map(|poll| poll.revents != 0))
+}
+
+/// The number of bytes that can be read from a pipe without waiting.
+pub fn readable_bytes(pipe: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: `count` is valid for writes.
+    super::retry(|| unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
+    // Never negative.
+    Ok(count.unsigned_abs() as usize)
+}
+
 /// Whether `fd` is a pipe or a socket, so that there may be a process at its other end.
 pub(crate) fn is_pipe_or_socket(fd: BorrowedFd<'_>) -> bool {
     let kind = super::status(fd.as_raw_fd()).map(|status| status.st_mode & libc::S_IFMT);

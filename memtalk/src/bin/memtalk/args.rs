@@ -47,6 +47,24 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "pages")]
     scan: bool,
 
+    /// Only send: the peer is to send nothing
+    ///
+    /// Standard output stays untouched.
+    #[arg(long, conflicts_with = "receive")]
+    pub(crate) send: bool,
+
+    /// Only receive: standard input is not read
+    #[arg(long)]
+    pub(crate) receive: bool,
+
+    /// Run a program and talk to it
+    ///
+    /// It starts once a peer is there. What is received is its standard input,
+    /// its standard output is sent. INT, TERM and HUP are passed on to it. If
+    /// the talk fails, it gets TERM.
+    #[arg(last = true, value_name = "CMD", conflicts_with_all = ["send", "receive"], verbatim_doc_comment)]
+    pub(crate) program: Vec<OsString>,
+
     /// Give up if no peer comes within this time
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
@@ -66,6 +84,8 @@ Exit status:
   6    the object is not memtalk's, or another user's, or of another version,
        layout or size, or it was truncated
   255  usage: -f is missing, or the name or an option is not valid
+  CMD's own status, if that is not 0; 128 and the signal's number if a signal
+       killed it; 126 if it cannot be run, 127 if it is not found
   INT, TERM, HUP: the name is removed, then the signal's default action";
 
 impl Args {

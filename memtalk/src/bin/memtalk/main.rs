@@ -5,10 +5,13 @@
 
 mod args;
 mod command;
+mod failure;
+mod program;
 mod relay;
 mod say;
 mod signals;
 mod stdio;
+mod streams;
 
 use std::process::ExitCode;
 
@@ -18,23 +21,16 @@ use memtalk::Status;
 use crate::args::{Args, escaped};
 
 fn main() -> ExitCode {
-    let status = match Args::try_parse() {
-        Ok(args) => match command::run(&args) {
-            Ok(()) => Status::Complete,
-            Err(failure) => {
-                say::write(&say::line(&args.file, &failure));
-                failure.status()
-            }
-        },
+    match Args::try_parse() {
+        Ok(args) => ExitCode::from(command::run(&args)),
         Err(error) if error.use_stderr() => {
             say::write(&escaped(error).render().to_string());
-            Status::Usage
+            ExitCode::from(Status::Usage as u8)
         }
         Err(help) => {
             // If this fails, there is nobody to tell.
             let _ = help.print();
-            Status::Complete
+            ExitCode::SUCCESS
         }
-    };
-    ExitCode::from(status as u8)
+    }
 }
