@@ -20,7 +20,7 @@ pub(crate) mod named;
 pub(crate) mod shm;
 pub(crate) mod transfer;
 
-pub use transfer::{readable_bytes, wait_readable};
+pub use transfer::{Ready, readable_bytes, set_non_blocking, wait_ready};
 
 /// Makes a system call, once.
 #[track_caller]

@@ -160,6 +160,21 @@ fn what_its_descendants_write_after_its_end_is_not_awaited() {
 }
 
 #[test]
+fn descendants_that_have_its_input_open_and_do_not_read_hold_up_nobody() {
+    let object = Object::new();
+    // A background job of a shell has no input unless it is told which.
+    let one = with_script(&object, "sleep 1000 <&0 3<&0 >&- 2>&- & echo $!");
+    let mut other = object.open_side();
+    let pid = other.next_line();
+    other.write_in_background(noise(1_000_000, 3));
+    other
+        .finish_with_open_input()
+        .assert_failed(4, "the peer stopped");
+    one.finish().assert_failed(1, "stopped reading");
+    let _ = std::process::Command::new("kill").arg(&pid).status();
+}
+
+#[test]
 fn it_does_not_outlive_us_even_if_we_are_killed() {
     let object = Object::new();
     let mut one = with_script(&object, "echo $$; exec sleep 1000");

@@ -160,6 +160,8 @@ mutant "a hint without our own part done" memtalk/src/bin/memtalk/relay.rs \
 program=memtalk/src/bin/memtalk/program.rs
 mutant "descendants of a program are waited for" $program \
     '/fn give_to/,/^    }/s/if ended {/if false \&\& ended {/' "-p memtalk --test program"
+mutant "descendants that do not read hold up a program's end" $program \
+    's/if !ended {/if true {/' "-p memtalk --test program"
 mutant "what a program wrote before it ended is left in the pipe" $program \
     's/Some(sys::readable_bytes(self.pipe.as_fd())?)/Some(0)/' "-p memtalk --test program"
 mutant "a program outlives memtalk" $program \

@@ -59,9 +59,9 @@ pub(crate) struct Args {
 
     /// Run a program and talk to it
     ///
-    /// It starts once a peer is there. What is received is its standard input,
-    /// its standard output is sent. INT, TERM and HUP are passed on to it. If
-    /// the talk fails, it gets TERM.
+    /// It starts once a peer is there. What is received is its standard
+    /// input, its standard output is sent. INT, TERM and HUP are passed on
+    /// to it. If the talk fails, it gets TERM.
     #[arg(last = true, value_name = "CMD", conflicts_with_all = ["send", "receive"], verbatim_doc_comment)]
     pub(crate) program: Vec<OsString>,
 

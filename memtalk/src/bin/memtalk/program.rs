@@ -13,7 +13,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, PipeReader};
+use std::io::{self, PipeReader, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -24,7 +24,8 @@ use std::thread;
 use std::time::Duration;
 
 use memtalk::escape::Escaped;
-use memtalk::{Receiver, Sender, sys};
+use memtalk::sys::{self, Ready};
+use memtalk::{Receiver, Sender};
 
 use crate::failure::Failure;
 
@@ -83,7 +84,8 @@ impl Program {
             return Err(failure(OsStr::new(""))(io::ErrorKind::NotFound.into()));
         };
         let cannot_start = Failure::system("start a program");
-        let (ended, end) = match io::pipe() {
+        let pipe = io::pipe().and_then(|(ended, end)| Ok((ended.try_clone()?, ended, end)));
+        let (also_ended, ended, end) = match pipe {
             Ok(pipe) => pipe,
             Err(error) => return Err(cannot_start(error)),
         };
@@ -100,6 +102,7 @@ impl Program {
         let Some((stdin, stdout)) = pipes else {
             return Err(cannot_start(io::ErrorKind::BrokenPipe.into()));
         };
+        sys::set_non_blocking(stdin.as_fd()).map_err(Failure::system("start a program"))?;
         let id = child.id();
         let this = Self(Arc::new(Shared {
             state: Mutex::new(State {
@@ -123,6 +126,7 @@ impl Program {
         }
         let input = Input {
             pipe: Some(stdin),
+            ended: also_ended,
             program: this.clone(),
         };
         let output = Output {
@@ -221,18 +225,33 @@ fn die_with(parent: u32) -> io::Result<()> {
 /// The program's standard input. Dropping it before it is [closed](Self::close) tells the
 /// program to end.
 pub(crate) struct Input {
-    /// `None` once it is closed.
+    /// Non-blocking. `None` once it is closed.
     pipe: Option<ChildStdin>,
+    /// Has an end of file once the program has ended.
+    ended: PipeReader,
     program: Program,
 }
 
 impl Input {
     /// Receives once and writes what was received; 0 at the end of the peer's stream.
+    ///
+    /// # Errors
+    /// Those of receiving; or there are bytes, and the program reads no more. Once it has
+    /// ended nobody does, although its descendants may have the pipe open.
     pub(crate) fn take_from(&mut self, receiver: &mut Receiver) -> io::Result<usize> {
-        let Some(pipe) = &self.pipe else {
-            return Err(io::Error::from_raw_os_error(libc::EPIPE));
-        };
-        receiver.write_to(pipe.as_fd())
+        if let Some(pipe) = &self.pipe {
+            let (pipe, end) = (pipe.as_fd(), self.ended.as_fd());
+            let [_, ended] = sys::wait_ready([Ready::ToWrite(pipe), Ready::ToRead(end)])?;
+            if !ended {
+                // There is room, so this waits for the peer only.
+                return receiver.write_to(pipe);
+            }
+            self.close();
+        }
+        match receiver.read(&mut [0])? {
+            0 => Ok(0),
+            _ => Err(io::Error::from_raw_os_error(libc::EPIPE)),
+        }
     }
 
     /// Ends the program's input: it is complete, or the program reads no more.
@@ -264,7 +283,8 @@ impl Output {
     /// Reads once and sends what was read; 0 at the end of the program's stream.
     pub(crate) fn give_to(&mut self, sender: &mut Sender) -> io::Result<usize> {
         if self.left.is_none() {
-            let [_, ended] = sys::wait_readable([self.pipe.as_fd(), self.ended.as_fd()])?;
+            let (pipe, end) = (self.pipe.as_fd(), self.ended.as_fd());
+            let [_, ended] = sys::wait_ready([Ready::ToRead(pipe), Ready::ToRead(end)])?;
             if ended {
                 self.left = Some(sys::readable_bytes(self.pipe.as_fd())?);
             }

@@ -93,6 +93,7 @@ impl Sink {
             Self::Program(input) => input.take_from(receiver).map_err(|error| {
                 let failure = Failure::of(error, |_| Failure::Unread);
                 if matches!(failure, Failure::Unread) {
+                    // It does not wait for an end that never comes.
                     input.close();
                 }
                 failure
