@@ -2,7 +2,7 @@
 //!
 //! Everything here is a thin wrapper: it retries after `EINTR`, turns `-1` into
 //! an [`io::Error`], and knows nothing of talks. The public functions are for the
-//! command's own system calls, in its `signals` and `stdio`.
+//! command's own system calls.
 
 #![allow(unsafe_code)]
 
@@ -20,6 +20,8 @@ pub(crate) mod named;
 pub(crate) mod shm;
 pub(crate) mod transfer;
 pub mod user;
+
+pub use transfer::{Ready, readable_bytes, set_non_blocking, wait_ready};
 
 /// Makes a system call, once.
 #[track_caller]

@@ -168,6 +168,30 @@ fn input_that_cannot_be_read_is_reported() {
 }
 
 #[test]
+fn the_first_failure_is_the_one_that_is_reported() {
+    let object = Object::new();
+    let (feed, stdin) = connection();
+    let (mut reader, output) = std::io::pipe().unwrap();
+    fcntl(&output, libc::F_SETFL, libc::O_NONBLOCK).unwrap();
+    let mut command = object.memtalk();
+    let failing = Side::start_with(command.stdin(OwnedFd::from(stdin)), output);
+    let other = object.side(&noise(1_000_000, 9));
+    failing.wait_until_its_output_is_full();
+    // Its input fails, and then its peer goes. Only after that does it come to the end of
+    // what it has received.
+    reset(feed);
+    other.finish().assert_failed(4, "the peer stopped");
+    eventually("it notices that its peer has gone", || {
+        let mut threads = failing.threads().into_iter();
+        !threads.any(|thread| thread.starts_with("memtalk-peer"))
+    });
+    bounded("output", move || reader.read_to_end(&mut Vec::new())).unwrap();
+    failing
+        .finish()
+        .assert_failed(1, "cannot read standard input: Connection reset by peer");
+}
+
+#[test]
 fn input_that_fails_half_way_is_reported() {
     // A connection is reset by its other side. The bytes that came before are sent.
     let object = Object::new();

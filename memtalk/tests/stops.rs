@@ -210,6 +210,16 @@ const WAYS: [Taken; 3] = [
 fn a_program_receives_what_has_come() {
     let name = Name::new(env::var("NAME").unwrap()).unwrap();
     let mut channel = Options::new().timeout(BOUND).open(&name).unwrap();
+    // The watcher's steps count as well. Once only this thread runs, a step has the same
+    // number in each run.
+    eventually("the watcher rests, or has ended", || {
+        let threads = support::threads_of(std::process::id());
+        threads
+            .iter()
+            .filter(|thread| !thread.contains("(sleeping)"))
+            .count()
+            <= 1
+    });
     let way = WAYS[support::setting("WAY", 0)];
     // Twice, for programs that go on after an error.
     for _ in 0..2 {

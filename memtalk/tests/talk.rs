@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use support::{Object, Side, TempFile, noise, shell};
@@ -246,6 +247,26 @@ fn the_threads_of_idle_processes_never_run() {
     other.say(b"awake");
     one.expect(b"awake");
     one.end_input();
+    other.finish().assert_complete(b"");
+    one.finish().assert_complete(b"");
+}
+
+#[test]
+fn a_process_that_waits_for_a_non_blocking_descriptor_never_runs() {
+    let object = Object::new();
+    let (input, mut feed) = std::io::pipe().unwrap();
+    support::fcntl(&input, libc::F_SETFL, libc::O_NONBLOCK).unwrap();
+    let one = Side::start(object.memtalk().stdin(input));
+    let mut other = object.open_side();
+    feed.write_all(b"hello").unwrap();
+    other.expect(b"hello");
+    let mut last = switches_of(one.pid());
+    support::eventually("it is idle for half a second", || {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let now = switches_of(one.pid());
+        std::mem::replace(&mut last, now.clone()) == now
+    });
+    drop(feed);
     other.finish().assert_complete(b"");
     one.finish().assert_complete(b"");
 }

@@ -66,7 +66,7 @@ engine() {
         suites="--lib --test=library --test=talk --test=descriptors --test=death
             --test=waits --test=outside --test=strangers --test=users --test=interrupted
             --test=messages --test=namespaces --test=vandals --test=usage
-            --test=look" ;;
+            --test=look --test=direction --test=program" ;;
     crash) packages=memtalk bound=1800
         suites="--features=memtalk/crash-points --test=crash --test=stops --test=failures" ;;
     lifecycle) packages=verification bound=1800

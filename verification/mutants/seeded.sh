@@ -147,11 +147,39 @@ mutant "input is read for a peer that has stopped" memtalk/src/ends/sender.rs \
 mutant "writing an empty buffer waits" memtalk/src/ends/sender.rs \
     's/if sent > 0 || bytes.is_empty()/if sent > 0/' "-p memtalk --test waits"
 mutant "a failure of the input ends the talk at once" memtalk/src/bin/memtalk/relay.rs \
-    's/Event::Sent(Err(failure)) => sending.fail(failure),/Event::Sent(Err(failure)) => return Err(failure),/' \
+    's/Event::Sent(Err(failure)) => self.fail_ours(failure),/Event::Sent(Err(failure)) => { self.theirs = Stream::Failed; self.fail_ours(failure) }/' \
     "-p memtalk --test descriptors"
 mutant "confirmed before standard output is closed" memtalk/src/bin/memtalk/relay.rs \
-    '/stdio::close_stdout().map_err/{h;d;};/receiver.close().map_err/G' \
+    's/0 => return sink.close(),/0 => return Ok(()),/
+        s/receiver.close().map_err(Failure::Talk)/&.and_then(|()| sink.close())/' \
     "-p memtalk --test descriptors"
+mutant "what a program wrote is cut off if it stops reading" memtalk/src/bin/memtalk/relay.rs \
+    's/|| self.source != Kind::Program/|| true/' "-p memtalk --test program"
+mutant "a hint without our own part done" memtalk/src/bin/memtalk/relay.rs \
+    's/(Stream::Open, _) if self.input_ended/(Stream::Open, _) if true/' "-p memtalk --test direction"
+program=memtalk/src/bin/memtalk/program.rs
+mutant "descendants of a program are waited for" $program \
+    '/fn give_to/,/^    }/s/if ended {/if false \&\& ended {/' "-p memtalk --test program"
+mutant "descendants that do not read hold up a program's end" $program \
+    's/if !ended {/if true {/' "-p memtalk --test program"
+mutant "what a program wrote before it ended is left in the pipe" $program \
+    's/Some(sys::readable_bytes(self.pipe.as_fd())?)/Some(0)/' "-p memtalk --test program"
+mutant "a program outlives memtalk" $program \
+    '/PR_SET_PDEATHSIG, libc::SIGKILL/d' "-p memtalk --test program"
+mutant "a program is not reaped" $program \
+    's/state.status = state.child.wait().ok();/return;/' "-p memtalk --test program"
+mutant "the stream of a killed program looks complete" $program \
+    's/self.program.wait(CLOSED).and_then(|status| status.signal())/None::<i32>/' "-p memtalk --test program"
+mutant "an incomplete input looks complete to a program" $program \
+    '/^    fn terminate/,/^    }/s/state.terminated = true;/return;/' "-p memtalk --test program"
+mutant "a program that ignores TERM is waited for" $program \
+    's/self.signal(libc::SIGKILL);//' "-p memtalk --test program"
+mutant "a signal is not passed on to a program" memtalk/src/bin/memtalk/command.rs \
+    's/program.signal(signal.number);//' "-p memtalk --test program"
+mutant "a receiver reads its input" memtalk/src/bin/memtalk/command.rs \
+    's/true => Source::Nothing/true => Source::Stdin/' "-p memtalk --test direction"
+mutant "a sender takes what comes" memtalk/src/bin/memtalk/streams.rs \
+    's/Ok(_) => Err(Failure::Unexpected)/Ok(count) => Ok(count)/' "-p memtalk --test direction"
 mutant "lost memory is reported as a failure of the descriptor" memtalk/src/error.rs \
     's/Some(libc::EFAULT) =>/Some(0) =>/' "-p memtalk --test death"
 mutant "finishing does not wait for the certificate" memtalk/src/channel.rs \

@@ -101,6 +101,55 @@ fn poll(fd: RawFd, events: libc::c_short) -> io::Result<()> {
     super::retry(|| unsafe { libc::poll(&raw mut poll, 1, -1) }).map(drop)
 }
 
+/// What to wait for at a descriptor.
+#[derive(Clone, Copy, Debug)]
+pub enum Ready<'fd> {
+    /// It can be read.
+    ToRead(BorrowedFd<'fd>),
+    /// It can be written.
+    ToWrite(BorrowedFd<'fd>),
+}
+
+/// Waits until one of the descriptors is ready, or is in a state in which a transfer would
+/// not wait. Returns which of them.
+pub fn wait_ready<const N: usize>(what: [Ready<'_>; N]) -> io::Result<[bool; N]> {
+    let mut polls = what.map(|what| {
+        let (fd, events) = match what {
+            Ready::ToRead(fd) => (fd, libc::POLLIN),
+            Ready::ToWrite(fd) => (fd, libc::POLLOUT),
+        };
+        let fd = fd.as_raw_fd();
+        libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        }
+    });
+    let (first, count) = (polls.as_mut_ptr(), N as libc::nfds_t);
+    // SAFETY: so many valid entries.
+    super::retry(|| unsafe { libc::poll(first, count, -1) })?;
+    Ok(polls.map(|poll| poll.revents != 0))
+}
+
+/// Makes a descriptor non-blocking.
+pub fn set_non_blocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let fd = fd.as_raw_fd();
+    // SAFETY: no pointers are involved.
+    let flags = super::retry(|| unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    // SAFETY: as above.
+    super::retry(|| unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    Ok(())
+}
+
+/// The number of bytes that can be read from a pipe without waiting.
+pub fn readable_bytes(pipe: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: `count` is valid for writes.
+    super::retry(|| unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
+    // Never negative.
+    Ok(count.unsigned_abs() as usize)
+}
+
 /// Whether `fd` is a pipe or a socket, so that there may be a process at its other end.
 pub(crate) fn is_pipe_or_socket(fd: BorrowedFd<'_>) -> bool {
     let kind = super::status(fd.as_raw_fd()).map(|status| status.st_mode & libc::S_IFMT);

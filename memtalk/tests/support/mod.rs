@@ -328,6 +328,19 @@ impl Output {
             .collect()
     }
 
+    /// Waits for a line, and takes it; `None` at the end.
+    fn line(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.pending.iter().position(|&byte| byte == b'\n') {
+                let line: Vec<_> = self.pending.drain(..=end).collect();
+                return Some(String::from_utf8_lossy(&line).into_owned());
+            }
+            if !self.more() {
+                return None;
+            }
+        }
+    }
+
     fn rest(&mut self) -> Vec<u8> {
         while self.more() {}
         std::mem::take(&mut self.pending)
@@ -426,6 +439,13 @@ impl Side {
         );
     }
 
+    /// Waits for the next line of its output, and takes it.
+    pub fn next_line(&mut self) -> String {
+        let stdout = self.stdout.as_mut().expect("its output is caught");
+        let line = stdout.line().expect("it closes its output");
+        line.trim_end().to_owned()
+    }
+
     /// Waits until it closes its output, and returns the rest of it.
     pub fn rest_of_output(&mut self) -> Vec<u8> {
         rest_of(&mut self.stdout)
@@ -435,16 +455,12 @@ impl Side {
     #[track_caller]
     pub fn expect_message(&mut self, text: &str) {
         let stderr = self.stderr.as_mut().expect("its messages are caught");
-        loop {
-            let Some(end) = stderr.pending.iter().position(|&byte| byte == b'\n') else {
-                assert!(stderr.more(), "it does not say {text:?}");
-                continue;
-            };
-            let line: Vec<_> = stderr.pending.drain(..=end).collect();
-            if String::from_utf8_lossy(&line).contains(text) {
+        while let Some(line) = stderr.line() {
+            if line.contains(text) {
                 return;
             }
         }
+        panic!("it does not say {text:?}");
     }
 
     /// Sends a signal.

@@ -17,12 +17,23 @@ use crate::look::{Look, LookArgs};
 /// input, the other writes to its standard output, both ways at once.
 #[derive(Debug, Parser)]
 #[command(name = "memtalk", bin_name = "memtalk", version, after_help = STATUSES, verbatim_doc_comment)]
+pub(crate) struct CommandLine {
+    /// The talk that is asked for; or, with a look, only its name and offset.
+    #[command(flatten)]
+    pub(crate) talk: Option<Args>,
+
+    #[command(flatten)]
+    look: LookArgs,
+}
+
+/// The options of a talk.
+#[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Shared memory object to talk through, like /words
     ///
     /// A slash, then 1 to 254 bytes without another slash.
-    #[arg(short, long, value_name = "NAME", required_unless_present = "list", value_parser = name_parser())]
-    pub(crate) file: Option<Name>,
+    #[arg(short, long, value_name = "NAME", required = false, required_unless_present = "list", value_parser = name_parser())]
+    pub(crate) file: Name,
 
     /// Create the object with this many pages [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=262_144))]
@@ -49,6 +60,24 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "pages")]
     scan: bool,
 
+    /// Only send: the peer is to send nothing
+    ///
+    /// Standard output stays untouched.
+    #[arg(long, conflicts_with = "receive")]
+    pub(crate) send: bool,
+
+    /// Only receive: standard input is not read
+    #[arg(long)]
+    pub(crate) receive: bool,
+
+    /// Run a program and talk to it
+    ///
+    /// It starts once a peer is there. What is received is its standard
+    /// input, its standard output is sent. INT, TERM and HUP are passed on
+    /// to it. If the talk fails, it gets TERM.
+    #[arg(last = true, value_name = "CMD", conflicts_with_all = ["send", "receive"], verbatim_doc_comment)]
+    pub(crate) program: Vec<OsString>,
+
     /// Give up if no peer comes within this time
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
@@ -56,9 +85,6 @@ pub(crate) struct Args {
     /// Report events and progress on standard error
     #[arg(short, long)]
     pub(crate) verbose: bool,
-
-    #[command(flatten)]
-    look: LookArgs,
 }
 
 const STATUSES: &str = "\
@@ -71,6 +97,8 @@ Exit status:
   6    the object is not memtalk's, or another user's, or of another version,
        layout or size, or it was truncated
   255  usage: -f is missing, or the name or an option is not valid
+  CMD's own status, if that is not 0; 128 and the signal's number if a signal
+       killed it; 126 if it cannot be run, 127 if it is not found
   INT, TERM, HUP: the name is removed, then the signal's default action";
 
 impl Args {
@@ -97,10 +125,11 @@ impl Args {
 }
 
 // A look in place of a talk.
-impl Args {
+impl CommandLine {
     /// What is to be looked at, if anything.
     pub(crate) fn look(&self) -> Option<Look<'_>> {
-        self.look.of(self.file.as_ref(), self.offset)
+        let at = self.talk.as_ref().map(|talk| (&talk.file, talk.offset));
+        self.look.of(at)
     }
 
     /// Whether what is seen is printed as JSON.
@@ -151,16 +180,16 @@ pub(crate) fn escaped(mut error: clap::Error) -> clap::Error {
 mod tests {
     use clap::CommandFactory;
 
-    use super::{Args, parse_seconds};
+    use super::{CommandLine, parse_seconds};
 
     #[test]
     fn the_definition_of_the_arguments_is_consistent() {
-        Args::command().debug_assert();
+        CommandLine::command().debug_assert();
     }
 
     #[test]
     fn the_help_fits_eighty_columns() {
-        let help = Args::command().render_long_help().to_string();
+        let help = CommandLine::command().render_long_help().to_string();
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }

@@ -2,38 +2,63 @@
 
 use std::cell::Cell;
 use std::fmt::Display;
+use std::io::{self, IsTerminal};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use memtalk::{Awaited, Error, Name, TalkHandle, sys};
+use memtalk::{Awaited, Error, Name, Status, TalkHandle, sys};
 
 use crate::args::Args;
-use crate::relay::{self, Failure, Totals};
+use crate::failure::Failure;
+use crate::program::{GRACE, Program};
+use crate::relay::{self, Totals};
 use crate::say::{self, Notes, Teller};
 use crate::signals::{self, Blocked};
+use crate::streams::{Sink, Source};
 
 /// How long to wait after a signal for other processes to free the door. A name that is left
 /// behind is removed by the next talk.
 const SIGNALLED_DOOR_WAIT: Duration = Duration::from_millis(100);
 
+/// Runs the talk, reports how it ended, and returns the exit status.
+pub(crate) fn run(args: &Args) -> u8 {
+    let program = Running::default();
+    let result = prepare_and_talk(args, &program);
+    if let Err(failure) = &result {
+        say::write(&say::line(&args.file, failure));
+    }
+    let own = program.get().map(|program| program.finish(result.is_err()));
+    match own {
+        Some(status @ 1..) => status,
+        _ => result.map_or_else(|failure| failure.status(), |()| Status::Complete as u8),
+    }
+}
+
+/// The program that we run, once it has started.
+type Running = Arc<OnceLock<Program>>;
+
 /// Runs the talk, then waits until all notes are written to standard error.
-pub(crate) fn run(args: &Args, name: &Name) -> Result<(), Failure> {
+fn prepare_and_talk(args: &Args, program: &Running) -> Result<(), Failure> {
+    if let Some(program) = args.program.first() {
+        Program::look_up(program)?;
+    }
     signals::ignore_file_size_signal();
-    signals::guard_against_truncation(say::line(name, &Error::Truncated))
+    signals::guard_against_truncation(say::line(&args.file, &Error::Truncated))
         .map_err(Failure::system("install a signal handler"))?;
     // From here on signals stay pending, until a thread waits for them.
     let blocked = signals::block().map_err(Failure::system("block signals"))?;
     let teller = args
         .verbose
-        .then(|| Teller::start(name.clone(), say::write))
+        .then(|| Teller::start(args.file.clone(), say::write))
         .transpose()
         .map_err(Failure::system("start a thread"))?;
     let progress = Progress {
-        name,
+        name: &args.file,
         notes: teller.as_ref().map(Teller::notes),
         awaited: Cell::new(None),
     };
-    let result = talk(args, blocked, &progress);
+    let result = talk(args, blocked, program, &progress);
     if let Some(teller) = teller {
         teller.finish();
     }
@@ -42,19 +67,24 @@ pub(crate) fn run(args: &Args, name: &Name) -> Result<(), Failure> {
 
 /// Runs the talk. By the time it returns, everything that a peer may wait for is given up.
 /// So the caller may take its time to say why it failed.
-fn talk(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Failure> {
+fn talk(
+    args: &Args,
+    signals: Blocked,
+    program: &Running,
+    progress: &Progress<'_>,
+) -> Result<(), Failure> {
     let idle = |time, awaited| {
         progress.note_awaited(awaited);
         signals.nap(time);
     };
     let waiting = args
         .options()
-        .sit_down_with(progress.name, idle)
+        .sit_down_with(&args.file, idle)
         .map_err(Failure::Talk)?;
     let handle = waiting.handle();
     let guard = || signals::remove_if_truncated(handle.named_object());
     guard();
-    end_on_signal(signals, handle.clone())?;
+    end_on_signal(signals, handle.clone(), program.clone())?;
 
     progress.note(&"waiting for a peer");
     let idle = |time, awaited| {
@@ -77,7 +107,12 @@ fn talk(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Fa
     // and we can report it if that fails.
     handle.keep();
     let began = Instant::now();
-    let result = relay::run(channel, progress.notes.clone());
+    let result = streams(args, program).and_then(|(source, sink)| {
+        let hint = io::stderr().is_terminal().then_some(|awaited: &str| {
+            say::write_aside(say::line(&args.file, &awaited));
+        });
+        relay::run(channel, source, sink, progress.notes.clone(), hint)
+    });
     // Threads that wait for their descriptors may still use the ends. So we only remove
     // the name; the end of the process does the rest.
     if result.is_err() {
@@ -85,7 +120,7 @@ fn talk(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Fa
     }
     if let Err(error) = handle.remove_name(TalkHandle::DOOR_WAIT) {
         say::write(&say::line(
-            progress.name,
+            &args.file,
             &format_args!("the object may be left behind: {error}"),
         ));
     }
@@ -97,14 +132,40 @@ fn talk(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Fa
     Ok(())
 }
 
-/// Starts the thread that waits for signals, and ends the process when one comes.
-fn end_on_signal(signals: Blocked, handle: TalkHandle) -> Result<(), Failure> {
+/// Our stream's source and the sink of the peer's. Starts the program, if there is one.
+fn streams(args: &Args, running: &Running) -> Result<(Source, Sink), Failure> {
+    if !args.program.is_empty() {
+        let (program, input, output) = Program::start(&args.program)?;
+        let _ = running.set(program);
+        return Ok((Source::Program(output), Sink::Program(input)));
+    }
+    let source = match args.receive {
+        true => Source::Nothing,
+        false => Source::Stdin,
+    };
+    let sink = match args.send {
+        true => Sink::Nothing,
+        false => Sink::Stdout,
+    };
+    Ok((source, sink))
+}
+
+/// Starts the thread that waits for signals, and ends the process when one comes. If a
+/// program runs, it gets the signal, too, and [some time](GRACE) to end; another signal
+/// ends both at once.
+fn end_on_signal(signals: Blocked, handle: TalkHandle, program: Running) -> Result<(), Failure> {
     let wait_for_signal = move || {
         if let Ok(signal) = signals.wait() {
+            if let Some(program) = program.get() {
+                if !signal.to_all {
+                    program.signal(signal.number);
+                }
+                signals.wait_within(GRACE);
+            }
             // If this fails, the next process finds an object with free seats, and
             // replaces it.
             let _ = handle.remove_name(SIGNALLED_DOOR_WAIT);
-            signals.die(signal)
+            signals.die(signal.number)
         }
     };
     let thread = thread::Builder::new().name("memtalk-signal".into());
@@ -137,9 +198,8 @@ impl Progress<'_> {
         match awaited {
             Some(Awaited::Owner) => {
                 let line = say::line(self.name, &format_args!("waiting: {}", Error::LeftBehind));
-                // In another thread: writing may block, and perhaps no thread waits for
-                // signals yet.
-                let _ = thread::Builder::new().spawn(move || say::write(&line));
+                // Writing may block, and perhaps no thread waits for signals yet.
+                say::write_aside(line);
             }
             _ => self.note(&"waiting for a machine to initialise its page"),
         }

@@ -17,7 +17,7 @@ use memtalk::{Error, Name, Status};
 
 pub(crate) use self::args::LookArgs;
 use self::paint::Paint;
-use crate::terminal;
+use crate::{say, stdio, terminal};
 
 /// What is asked for.
 pub(crate) enum Look<'a> {
@@ -34,7 +34,7 @@ pub(crate) enum Look<'a> {
 }
 
 /// Why there is nothing to be seen.
-pub(crate) enum Failure {
+enum Failure {
     /// There is no such object.
     Missing,
     Look(Error),
@@ -48,7 +48,7 @@ impl Failure {
         move |source| Self::Look(Error::System { doing, source })
     }
 
-    pub(crate) fn status(&self) -> Status {
+    fn status(&self) -> Status {
         match self {
             // As of a process that finds no peer.
             Self::Missing => Status::Timeout,
@@ -70,8 +70,23 @@ impl Display for Failure {
     }
 }
 
-/// Looks, and prints what is there.
-pub(crate) fn run(look: &Look<'_>, json: bool) -> Result<(), Failure> {
+/// Looks, prints what is there or why there is nothing to be seen, and returns the exit status.
+pub(crate) fn run(look: &Look<'_>, json: bool) -> u8 {
+    let name = match *look {
+        Look::List => None,
+        Look::Status { name, .. } => Some(name),
+    };
+    let status = match look_and_print(look, json) {
+        Ok(()) => Status::Complete,
+        Err(failure) => {
+            say::write(&say::line(name, &failure));
+            failure.status()
+        }
+    };
+    status as u8
+}
+
+fn look_and_print(look: &Look<'_>, json: bool) -> Result<(), Failure> {
     match *look {
         Look::List => list(json),
         Look::Status {
@@ -97,7 +112,7 @@ fn list(json: bool) -> Result<(), Failure> {
         return print(&json::list(&all));
     }
     if all.is_empty() {
-        crate::say::write("memtalk: nobody waits or talks, and nothing is left behind\n");
+        say::write("memtalk: nobody waits or talks, and nothing is left behind\n");
         return Ok(());
     }
     print(&list::table(&all, width(), Paint::for_stdout()))
@@ -140,7 +155,7 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn write(text: &str) -> io::Result<()> {
-    if crate::stdio::stdout_was_closed() {
+    if stdio::stdout_was_closed() {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     let mut stdout = io::stdout().lock();

@@ -5,58 +5,39 @@
 
 mod args;
 mod command;
+mod failure;
 mod look;
+mod program;
 mod relay;
 mod say;
 mod signals;
 mod stdio;
+mod streams;
 mod terminal;
 
-use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use memtalk::{Name, Status};
+use memtalk::Status;
 
-use crate::args::{Args, escaped};
-use crate::relay::Failure;
+use crate::args::{CommandLine, escaped};
 
 fn main() -> ExitCode {
-    let status = match Args::try_parse() {
-        Ok(args) => match (args.look(), &args.file) {
-            (Some(what), name) => ended(
-                name.as_ref(),
-                look::run(&what, args.json()),
-                look::Failure::status,
-            ),
-            (None, Some(name)) => ended(Some(name), command::run(&args, name), Failure::status),
-            // clap has refused this.
-            (None, None) => Status::Usage,
-        },
+    match CommandLine::try_parse() {
+        Ok(line) => ExitCode::from(match (line.look(), &line.talk) {
+            (Some(what), _) => look::run(&what, line.json()),
+            (None, Some(args)) => command::run(args),
+            // There is a name then, or clap has refused the line.
+            (None, None) => Status::Usage as u8,
+        }),
         Err(error) if error.use_stderr() => {
             say::write(&escaped(error).render().to_string());
-            Status::Usage
+            ExitCode::from(Status::Usage as u8)
         }
         Err(help) => {
             // If this fails, there is nobody to tell.
             let _ = help.print();
-            Status::Complete
-        }
-    };
-    ExitCode::from(status as u8)
-}
-
-/// The status of what came to this end; a failure is told.
-fn ended<F: Display>(
-    name: Option<&Name>,
-    result: Result<(), F>,
-    status: impl Fn(&F) -> Status,
-) -> Status {
-    match result {
-        Ok(()) => Status::Complete,
-        Err(failure) => {
-            say::write(&say::line(name, &failure));
-            status(&failure)
+            ExitCode::SUCCESS
         }
     }
 }

@@ -1,70 +1,23 @@
-//! The relay: standard input to the sender, the receiver to standard output, both at once.
+//! The relay: a source to the sender, the receiver to a sink, both at once.
 //!
-//! Each direction has a thread, and ends by itself. Sending ends at end of file, once the
-//! peer has confirmed all of it. Receiving ends at the end of the peer's stream, once
-//! standard output is closed without an error.
+//! Each direction has a thread, and ends by itself. Sending ends at the end of the source,
+//! once the peer has confirmed all of it. Receiving ends at the end of the peer's stream,
+//! once the sink is closed without an error.
 //!
 //! A direction that fails ends the talk, but not before everything that the peer has sent
 //! is delivered. The failed end tells the peer, and the peer fails in turn. So this takes
-//! no longer than the peer needs to notice.
+//! no longer than the peer needs to notice. If the sink fails, what a program wrote before
+//! it ends is sent as well.
 
-use std::fmt::{self, Display};
-use std::io;
-use std::os::fd::AsFd;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use memtalk::{Channel, Departure, Error, Receiver, Sender, Status, sys};
+use memtalk::{Channel, Departure, Error, Receiver, Sender, sys};
 
+use crate::failure::Failure;
 use crate::say::Notes;
-use crate::stdio;
-
-/// How a talk failed.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// Standard input could not be read.
-    Input(io::Error),
-    /// Standard output could not be written.
-    Output(io::Error),
-    /// The talk failed, or a system call for it.
-    Talk(Error),
-}
-
-impl Failure {
-    /// For `map_err` on a system call; `doing` is what it was for, as in "start a thread".
-    pub(crate) fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Talk(Error::System { doing, source })
-    }
-
-    /// The exit status.
-    pub(crate) fn status(&self) -> Status {
-        match self {
-            Self::Input(_) | Self::Output(_) => Status::Failed,
-            Self::Talk(error) => error.into(),
-        }
-    }
-}
-
-impl Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Input(error) => {
-                write!(
-                    f,
-                    "cannot read standard input: {error}; what was read before was sent"
-                )
-            }
-            Self::Output(error) => {
-                write!(
-                    f,
-                    "cannot write standard output: {error}; the peer's stream is incomplete here"
-                )
-            }
-            Self::Talk(error) => error.fmt(f),
-        }
-    }
-}
+use crate::streams::{Kind, Sink, Source};
 
 /// Bytes moved in each direction.
 #[derive(Debug, Default)]
@@ -107,80 +60,92 @@ impl Meter {
 }
 
 enum Event {
+    /// The source has ended. The peer has still to confirm.
+    InputEnded,
     Sent(Result<u64, Failure>),
     Received(Result<u64, Failure>),
     PeerGone(Option<Departure>),
 }
 
-/// What became of the stream that we send.
-enum Sending {
+/// What became of a stream.
+#[derive(Clone, Copy)]
+enum Stream {
     Open,
-    /// The peer has confirmed so many bytes.
+    /// It is complete, with so many bytes.
     Complete(u64),
-    Failed(Failure),
+    Failed,
 }
 
-impl Sending {
-    /// Marks the stream as failed, unless it is over already.
-    fn fail(&mut self, failure: Failure) {
-        if matches!(self, Self::Open) {
-            *self = Self::Failed(failure);
-        }
-    }
+/// What became of both streams.
+struct Course {
+    ours: Stream,
+    theirs: Stream,
+    /// Our input has ended.
+    input_ended: bool,
+    /// What our source is.
+    source: Kind,
+    /// The first failure.
+    failure: Option<Failure>,
 }
 
-/// Relays until both streams are complete, or one has failed. If there are `notes`, notes
-/// the progress at most once a second each way.
-pub(crate) fn run(channel: Channel, notes: Option<Notes>) -> Result<Totals, Failure> {
-    let Channel {
-        sender,
-        receiver,
-        peer,
-    } = channel;
-    let (report, events) = mpsc::channel();
-    let sending = Meter::new("sent", notes.clone());
-    let receiving = Meter::new("received", notes);
-    // The peer's thread first. If one of the three threads cannot start, no talk may be
-    // complete: the sender and the receiver that were not started fail.
-    spawn("memtalk-peer", &report, move || {
-        Event::PeerGone(peer.wait_until_gone())
-    })?;
-    spawn("memtalk-send", &report, || {
-        Event::Sent(send(sender, sending))
-    })?;
-    spawn("memtalk-receive", &report, || {
-        Event::Received(receive(receiver, receiving))
-    })?;
-
-    let mut sending = Sending::Open;
-    let mut received = None;
-    while let Ok(event) = events.recv() {
+impl Course {
+    fn take(&mut self, event: Event) {
         match event {
-            Event::Sent(Ok(bytes)) => sending = Sending::Complete(bytes),
-            Event::Sent(Err(failure)) => sending.fail(failure),
+            Event::InputEnded => self.input_ended = true,
+            Event::Sent(Ok(bytes)) => self.ours = Stream::Complete(bytes),
+            Event::Sent(Err(failure)) => self.fail_ours(failure),
             // The sending thread may be waiting for input, and so not notice.
             Event::PeerGone(departure) => {
                 if let Some(error) = departure.and_then(failure_of) {
-                    sending.fail(Failure::Talk(error));
+                    self.fail_ours(Failure::Talk(error));
                 }
             }
-            Event::Received(Ok(bytes)) => received = Some(bytes),
+            Event::Received(Ok(bytes)) => self.theirs = Stream::Complete(bytes),
             // All that can be delivered has been.
             Event::Received(Err(failure)) => {
-                return Err(match sending {
-                    Sending::Failed(earlier) => earlier,
-                    Sending::Open | Sending::Complete(_) => failure,
-                });
+                self.theirs = Stream::Failed;
+                if matches!(failure, Failure::Talk(_)) || self.source != Kind::Program {
+                    self.ours = Stream::Failed;
+                }
+                self.failure.get_or_insert(failure);
             }
         }
-        match (sending, received) {
-            (Sending::Complete(sent), Some(received)) => return Ok(Totals { sent, received }),
-            (Sending::Failed(failure), Some(_)) => return Err(failure),
-            (open, _) => sending = open,
+    }
+
+    /// Marks our stream as failed, unless it is over already.
+    fn fail_ours(&mut self, failure: Failure) {
+        if matches!(self.ours, Stream::Open) {
+            self.ours = Stream::Failed;
+            self.failure.get_or_insert(failure);
         }
     }
-    // Not reached: the peer's thread always reports, unless the talk has ended above.
-    Err(Failure::Talk(Error::PeerStopped))
+
+    /// How the talk ended, once both streams are over.
+    fn result(&mut self) -> Option<Result<Totals, Failure>> {
+        match (self.ours, self.theirs) {
+            (Stream::Open, _) | (_, Stream::Open) => None,
+            (Stream::Complete(sent), Stream::Complete(received)) => {
+                Some(Ok(Totals { sent, received }))
+            }
+            _ => self.failure.take().map(Err),
+        }
+    }
+
+    /// What we wait for, if our own part is done, and how that ends.
+    fn awaited(&self) -> Option<&'static str> {
+        match (self.ours, self.theirs) {
+            (Stream::Complete(_), Stream::Open) if self.source != Kind::Nothing => Some(
+                "everything was delivered; the peer has not ended its stream (Ctrl-D there, or --receive)",
+            ),
+            (Stream::Open, _) if self.input_ended => {
+                Some("everything was sent; the peer has not yet written all of it")
+            }
+            (Stream::Open, Stream::Complete(_)) if self.source == Kind::Terminal => {
+                Some("the peer has ended its stream; Ctrl-D ends yours")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The error of a stream that is not over when the peer goes this way.
@@ -194,58 +159,126 @@ fn failure_of(departure: Departure) -> Option<Error> {
     }
 }
 
-fn spawn(
+/// How long our own part has been done before a hint.
+const HINT_AFTER: Duration = Duration::from_secs(1);
+
+/// Relays until both streams are over. If there are `notes`, notes the progress at most
+/// once a second each way. If our own part is done and the talk goes on, tells `hint` once
+/// what we wait for.
+pub(crate) fn run(
+    channel: Channel,
+    source: Source,
+    sink: Sink,
+    notes: Option<Notes>,
+    mut hint: Option<impl FnOnce(&str)>,
+) -> Result<Totals, Failure> {
+    let Channel {
+        sender,
+        receiver,
+        peer,
+    } = channel;
+    let (report, events) = mpsc::channel();
+    let mut course = Course {
+        ours: Stream::Open,
+        theirs: Stream::Open,
+        input_ended: false,
+        source: source.kind(),
+        failure: None,
+    };
+    let sending = Meter::new("sent", notes.clone());
+    let receiving = Meter::new("received", notes);
+    // The peer's thread first. If one of the three threads cannot start, no talk may be
+    // complete: the sender and the receiver that were not started fail.
+    spawn("memtalk-peer", &report, move |_| {
+        (Event::PeerGone(peer.wait_until_gone()), ())
+    })?;
+    spawn("memtalk-send", &report, |report| {
+        send(sender, source, sending, report)
+    })?;
+    spawn("memtalk-receive", &report, |_| {
+        receive(receiver, sink, receiving)
+    })?;
+    drop(report);
+
+    loop {
+        if let Some(result) = course.result() {
+            return result;
+        }
+        let awaited = course.awaited().filter(|_| hint.is_some());
+        let event = match awaited {
+            Some(_) => events.recv_timeout(HINT_AFTER),
+            None => events.recv().map_err(Into::into),
+        };
+        match (event, awaited) {
+            (Ok(event), _) => course.take(event),
+            (Err(RecvTimeoutError::Timeout), Some(awaited)) => {
+                hint.take().into_iter().for_each(|tell| tell(awaited));
+            }
+            // Not reached: each thread reports.
+            (Err(_), _) => return Err(Failure::Talk(Error::PeerStopped)),
+        }
+    }
+}
+
+/// Starts a thread that does `work`, reports the event, and then drops the rest of what
+/// `work` returns: an end that has failed. Dropping it tells the peer, whose departure must
+/// not be reported before our own failure.
+fn spawn<T>(
     name: &str,
     report: &mpsc::Sender<Event>,
-    work: impl FnOnce() -> Event + Send + 'static,
+    work: impl FnOnce(&mpsc::Sender<Event>) -> (Event, T) + Send + 'static,
 ) -> Result<(), Failure> {
     let report = report.clone();
     let run = move || {
+        let (event, _end) = work(&report);
         // If the talk has failed already, nobody receives this.
-        let _ = report.send(work());
+        let _ = report.send(event);
     };
     sys::start(thread::Builder::new().name(name.into()), run)
         .map(drop)
         .map_err(Failure::system("start a thread"))
 }
 
-fn send(mut sender: Sender, mut meter: Meter) -> Result<u64, Failure> {
-    let input = io::stdin();
-    loop {
-        match sender.read_from(input.as_fd()) {
-            Ok(0) => {
-                let confirmed = sender.close().map_err(Failure::Talk);
-                return confirmed.map(|()| meter.total);
-            }
-            Ok(count) => meter.moved(count),
-            Err(error) => return Err(classify(error, Failure::Input)),
+/// Sends the whole source, and waits until the peer has confirmed all of it.
+fn send(
+    mut sender: Sender,
+    mut source: Source,
+    mut meter: Meter,
+    report: &mpsc::Sender<Event>,
+) -> (Event, Option<Sender>) {
+    let mut send = || loop {
+        match source.give_to(&mut sender)? {
+            0 => return source.check_end(),
+            count => meter.moved(count),
         }
+    };
+    match send() {
+        Ok(()) => {
+            let _ = report.send(Event::InputEnded);
+            let confirmed = sender.close().map_err(Failure::Talk);
+            (Event::Sent(confirmed.map(|()| meter.total)), None)
+        }
+        Err(failure) => (Event::Sent(Err(failure)), Some(sender)),
     }
 }
 
-fn receive(mut receiver: Receiver, mut meter: Meter) -> Result<u64, Failure> {
-    let output = io::stdout();
-    loop {
-        match receiver.write_to(output.as_fd()) {
-            Ok(0) => break,
-            Ok(_) if stdio::stdout_was_closed() => {
-                return Err(Failure::Output(io::Error::from_raw_os_error(libc::EBADF)));
-            }
-            Ok(count) => meter.moved(count),
-            Err(error) => return Err(classify(error, Failure::Output)),
+/// Receives until the end of the peer's stream, closes the sink, and confirms.
+fn receive(
+    mut receiver: Receiver,
+    mut sink: Sink,
+    mut meter: Meter,
+) -> (Event, Option<(Receiver, Sink)>) {
+    let mut receive = || loop {
+        match sink.take_from(&mut receiver)? {
+            0 => return sink.close(),
+            count => meter.moved(count),
         }
-    }
-    // Half-close: the reader of our output gets end of file now, although we may still be
-    // sending.
-    stdio::close_stdout().map_err(Failure::Output)?;
-    receiver.close().map_err(Failure::Talk)?;
-    Ok(meter.total)
-}
-
-/// A failure of the talk, or of our own descriptor, which `own` makes of the error.
-fn classify(error: io::Error, own: fn(io::Error) -> Failure) -> Failure {
-    match error.downcast::<Error>() {
-        Ok(error) => Failure::Talk(error),
-        Err(error) => own(error),
+    };
+    match receive() {
+        Ok(()) => {
+            let confirmed = receiver.close().map_err(Failure::Talk);
+            (Event::Received(confirmed.map(|()| meter.total)), None)
+        }
+        Err(failure) => (Event::Received(Err(failure)), Some((receiver, sink))),
     }
 }

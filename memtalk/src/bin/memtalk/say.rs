@@ -30,6 +30,13 @@ pub(crate) fn write(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
+/// As [`write()`], in a thread of its own: for a message while the talk goes on, without a
+/// [`Teller`].
+pub(crate) fn write_aside(text: String) {
+    // If no thread starts, the message is left out.
+    let _ = thread::Builder::new().spawn(move || write(&text));
+}
+
 /// A thread that writes notes to standard error, in their order.
 pub(crate) struct Teller {
     notes: Notes,

@@ -17,6 +17,13 @@ use memtalk::sys::{call, check_number, retry, timespec};
 /// default action at once.
 pub(crate) struct Blocked(libc::sigset_t);
 
+/// A signal that has come.
+pub(crate) struct Signal {
+    pub(crate) number: i32,
+    /// Whether it came from a terminal, so that a program that we run has got it as well.
+    pub(crate) to_all: bool,
+}
+
 /// Blocks INT, TERM and HUP, as [`block_all`] does.
 pub(crate) fn block() -> io::Result<Blocked> {
     block_all(&[libc::SIGINT, libc::SIGTERM, libc::SIGHUP])
@@ -81,23 +88,31 @@ impl Blocked {
         let _ = mask(libc::SIG_BLOCK, &stop);
     }
 
-    /// Waits for one of the signals and returns its number.
-    pub(crate) fn wait(&self) -> io::Result<i32> {
-        let mut signal = 0;
+    /// Waits for one of the signals.
+    pub(crate) fn wait(&self) -> io::Result<Signal> {
+        // SAFETY: a struct of integers, for which zero is a value.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
         // SAFETY: both point to valid values.
-        check_number(unsafe { libc::sigwait(&raw const self.0, &raw mut signal) })?;
-        Ok(signal)
+        let number = retry(|| unsafe { libc::sigwaitinfo(&raw const self.0, &raw mut info) })?;
+        // The kernel sends what is typed at a terminal to all processes there.
+        let to_all = info.si_code == libc::SI_KERNEL;
+        Ok(Signal { number, to_all })
     }
 
-    /// Lets `time` pass. If one of the signals comes, ends the process as
-    /// [`die`](Self::die) does.
-    pub(crate) fn nap(&self, time: Duration) {
+    /// Lets `time` pass, or less if one of the signals comes. Returns its number.
+    pub(crate) fn wait_within(&self, time: Duration) -> Option<i32> {
         let time = timespec(time);
         // SAFETY: both point to valid values, and what is known of the signal beyond
         // its number is not asked for.
         let signal =
             unsafe { libc::sigtimedwait(&raw const self.0, std::ptr::null_mut(), &raw const time) };
-        if signal > 0 {
+        (signal > 0).then_some(signal)
+    }
+
+    /// Lets `time` pass. If one of the signals comes, ends the process as
+    /// [`die`](Self::die) does.
+    pub(crate) fn nap(&self, time: Duration) {
+        if let Some(signal) = self.wait_within(time) {
             self.die(signal);
         }
     }

@@ -6,7 +6,9 @@ use memtalk::Name;
 use super::Look;
 
 /// The options that are about a talk, and make no sense with a look.
-const TALKING: [&str; 5] = ["pages", "mode", "scan", "timeout", "verbose"];
+const TALKING: [&str; 8] = [
+    "pages", "mode", "scan", "send", "receive", "program", "timeout", "verbose",
+];
 
 #[derive(Debug, Args)]
 pub(crate) struct LookArgs {
@@ -42,11 +44,11 @@ pub(crate) struct LookArgs {
 
 impl LookArgs {
     /// What is to be looked at, if anything; with the values of `--file` and `--offset`.
-    pub(crate) fn of<'a>(&self, name: Option<&'a Name>, offset: Option<u64>) -> Option<Look<'a>> {
+    pub(crate) fn of<'a>(&self, at: Option<(&'a Name, Option<u64>)>) -> Option<Look<'a>> {
         if self.list {
             return Some(Look::List);
         }
-        let name = name.filter(|_| self.status)?;
+        let (name, offset) = at.filter(|_| self.status)?;
         let watch = self.watch;
         Some(Look::Status {
             name,
