@@ -92,6 +92,7 @@ pub mod escape;
 #[doc(hidden)]
 pub mod lifecycle;
 mod name;
+mod service;
 mod status;
 #[doc(hidden)]
 pub mod sys;
@@ -105,6 +106,7 @@ pub use ends::sender::Sender;
 pub use error::Error;
 pub use lifecycle::step::Awaited;
 pub use name::{Name, NameError};
+pub use service::Service;
 pub use status::Status;
 pub use sys::named::NamedObject;
 pub use talk::fate::{Departure, Peer};

@@ -9,6 +9,7 @@ mod failure;
 mod program;
 mod relay;
 mod say;
+mod serve;
 mod signals;
 mod stdio;
 mod streams;
