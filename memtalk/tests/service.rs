@@ -3,7 +3,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::process::Stdio;
 
 use support::{Object, Side, eventually, setting};
@@ -42,15 +41,11 @@ fn client_with(object: &Object, options: &[&str], input: &str) -> Side {
     client
 }
 
-/// Starts a client, and waits until it has its place in the queue: until the next object
-/// has the name.
+/// Starts a client, and waits until it has its place in the queue.
 fn queued(object: &Object, input: &str) -> Side {
-    let inode = || fs::metadata(object.path()).map(|data| data.ino()).ok();
-    let before = inode();
+    let place = object.free_place();
     let client = client_with(object, &["--send"], input);
-    eventually("it has joined", || {
-        inode().is_some_and(|now| Some(now) != before)
-    });
+    eventually("it has joined", || object.free_place() != place);
     client
 }
 

@@ -10,8 +10,9 @@ use super::step::{Awaited, Step};
 pub enum AwaitTurn {
     /// Is the first party ready for us?
     LookAtTurn,
-    /// It is, or it has gone, which frees its locks. Does it sit there?
-    LookAtFirst,
+    /// With the answer: does it still sit there? If it has gone, that may have freed its
+    /// locks, too.
+    LookAtFirst(bool),
 }
 
 /// How the wait for our turn ended.
@@ -30,13 +31,11 @@ impl AwaitTurn {
     /// What the operating system said.
     pub fn step<S: Os>(self, os: &mut S, object: &S::Object) -> Result<Step<Self, Turn>, S::Error> {
         Ok(match self {
-            Self::LookAtTurn => match os.is_attended(object)? {
-                true => Step::Next(Self::LookAtFirst),
-                false => Step::Early(self, Awaited::Turn),
-            },
-            Self::LookAtFirst => match os.is_seated(object, Seat::First)? {
-                true => Step::Done(Turn::Ours),
-                false => Step::Done(Turn::Lost),
+            Self::LookAtTurn => Step::Next(Self::LookAtFirst(os.is_attended(object)?)),
+            Self::LookAtFirst(ready) => match (os.is_seated(object, Seat::First)?, ready) {
+                (false, _) => Step::Done(Turn::Lost),
+                (true, true) => Step::Done(Turn::Ours),
+                (true, false) => Step::Early(Self::LookAtTurn, Awaited::Turn),
             },
         })
     }

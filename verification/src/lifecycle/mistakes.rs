@@ -63,6 +63,12 @@ pub enum Bug {
     DoorOpenToOwn,
     /// A tenant does as others do.
     TenantRetires,
+    /// A client does as others do.
+    ClientCreates,
+    /// Nobody looks whether a service has time.
+    TurnUnchecked,
+    /// A client takes the turn of a service that has died for its own.
+    DeadTurn,
 }
 
 /// All of them.
@@ -97,4 +103,7 @@ pub const BUGS: &[Bug] = &[
     Bug::LeftOverwrites,
     Bug::DoorOpenToOwn,
     Bug::TenantRetires,
+    Bug::ClientCreates,
+    Bug::TurnUnchecked,
+    Bug::DeadTurn,
 ];
