@@ -10,7 +10,8 @@ use crate::ends::receiver::Receiver;
 use crate::ends::sender::Sender;
 use crate::error::Error;
 use crate::lifecycle::await_peer::Arrival;
-use crate::lifecycle::request::{Request, Tenancy};
+use crate::lifecycle::await_turn::Turn;
+use crate::lifecycle::request::{Part, Request, Tenancy};
 use crate::lifecycle::retry::Deadline;
 use crate::lifecycle::step::Awaited;
 use crate::name::Name;
@@ -41,6 +42,7 @@ pub struct Options {
     mode: Option<u32>,
     timeout: Option<Duration>,
     tenancy: Option<Tenancy>,
+    part: Part,
 }
 
 impl Options {
@@ -99,6 +101,18 @@ impl Options {
         self
     }
 
+    /// Waits for a party that waits, and for our turn: creates nothing, and waits where
+    /// another would get [`Error::Busy`]. This is for the clients of a [`Service`](crate::Service), which
+    /// are served one after the other in the order in which they have joined; they may also
+    /// start before it. The [`timeout`](Self::timeout) bounds the wait for the turn.
+    ///
+    /// Two parties that both ask for this do not find each other.
+    #[must_use]
+    pub fn as_client(mut self) -> Self {
+        self.part = Part::Client;
+        self
+    }
+
     /// Opens the channel `name`: creates or joins the shared memory object, waits for the
     /// peer, and returns the two ends.
     ///
@@ -142,8 +156,7 @@ impl Options {
         name: &Name,
         idle: impl FnMut(Duration, Option<Awaited>),
     ) -> Result<Waiting, Error> {
-        let request = Request::new(name.clone(), self.pages, self.mode, self.tenancy)?;
-        let deadline = Deadline::new(self.timeout);
+        let (request, deadline) = (self.request(name)?, Deadline::new(self.timeout));
         let current = Arc::new(Current::default());
         let talk = current.sit_down(|| Seated::sit_down(request.clone(), deadline, idle))?;
         Ok(Waiting {
@@ -152,6 +165,10 @@ impl Options {
             current,
             deadline,
         })
+    }
+
+    pub(crate) fn request(&self, name: &Name) -> Result<Request, Error> {
+        Request::new(name.clone(), self.pages, self.mode, self.tenancy, self.part)
     }
 }
 
@@ -194,9 +211,7 @@ impl Waiting {
         moved: impl Fn(),
     ) -> Result<Channel, Error> {
         let (mut talk, deadline) = (self.talk, self.deadline);
-        while talk.seated.seat == Seat::First
-            && talk.seated.wait_for_peer(deadline)? == Arrival::NameLost
-        {
+        while !begins(&talk.seated, deadline)? {
             // Get up first. If the name leads here again, we would join ourselves.
             drop(talk);
             let seated = || Seated::sit_down(self.request.clone(), deadline, &mut idle);
@@ -204,15 +219,7 @@ impl Waiting {
             moved();
         }
         watch(&talk)?;
-        let Seated { page, seat, .. } = &talk.seated;
-        let wait = Sleep::new(page.clone(), seat.peer(), Linux::default());
-        let ends = map::ends(page, *seat, wait);
-        let (sender, receiver) = ends.ok_or(Error::Ended)?;
-        Ok(Channel {
-            peer: Peer(Arc::clone(&talk.fate)),
-            sender: Sender::new(sender, Arc::clone(&talk)),
-            receiver: Receiver::new(receiver, talk),
-        })
+        Channel::new(talk)
     }
 
     /// A handle to end this talk from other threads, now or while its ends are in use.
@@ -220,6 +227,14 @@ impl Waiting {
     pub fn handle(&self) -> TalkHandle {
         TalkHandle(Arc::clone(&self.current))
     }
+}
+
+/// Waits until the talk begins. `false` if it cannot: we are to start over.
+fn begins(seated: &Seated, deadline: Deadline) -> Result<bool, Error> {
+    Ok(match seated.seat {
+        Seat::First => seated.wait_for_peer(deadline)? != Arrival::NameLost,
+        Seat::Second => seated.wait_for_turn(deadline)? == Turn::Ours,
+    })
 }
 
 /// An open channel: the two ends of a talk. They may move to different threads, and each
@@ -265,6 +280,25 @@ pub struct Channel {
 }
 
 impl Channel {
+    /// The ends of our seat, whose peer is there and watched.
+    pub(crate) fn new(talk: Arc<Talk>) -> Result<Self, Error> {
+        let Seated { page, seat, .. } = &talk.seated;
+        let wait = Sleep::new(page.clone(), seat.peer(), Linux::default());
+        let ends = map::ends(page, *seat, wait);
+        let (sender, receiver) = ends.ok_or(Error::Ended)?;
+        Ok(Self {
+            peer: Peer(Arc::clone(&talk.fate)),
+            sender: Sender::new(sender, Arc::clone(&talk)),
+            receiver: Receiver::new(receiver, talk),
+        })
+    }
+
+    /// A handle to end this talk from other threads, while its ends are in use.
+    #[must_use]
+    pub fn handle(&self) -> TalkHandle {
+        TalkHandle(Arc::new(Current::only(self.sender.talk())))
+    }
+
     /// Ends the talk in good order. It ends our stream, copies the rest of the peer's
     /// stream to `rest`, confirms it, and waits until the peer has confirmed ours. Returns
     /// the number of bytes copied. `Ok` is a certificate for both streams.

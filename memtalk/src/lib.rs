@@ -95,6 +95,7 @@ pub mod escape;
 pub mod lifecycle;
 pub mod look;
 mod name;
+mod service;
 mod status;
 #[doc(hidden)]
 pub mod sys;
@@ -108,6 +109,7 @@ pub use ends::sender::Sender;
 pub use error::Error;
 pub use lifecycle::step::Awaited;
 pub use name::{Name, NameError};
+pub use service::Service;
 pub use status::Status;
 pub use sys::named::NamedObject;
 pub use talk::fate::{Departure, Peer};

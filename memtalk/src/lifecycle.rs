@@ -69,6 +69,7 @@
 //! steps, and lets calls fail. A call that fails has done nothing.
 
 pub mod await_peer;
+pub mod await_turn;
 pub(crate) mod content;
 pub mod get_up;
 pub(crate) mod linux;

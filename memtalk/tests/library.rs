@@ -4,7 +4,7 @@ mod support;
 
 use std::io::{BufRead, ErrorKind, Read, Write};
 
-use memtalk::{Channel, Departure, Error, Name, Options};
+use memtalk::{Channel, Departure, Error, Name, Options, Service};
 use support::{BOUND, Object, bound_the_whole, bounded, fcntl};
 
 fn name(object: &Object) -> Name {
@@ -230,4 +230,49 @@ fn the_library_refuses_a_third_party() {
 fn a_stream_of_which_nothing_came_cannot_be_confirmed() {
     let (one, _other) = pair(&Object::new());
     assert!(matches!(one.receiver.close(), Err(Error::NotAtEnd)));
+}
+
+/// A thread that talks to a service once its turn has come, and returns what it is told.
+fn client(name: &Name) -> std::thread::JoinHandle<Vec<u8>> {
+    let name = name.clone();
+    std::thread::spawn(move || {
+        let options = Options::new().as_client().timeout(BOUND);
+        let channel = options.open(&name).unwrap();
+        let mut told = Vec::new();
+        channel.finish(&mut told).unwrap();
+        told
+    })
+}
+
+#[test]
+fn who_waits_for_a_service_that_is_dropped_waits_for_the_next() {
+    bound_the_whole();
+    let object = Object::new();
+    let name = Name::new(object.name()).unwrap();
+    let serve = |service: &Service, text: &[u8]| {
+        let mut channel = service.accept().unwrap();
+        channel.sender.write_all(text).unwrap();
+        channel
+    };
+    let service = Service::open(&Options::new(), &name).unwrap();
+    let first = client(&name);
+    let talk = serve(&service, b"one");
+    // While the service talks, whoever comes now waits.
+    let place = object.free_place();
+    let second = client(&name);
+    support::eventually("it has joined", || object.free_place() != place);
+    assert!(!service.is_idle());
+    drop(service);
+    assert!(!object.exists());
+    // The talk goes on.
+    talk.finish(&mut std::io::sink()).unwrap();
+    assert_eq!(first.join().unwrap(), b"one");
+
+    let service = Service::open(&Options::new(), &name).unwrap();
+    let talk = serve(&service, b"two");
+    talk.finish(&mut std::io::sink()).unwrap();
+    assert_eq!(second.join().unwrap(), b"two");
+    service.stop(BOUND).unwrap();
+    assert!(matches!(service.accept(), Err(Error::Ended)));
+    assert!(service.is_idle());
 }

@@ -180,6 +180,24 @@ mutant "a receiver reads its input" memtalk/src/bin/memtalk/command.rs \
     's/true => Source::Nothing/true => Source::Stdin/' "-p memtalk --test direction"
 mutant "a sender takes what comes" memtalk/src/bin/memtalk/streams.rs \
     's/Ok(_) => Err(Failure::Unexpected)/Ok(count) => Ok(count)/' "-p memtalk --test direction"
+service=memtalk/src/service.rs
+mutant "a busy service looks free" memtalk/src/lifecycle/linux.rs \
+    's/if self.part == Part::BusyService/if false \&\& self.part == Part::BusyService/' "-p memtalk --test service"
+mutant "a service never has time" memtalk/src/talk/seated.rs \
+    's/self.object.give_turn()?;//' "-p memtalk --test service"
+mutant "the last who came is served first" $service \
+    's/state.queue.pop_front()/state.queue.pop_back()/' "-p memtalk --test service"
+mutant "who has left the queue is served" $service \
+    's/if !channel.peer.is_gone()/if true/' "-p memtalk --test service"
+mutant "a service that is stopped begins another talk" $service \
+    '/^    fn next/,/^    }/s/if state.over {/if false {/' "-p memtalk --test service"
+mutant "the name stays with the talk" $service \
+    '/talk.seated.release_name/d' "-p memtalk --test service"
+mutant "a client creates an object" memtalk/src/lifecycle/sit_down.rs \
+    's/Self::Create if os.is_client()/Self::Create if false/' "-p memtalk --test service"
+mutant "a client takes a dead service for ready" memtalk/src/lifecycle/await_turn.rs \
+    's/(false, _) => Step::Done(Turn::Lost)/(false, _) => Step::Done(Turn::Ours)/' \
+    "-p memtalk --test service" "-p verification --test lifecycle -- service"
 mutant "lost memory is reported as a failure of the descriptor" memtalk/src/error.rs \
     's/Some(libc::EFAULT) =>/Some(0) =>/' "-p memtalk --test death"
 mutant "finishing does not wait for the certificate" memtalk/src/channel.rs \

@@ -43,7 +43,9 @@
 //!     been told, if it has not started again. A process that says that an object stays, since
 //!     its owner is gone, is right.
 //! 11. A tenant makes, names and removes nothing.
-//! 12. An onlooker changes no name, no word and no lock, and calls no talk over that goes on.
+//! 12. A client makes nothing. No talk begins for which a service has no time, and no
+//!     client's with a service that is gone.
+//! 13. An onlooker changes no name, no word and no lock, and calls no talk over that goes on.
 //!
 //! # Other users, and strangers
 //! In some searches, processes differ in what they want and in whose they are. Only its owner
@@ -76,6 +78,11 @@
 //! - Two failures are answers, as in `memtalk` itself: a process that cannot ask for a lease
 //!   takes the object for open elsewhere, under the door and while it watches its peer.
 //!
+//! # One who talks to many
+//! In some searches there are services and clients. A service makes every object while it
+//! is busy, and has time at any moment after. Two processes that are services stand for one
+//! that has two objects, too. Property 7 holds for a service and a client.
+//!
 //! # What is rewritten by hand, or coarse
 //! Each with the tests of the real command that cover it, in `memtalk/tests`.
 //!
@@ -103,6 +110,7 @@
 //!   are: `users.rs`.
 //! - *Making an object* is one step: nobody sees it before it has a name. `crash.rs`.
 //! - *A tenant's page* is where it looks for it: `outside.rs`.
+//! - *A service's queue*, and what it does if it cannot remove a name: `service.rs`.
 
 mod calls;
 mod effect;
@@ -117,5 +125,6 @@ mod reached;
 mod search;
 mod world;
 
+pub use calls::Part;
 pub use mistakes::{BUGS, Bug};
 pub use search::{Search, Searched};

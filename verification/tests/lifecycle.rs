@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use verification::lifecycle::{BUGS, Bug, Search};
+use verification::lifecycle::{BUGS, Bug, Part, Search};
 use verification::uncounted;
 
 /// Three processes that start twice each.
@@ -15,6 +15,7 @@ const SEARCH: Search = Search {
     users: false,
     removals: 0,
     tenant: false,
+    parts: [Part::None; 3],
     lives_on: false,
     onlooker: false,
     signals: 0,
@@ -61,6 +62,12 @@ const WITH_FAILURES: Search = Search {
 const WITH_SIGNALS: Search = Search {
     signals: 2,
     ..WITH_REMOVALS
+};
+
+/// A service, a client, and one who is neither.
+const WITH_SERVICE: Search = Search {
+    parts: [Part::Service, Part::Client, Part::None],
+    ..SEARCH
 };
 
 /// Two processes, a machine that starts twice, and an onlooker.
@@ -162,6 +169,42 @@ fn signals_come_beside_a_machine() {
         ..WITH_MACHINE
     };
     find_nothing(&search, 50_000);
+}
+
+#[test]
+fn a_service_a_client_and_one_who_is_neither() {
+    let search = Search {
+        starts: 1,
+        ..WITH_SERVICE
+    };
+    find_nothing(&search, 22_000);
+}
+
+#[test]
+#[ignore = "takes minutes: `make verify` runs it"]
+fn a_service_a_client_and_one_who_is_neither_that_start_twice() {
+    find_nothing(&WITH_SERVICE, 1_800_000);
+}
+
+#[test]
+fn a_service_and_two_clients() {
+    let search = Search {
+        parts: [Part::Service, Part::Client, Part::Client],
+        ..SEARCH
+    };
+    find_nothing(&search, 85_000);
+}
+
+#[test]
+fn calls_of_a_service_with_two_objects_and_of_a_client_fail() {
+    let search = Search {
+        processes: 3,
+        starts: 1,
+        parts: [Part::Service, Part::Service, Part::Client],
+        failures: 1,
+        ..WITH_FAILURES
+    };
+    find_nothing(&search, 70_000);
 }
 
 #[test]
@@ -268,6 +311,10 @@ fn every_seeded_bug_is_found() {
         machine,
         WITH_TENANT,
         WITH_SIGNALS,
+        Search {
+            starts: 1,
+            ..WITH_SERVICE
+        },
         WITH_ONLOOKER,
     ];
     for &bug in BUGS {

@@ -54,6 +54,10 @@ impl Sender {
         }
     }
 
+    pub(crate) fn talk(&self) -> &Arc<Talk> {
+        &self.talk
+    }
+
     /// The most bytes that can be in the ring, sent and not yet received. At least 64; for
     /// one page of 4,096 bytes, 1,856.
     #[must_use]

@@ -11,7 +11,7 @@ use memtalk_ring::{Page, PageError, Presence, Seat};
 use super::content::HEAD;
 use super::object::{Object, metadata};
 use super::os::{Content, Found, Os};
-use super::request::{Request, Tenancy};
+use super::request::{Part, Request, Tenancy};
 use super::scan;
 use crate::error::Error;
 use crate::sys::map::{self, Mapping};
@@ -108,6 +108,10 @@ impl Os for Request {
         self.tenancy.is_some()
     }
 
+    fn is_client(&self) -> bool {
+        self.part == Part::Client
+    }
+
     fn owns_name(&self, object: &Object) -> bool {
         let first = |page: &Page<Mapping>| page.presence(Seat::First);
         let first = object.page.as_ref().and_then(first);
@@ -141,6 +145,9 @@ impl Os for Request {
         let mut object = Object::new(file, 0);
         if !object.try_sit(Seat::First)? {
             // Nobody else has it open, so this cannot be. But nobody sits without the lock.
+            return Err(Error::Stuck);
+        }
+        if self.part == Part::BusyService && !object.try_take_turn()? {
             return Err(Error::Stuck);
         }
         let mapping = object.map(size)?;
@@ -183,6 +190,10 @@ impl Os for Request {
 
     fn is_seated(&mut self, object: &Object, seat: Seat) -> Result<bool, Error> {
         object.is_seated(seat)
+    }
+
+    fn is_attended(&mut self, object: &Object) -> Result<bool, Error> {
+        object.is_turn_taken().map(|taken| !taken)
     }
 
     fn try_sit(&mut self, object: &Object) -> Result<bool, Error> {

@@ -16,6 +16,10 @@ use crate::wait::linux::Sleep;
 /// first byte. The bytes need not exist, and a lock says nothing about what is in them.
 const DOOR: u64 = 0;
 
+/// The byte whose lock is the turn: a service holds it while it talks through another
+/// object.
+const TURN: u64 = 3;
+
 /// The byte whose lock is that seat.
 pub(crate) const fn seat_byte(seat: Seat) -> u64 {
     match seat {
@@ -85,6 +89,21 @@ impl Object {
 
     pub(crate) fn is_seated(&self, seat: Seat) -> Result<bool, Error> {
         lock::is_write_locked(&self.file, self.at + seat_byte(seat))
+            .map_err(Error::system("examine the object's locks"))
+    }
+
+    /// Takes the turn; `false` if somebody else has it.
+    pub(super) fn try_take_turn(&self) -> Result<bool, Error> {
+        self.try_lock(TURN)
+    }
+
+    /// Gives up the turn: whoever has joined may begin, or whoever joins next.
+    pub(crate) fn give_turn(&self) -> Result<(), Error> {
+        self.unlock(TURN)
+    }
+
+    pub(super) fn is_turn_taken(&self) -> Result<bool, Error> {
+        lock::is_write_locked(&self.file, self.at + TURN)
             .map_err(Error::system("examine the object's locks"))
     }
 

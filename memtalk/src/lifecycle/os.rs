@@ -50,6 +50,10 @@ pub trait Os {
     /// somebody else's.
     fn is_tenant(&self) -> bool;
 
+    /// Whether we are a client: we only ever join, and wait where others create something
+    /// or are told that two parties talk.
+    fn is_client(&self) -> bool;
+
     /// Whether the name of an object that we sit at is ours to remove: not if we are a
     /// tenant, nor if its first party is outside.
     fn owns_name(&self, object: &Self::Object) -> bool;
@@ -79,6 +83,10 @@ pub trait Os {
 
     /// Whether somebody else sits at `seat`.
     fn is_seated(&mut self, object: &Self::Object, seat: Seat) -> Result<bool, Self::Error>;
+
+    /// Whether whoever joins the object may begin at once: whether nobody else holds its
+    /// *turn*, which a service does while it talks through another object.
+    fn is_attended(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
 
     /// Locks the second seat; `false` while somebody else holds any lock on it, a
     /// watcher's included.

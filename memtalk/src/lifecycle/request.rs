@@ -39,6 +39,20 @@ pub(crate) struct Request {
     pub(crate) mode: Option<u32>,
     /// Given if we are a tenant: the memory is somebody else's.
     pub(crate) tenancy: Option<Tenancy>,
+    /// Our part where one party talks to many.
+    pub(crate) part: Part,
+}
+
+/// Our part where one party talks to many, one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// None.
+    #[default]
+    None,
+    /// We only join, and wait for our turn.
+    Client,
+    /// We are the party that talks to many, and talk to somebody else now.
+    BusyService,
 }
 
 impl Request {
@@ -51,6 +65,7 @@ impl Request {
         pages: Option<usize>,
         mode: Option<u32>,
         tenancy: Option<Tenancy>,
+        part: Part,
     ) -> Result<Self, Error> {
         if mode.is_some_and(|mode| ![0o600, 0o660, 0o606, 0o666].contains(&mode)) {
             return Err(Error::Mode);
@@ -66,6 +81,7 @@ impl Request {
                 pages,
                 mode,
                 tenancy,
+                part,
             }),
         }
     }

@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 
 /// The time between two looks for events that wake nobody: a party outside comes, or
 /// the name is removed.
-const LOOK: Duration = Duration::from_millis(50);
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
 /// When the wait for a peer ends.
 #[derive(Clone, Copy, Debug)]

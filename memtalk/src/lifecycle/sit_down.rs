@@ -55,6 +55,8 @@ pub enum SitDown<O> {
     SpeakFor(O, Seat),
     /// The talk is over: take the name away from the object.
     Retire(O),
+    /// The first party waits for a peer. Is it ready for one?
+    LookAtTurn(O),
     /// Lock the second seat.
     Take(O),
     /// Map the page and check it.
@@ -82,6 +84,7 @@ impl<O> SitDown<O> {
             | Self::LookForOthers { object, .. }
             | Self::SpeakFor(object, _)
             | Self::Retire(object)
+            | Self::LookAtTurn(object)
             | Self::Take(object)
             | Self::Attach(object)
             | Self::Join(object)
@@ -106,6 +109,7 @@ impl<O> SitDown<O> {
                 }
                 Found::Nothing => Self::Create,
             },
+            Self::Create if os.is_client() => return Ok(Self::wait_for_turn()),
             Self::Create => Self::Publish(os.create()?),
             Self::Publish(object) => match os.publish(&object)? {
                 true => return Ok(Step::Done((object, Seat::First))),
@@ -127,7 +131,7 @@ impl<O> SitDown<O> {
             }
             Self::LookAtSecond(object, first) => {
                 match (first, os.is_seated(&object, Seat::Second)?) {
-                    (true, true) => return Err(Refusal::Busy),
+                    (true, true) => return Self::follow(Outcome::Busy, object, os),
                     (true, false) => Self::Inspect(object, Some(Seat::First)),
                     (false, true) => Self::Inspect(object, Some(Seat::Second)),
                     (false, false) => Self::Inspect(object, None),
@@ -140,7 +144,7 @@ impl<O> SitDown<O> {
                     false => verdict,
                 };
                 match verdict {
-                    Verdict::Clear(outcome) => return Self::follow(outcome, object),
+                    Verdict::Clear(outcome) => return Self::follow(outcome, object, os),
                     Verdict::Open { elsewhere, nowhere } => Self::LookForOthers {
                         object,
                         elsewhere,
@@ -157,7 +161,7 @@ impl<O> SitDown<O> {
                     true => elsewhere,
                     false => nowhere,
                 };
-                return Self::follow(outcome, object);
+                return Self::follow(outcome, object, os);
             }
             Self::SpeakFor(object, seat) => {
                 os.speak_for(&object, seat)?;
@@ -169,6 +173,10 @@ impl<O> SitDown<O> {
             Self::Retire(_object) => match os.unlink()? {
                 true => Self::Create,
                 false => return Ok(Step::Early(Self::Open, Awaited::Owner)),
+            },
+            Self::LookAtTurn(object) => match os.is_attended(&object)? {
+                true => Self::Take(object),
+                false => return Err(Refusal::Busy),
             },
             Self::Take(object) => match os.try_sit(&object)? {
                 true => Self::Attach(object),
@@ -190,9 +198,23 @@ impl<O> SitDown<O> {
         Ok(Step::Next(next))
     }
 
-    fn follow<E>(outcome: Outcome, object: O) -> Result<Step<Self, Seated<O>>, Refusal<E>> {
+    fn wait_for_turn() -> Step<Self, Seated<O>> {
+        Step::Early(Self::Open, Awaited::Turn)
+    }
+
+    fn follow<S>(
+        outcome: Outcome,
+        object: O,
+        os: &S,
+    ) -> Result<Step<Self, Seated<O>>, Refusal<S::Error>>
+    where
+        S: Os<Object = O>,
+    {
         Ok(Step::Next(match outcome {
-            Outcome::Join => Self::Take(object),
+            // A client waits for its turn at the second seat.
+            Outcome::Join if os.is_client() => Self::Take(object),
+            Outcome::Join => Self::LookAtTurn(object),
+            Outcome::Busy if os.is_client() => return Ok(Self::wait_for_turn()),
             Outcome::Retire => Self::Retire(object),
             Outcome::SpeakFor(seat) => Self::SpeakFor(object, seat),
             Outcome::Wait => return Ok(Step::Early(Self::Open, Awaited::Machine)),

@@ -9,6 +9,8 @@ pub enum Awaited {
     Machine,
     /// Another user, to remove an object that an earlier talk left under the name.
     Owner,
+    /// A party that waits here, to come, or to have time for us.
+    Turn,
 }
 
 /// What a step led to.

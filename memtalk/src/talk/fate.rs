@@ -111,6 +111,13 @@ impl Fate {
 pub struct Peer(pub(crate) Arc<Fate>);
 
 impl Peer {
+    /// Whether the peer has gone, as far as is known at this moment. It may have gone a
+    /// moment ago; a party outside, up to 0.1 s ago.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.0.check().is_err()
+    }
+
     /// Waits, asleep, until the peer has closed its ends and left, or has died. Our own
     /// ends learn of a departure by themselves. This is for a thread that has to know
     /// while the ends are busy elsewhere. `None` if both our ends are dropped first:

@@ -97,6 +97,12 @@ struct Sitting {
 }
 
 impl Current {
+    /// This talk, and no other later.
+    pub(crate) fn only(talk: &Arc<Talk>) -> Self {
+        let talk = Arc::downgrade(talk);
+        Self(Mutex::new(Sitting { talk, over: false }))
+    }
+
     /// Sits down, perhaps in place of an earlier talk.
     ///
     /// # Errors

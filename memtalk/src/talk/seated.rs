@@ -6,10 +6,11 @@ use memtalk_ring::{Departure, Page, Presence, Seat};
 
 use crate::error::Error;
 use crate::lifecycle::await_peer::{Arrival, AwaitPeer};
-use crate::lifecycle::get_up::{GetUp, Removed};
+use crate::lifecycle::await_turn::{AwaitTurn, Turn};
+use crate::lifecycle::get_up::{GetUp, Reason, RemoveName, Removed};
 use crate::lifecycle::object::Object;
 use crate::lifecycle::os::Os;
-use crate::lifecycle::request::Request;
+use crate::lifecycle::request::{Part, Request};
 use crate::lifecycle::retry::{Deadline, Retry, SHORT_DOOR_WAIT};
 use crate::lifecycle::sit_down::{Refusal, SitDown};
 use crate::lifecycle::step::{Awaited, Step};
@@ -17,7 +18,7 @@ use crate::look::{self, Party};
 use crate::sys::map::{self, Mapping};
 use crate::sys::named::NamedObject;
 use crate::sys::{self, crash_points};
-use crate::wait::futex::sleep_until_taken;
+use crate::wait::futex::{Kernel, sleep_until_taken};
 use crate::wait::linux::{Linux, Sleep};
 
 /// Our seat at an object, until we [get up](Self::get_up) or the process ends.
@@ -107,6 +108,35 @@ impl Seated {
         }
     }
 
+    /// Removes the name, so that the next object can have it, and stays.
+    ///
+    /// # Errors
+    /// As for [`get_up`](Self::get_up).
+    pub(crate) fn release_name(&self, mut retry: Retry) -> Result<Removed, Error> {
+        let mut request = self.request.clone();
+        let mut machine = RemoveName::begin(Reason::Over);
+        loop {
+            crash_points::step();
+            machine = match machine.step(&mut request, &self.object, self.seat) {
+                Step::Next(next) => next,
+                Step::Blocked(next) | Step::Early(next, _) => {
+                    retry.pause(sys::nap)?;
+                    next
+                }
+                Step::Done(removed) => return removed,
+            };
+        }
+    }
+
+    /// Begins the talk with whoever has joined or joins next, if they wait for their turn.
+    pub(crate) fn attend(&self) -> Result<(), Error> {
+        self.object.give_turn()?;
+        // Whoever was about to fall asleep looks again after a while.
+        let word = self.page.seat_word(Seat::First);
+        Kernel::wake(&Linux::default(), word);
+        Ok(())
+    }
+
     /// The object and its name, if that is ours to remove.
     pub(crate) fn named_object(&self) -> Option<NamedObject> {
         let named = || NamedObject::new(self.request.name.as_c_str(), &self.object.file);
@@ -178,6 +208,31 @@ impl Seated {
             shared.wake(peer, &Sleep::for_waking());
         }
         departure
+    }
+
+    /// Waits at the second seat until the first party has time for us, if we are a client.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] if it has none in time.
+    pub(crate) fn wait_for_turn(&self, deadline: Deadline) -> Result<Turn, Error> {
+        if self.request.part != Part::Client || self.peer_is_outside() {
+            return Ok(Turn::Ours);
+        }
+        let (word, mut request) = (self.page.seat_word(Seat::First), self.request.clone());
+        let mut machine = AwaitTurn::LookAtTurn;
+        loop {
+            crash_points::step();
+            let said = self.page.seat_value(Seat::First);
+            machine = match machine.step(&mut request, &self.object)? {
+                Step::Next(next) | Step::Blocked(next) => next,
+                Step::Early(next, _) => {
+                    let pause = deadline.time_to_look(Duration::ZERO)?;
+                    Kernel::wait(&Linux::default(), word, said, Some(pause));
+                    next
+                }
+                Step::Done(turn) => return Ok(turn),
+            };
+        }
     }
 
     /// Waits until a peer has the second seat, or the name is lost.

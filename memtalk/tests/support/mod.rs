@@ -16,6 +16,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::panic;
 use std::path::PathBuf;
@@ -102,6 +103,17 @@ impl Object {
         let file = File::open(self.path());
         let second = file.and_then(|file| words::read(&file, seat_offset(Seat::Second)));
         self.is_initialised() && second.is_ok_and(|word| word == 0)
+    }
+
+    /// The number of the object at which the next one may join, once there is one.
+    pub fn free_place(&self) -> u64 {
+        let mut number = None;
+        eventually("there is a free place", || {
+            let inode = || fs::metadata(self.path()).ok().map(|data| data.ino());
+            number = inode().filter(|_| self.is_alone());
+            number.is_some() && number == inode()
+        });
+        number.expect("a number")
     }
 
     /// Opens the object for reading and writing.

@@ -22,6 +22,31 @@ pub(super) struct Wish {
     pub(super) shared: bool,
     /// It takes the second seat only, in what is somebody else's.
     pub(super) tenant: bool,
+    /// Its part where one talks to many.
+    pub(super) part: Part,
+}
+
+/// The part of a process where one talks to many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// It knows nothing of it.
+    #[default]
+    None,
+    /// It only joins, and waits for its turn.
+    Client,
+    /// It has made an object while it was busy. Other processes with this part are the same
+    /// service, or the next.
+    Service,
+}
+
+impl Part {
+    /// The part of somebody who is to talk to it.
+    pub(super) fn peer(self) -> Self {
+        match self {
+            Self::Service => Self::Client,
+            Self::None | Self::Client => self,
+        }
+    }
 }
 
 /// What a caller does not ask, if that is its mistake.
@@ -31,6 +56,8 @@ pub(super) enum Assumption {
     Named,
     /// Nobody has joined.
     NotJoined,
+    /// The first party sits.
+    Seated,
 }
 
 /// The kernel as one process sees it, for one step.
@@ -79,6 +106,11 @@ impl<'k> View<'k> {
 
     pub(super) fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// Gives up the turn of an object.
+    pub(super) fn attend(&mut self, id: ObjectId) {
+        self.object_mut(id).turn = None;
     }
 
     pub(super) fn object(&self, id: ObjectId) -> &Object {
@@ -150,6 +182,10 @@ impl Os for View<'_> {
         self.wish.tenant && !self.has(Bug::TenantRetires)
     }
 
+    fn is_client(&self) -> bool {
+        self.wish.part == Part::Client && !self.has(Bug::ClientCreates)
+    }
+
     fn owns_name(&self, object: &ObjectId) -> bool {
         let guests = self.object(*object).has_outside(Seat::Second);
         !self.is_tenant() && (!guests || self.has(Bug::GuestsNameRemoved))
@@ -171,7 +207,10 @@ impl Os for View<'_> {
     fn create(&mut self) -> Result<ObjectId, Failed> {
         self.call()?;
         self.record(Effect::ActedAsOwner(self.pid));
+        self.record(Effect::Created(self.pid));
+        let serves = self.wish.part == Part::Service;
         let fresh = Object {
+            turn: serves.then_some(self.pid),
             page: Page::Initialised,
             magic: true,
             first: Some(Presence::PROCESS),
@@ -249,10 +288,17 @@ impl Os for View<'_> {
         if self.call_unless(Bug::FailedLookIsFree)? {
             return Ok(false);
         }
+        let assumed = self.assumption == Some(Assumption::Seated);
         let object = self.object(*object);
         let sits = object.seats[seat.index()].is_some_and(|owner| owner != self.pid);
         let watched = object.watched[seat.index()].is_some();
-        Ok(sits || watched && self.has(Bug::WatcherSits))
+        Ok(assumed || sits || watched && self.has(Bug::WatcherSits))
+    }
+
+    fn is_attended(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        self.call()?;
+        let held = self.object(*object).turn.is_some_and(|by| by != self.pid);
+        Ok(!held || self.has(Bug::TurnUnchecked))
     }
 
     fn try_sit(&mut self, object: &ObjectId) -> Result<bool, Failed> {
@@ -320,7 +366,8 @@ impl Os for View<'_> {
 
     fn join(&mut self, object: &ObjectId) -> Result<(), Failed> {
         self.call()?;
-        self.record(Effect::Joined(*object));
+        let waits = self.wish.part == Part::Client;
+        self.record(Effect::Joined { id: *object, waits });
         let marked = !self.has(Bug::JoinUnmarked);
         self.object_mut(*object).second = marked.then_some(Presence::PROCESS);
         Ok(())

@@ -14,8 +14,12 @@ pub(super) enum Effect {
     NameTaken { by: Pid, from: ObjectId },
     /// A process mapped this object as a page.
     Attached(ObjectId),
-    /// A process marked the second seat as taken.
-    Joined(ObjectId),
+    /// A process marked the second seat as taken. It may have to wait for its turn.
+    Joined { id: ObjectId, waits: bool },
+    /// A process made an object.
+    Created(Pid),
+    /// A client began its talk.
+    Begun(ObjectId),
     /// A process marked the second seat as left.
     MarkedLeft(ObjectId),
     /// A newcomer spoke for a process that it took for dead.

@@ -125,6 +125,8 @@ pub(super) struct Object {
     pub(super) left: bool,
     pub(super) door: Option<Pid>,
     pub(super) seats: [Option<Pid>; 2],
+    /// The lock of a service that has no time yet for whoever joins.
+    pub(super) turn: Option<Pid>,
     /// Watchers' read locks.
     pub(super) watched: [Option<Pid>; 2],
     /// Whose it is.
@@ -168,10 +170,10 @@ impl Object {
         }
     }
 
-    /// All locks: door, seats and watchers'.
+    /// All locks: door, turn, seats and watchers'.
     fn locks(&mut self) -> impl Iterator<Item = &mut Option<Pid>> {
-        let door = std::iter::once(&mut self.door);
-        door.chain(&mut self.seats).chain(&mut self.watched)
+        let others = [&mut self.door, &mut self.turn].into_iter();
+        others.chain(&mut self.seats).chain(&mut self.watched)
     }
 
     fn unlock_all(&mut self, pid: Pid) {

@@ -63,6 +63,12 @@ pub enum Bug {
     DoorOpenToOwn,
     /// A tenant does as others do.
     TenantRetires,
+    /// A client does as others do.
+    ClientCreates,
+    /// Nobody looks whether a service has time.
+    TurnUnchecked,
+    /// A client takes the turn of a service that has died for its own.
+    DeadTurn,
     /// An onlooker keeps the object open.
     OnlookerStays,
     /// An onlooker takes the lock of a seat that is free, to learn that it is.
@@ -101,6 +107,9 @@ pub const BUGS: &[Bug] = &[
     Bug::LeftOverwrites,
     Bug::DoorOpenToOwn,
     Bug::TenantRetires,
+    Bug::ClientCreates,
+    Bug::TurnUnchecked,
+    Bug::DeadTurn,
     Bug::OnlookerStays,
     Bug::OnlookerLocks,
 ];

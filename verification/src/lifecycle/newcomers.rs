@@ -4,7 +4,7 @@ use memtalk::lifecycle::await_peer::{Arrival, AwaitPeer};
 use memtalk::lifecycle::get_up::RemoveName;
 use memtalk_ring::Seat;
 
-use super::calls::{Failed, Wish};
+use super::calls::{Failed, Part, Wish};
 use super::guest::Guest;
 use super::kernel::{Page, Pid};
 use super::mistakes::Bug;
@@ -142,6 +142,7 @@ impl World {
         match process.phase {
             _ if process.signalled.is_some() => false,
             Phase::Up(..) => true,
+            Phase::AwaitingTurn(id, _) => self.object(id).is_free(Seat::First),
             Phase::Talking((id, seat)) => {
                 let object = self.object(id);
                 let has_begun = seat == Seat::Second || !object.awaits_peer();
@@ -192,6 +193,10 @@ impl World {
             return None;
         }
         let process = world.processes[first.index()].clone();
+        let wish = Wish {
+            part: process.wish.part.peer(),
+            ..wish
+        };
         world.processes = Box::new([process]);
         world.kernel.renumber(|_| Pid::new(0));
         Some((world, wish))
@@ -206,7 +211,7 @@ impl World {
                 | AwaitPeer::Remove(RemoveName::LeaveDoor(Err(Failed)), _),
             ) => false,
             Phase::Waiting(id, _) => self.object(id).awaits_peer(),
-            Phase::GettingUp(.., Then::StartOver) => true,
+            Phase::GettingUp(.., Then::StartOver) => process.wish.part != Part::Client,
             _ => false,
         }
     }

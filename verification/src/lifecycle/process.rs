@@ -1,13 +1,14 @@
 //! A process: it drives the machines of `memtalk::lifecycle`, as the command does.
 
 use memtalk::lifecycle::await_peer::{Arrival, AwaitPeer};
-use memtalk::lifecycle::get_up::{GetUp, RemoveName, Removed};
+use memtalk::lifecycle::await_turn::{AwaitTurn, Turn};
+use memtalk::lifecycle::get_up::{GetUp, Reason, RemoveName, Removed};
 use memtalk::lifecycle::sit_down::{Refusal, SitDown};
 use memtalk::lifecycle::step::Step;
 use memtalk::lifecycle::watch::Watch;
 use memtalk_ring::Seat;
 
-use super::calls::{Assumption, Failed, View, Wish};
+use super::calls::{Assumption, Failed, Part, View, Wish};
 use super::effect::Effect;
 use super::kernel::{At, Kernel, ObjectId, User};
 use super::mistakes::Bug;
@@ -20,6 +21,10 @@ pub(super) enum Phase {
     SittingDown(SitDown<ObjectId>),
     /// It sits first.
     Waiting(ObjectId, AwaitPeer<Failed>),
+    /// A client at the second seat.
+    AwaitingTurn(ObjectId, AwaitTurn),
+    /// A service at the first seat whose peer has come: the next object is to have the name.
+    Releasing(ObjectId, RemoveName<Failed>),
     /// Until it ends its part, or its watcher has told it that the peer is gone.
     Talking(At),
     GettingUp(At, GetUp<Failed>, Then),
@@ -70,6 +75,8 @@ pub(super) enum Event {
     Finish,
     /// It has waited too long, for a peer or at the door.
     Expire,
+    /// It is a service and has time now.
+    Attend,
 }
 
 impl Event {
@@ -119,9 +126,25 @@ impl Process {
     /// Where it sits.
     pub(super) fn sits_at(&self) -> Option<At> {
         match self.phase {
-            Phase::Waiting(object, _) => Some((object, Seat::First)),
+            Phase::Waiting(object, _) | Phase::Releasing(object, _) => Some((object, Seat::First)),
+            Phase::AwaitingTurn(object, _) => Some((object, Seat::Second)),
             Phase::Talking(at) | Phase::GettingUp(at, ..) | Phase::Parked(at) => Some(at),
             _ => None,
+        }
+    }
+
+    /// Whether it sits, and its talk has not begun.
+    pub(super) fn awaits_turn(&self) -> bool {
+        matches!(self.phase, Phase::AwaitingTurn(..))
+    }
+
+    /// Whether it is a service that has no time for whoever joins, but will.
+    fn will_attend(&self, kernel: &Kernel) -> bool {
+        match self.phase {
+            Phase::Waiting(object, AwaitPeer::LookAtSecond) | Phase::Talking((object, _)) => {
+                self.wish.part == Part::Service && kernel.object(object).turn.is_some()
+            }
+            _ => false,
         }
     }
 
@@ -159,6 +182,7 @@ impl Process {
             (self.runs(kernel, bug), Event::Step),
             (self.wakes(kernel), Event::Watch),
             (self.signalled.is_some(), Event::FollowSignal),
+            (self.will_attend(kernel), Event::Attend),
         ])
     }
 
@@ -214,7 +238,7 @@ impl Process {
     /// Whether it may end its part, or give up waiting before it has begun.
     fn may_finish(&self) -> bool {
         match self.phase {
-            Phase::Waiting(_, AwaitPeer::LookAtSecond) => true,
+            Phase::Waiting(_, AwaitPeer::LookAtSecond) | Phase::AwaitingTurn(..) => true,
             Phase::Talking(..) => self.watch != Some(Watch::GiveBack),
             _ => false,
         }
@@ -225,6 +249,7 @@ impl Process {
         match &self.phase {
             Phase::Waiting(_, AwaitPeer::LookAtSecond) => true,
             Phase::Waiting(object, AwaitPeer::Remove(RemoveName::Door(_), _))
+            | Phase::Releasing(object, RemoveName::Door(_))
             | Phase::GettingUp((object, _), GetUp::Remove(RemoveName::Door(_)), _) => {
                 kernel.object(*object).door.is_some()
             }
@@ -238,6 +263,8 @@ impl Process {
             Phase::Off => None,
             Phase::SittingDown(machine) => machine.object().copied(),
             Phase::Waiting(object, _)
+            | Phase::AwaitingTurn(object, _)
+            | Phase::Releasing(object, _)
             | Phase::Talking((object, _))
             | Phase::GettingUp((object, _), ..)
             | Phase::Parked((object, _))
@@ -255,6 +282,7 @@ impl Process {
             (Bug::RemoveUnchecked, SittingDown(_) | Waiting(_, CheckName)) => None,
             (Bug::RemoveUnchecked, _) => Some(Assumption::Named),
             (Bug::GiveUpUnchecked, Waiting(_, Remove(..))) => Some(Assumption::NotJoined),
+            (Bug::DeadTurn, Phase::AwaitingTurn(..)) => Some(Assumption::Seated),
             _ => None,
         }
     }
@@ -276,6 +304,11 @@ impl Process {
             Event::FollowSignal => self.follow_signal(view),
             Event::Finish => self.finish(),
             Event::Expire => self.expire(view),
+            Event::Attend => {
+                if let Some((object, _)) = self.sits_at() {
+                    view.attend(object);
+                }
+            }
         }
         view.close_all_but(self.object());
     }
@@ -291,6 +324,8 @@ impl Process {
             Phase::Off => self.start(),
             Phase::SittingDown(machine) => self.sit_down(machine, view),
             Phase::Waiting(object, machine) => self.await_peer(object, machine, view),
+            Phase::AwaitingTurn(object, machine) => self.await_turn(object, machine, view),
+            Phase::Releasing(object, machine) => self.release_name(object, machine, view),
             Phase::Talking(at) => self.begin_to_get_up(at, Then::End),
             Phase::GettingUp(at, machine, then) => self.get_up(at, machine, then, view),
             Phase::Parked(..) | Phase::Up(..) => {}
@@ -310,6 +345,9 @@ impl Process {
             Ok(Step::Done((object, Seat::First))) => {
                 self.phase = Phase::Waiting(object, AwaitPeer::LookAtSecond);
             }
+            Ok(Step::Done((object, Seat::Second))) if self.waits_for_turn(object, view) => {
+                self.phase = Phase::AwaitingTurn(object, AwaitTurn::LookAtTurn);
+            }
             Ok(Step::Done(second)) => self.talk(second, view),
             Err(Refusal::Busy | Refusal::Foreign(_) | Refusal::Os(Failed)) => {
                 self.phase = Phase::Off;
@@ -321,6 +359,10 @@ impl Process {
         let then = match machine.step(view, &object) {
             Ok(Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _)) => {
                 self.phase = Phase::Waiting(object, machine);
+                return;
+            }
+            Ok(Step::Done(Arrival::Peer)) if self.wish.part == Part::Service => {
+                self.phase = Phase::Releasing(object, RemoveName::begin(Reason::Over));
                 return;
             }
             Ok(Step::Done(Arrival::Peer)) => {
@@ -337,6 +379,35 @@ impl Process {
             Err(Failed) => Then::End,
         };
         self.begin_to_get_up((object, Seat::First), then);
+    }
+
+    fn waits_for_turn(&self, object: ObjectId, view: &View<'_>) -> bool {
+        self.wish.part == Part::Client && !view.object(object).has_outside(Seat::Second)
+    }
+
+    fn await_turn(&mut self, object: ObjectId, machine: AwaitTurn, view: &mut View<'_>) {
+        let at = (object, Seat::Second);
+        match machine.step(view, &object) {
+            Ok(Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _)) => {
+                self.phase = Phase::AwaitingTurn(object, machine);
+            }
+            Ok(Step::Done(Turn::Ours)) => {
+                view.record(Effect::Begun(object));
+                self.talk(at, view);
+            }
+            Ok(Step::Done(Turn::Lost)) => self.begin_to_get_up(at, Then::StartOver),
+            Err(Failed) => self.begin_to_get_up(at, Then::End),
+        }
+    }
+
+    /// A service that cannot remove the name goes on with this talk.
+    fn release_name(&mut self, object: ObjectId, machine: RemoveName<Failed>, view: &mut View<'_>) {
+        match machine.step(view, &object, Seat::First) {
+            Step::Next(machine) | Step::Blocked(machine) | Step::Early(machine, _) => {
+                self.phase = Phase::Releasing(object, machine);
+            }
+            Step::Done(_) => self.talk((object, Seat::First), view),
+        }
     }
 
     fn talk(&mut self, at: At, view: &View<'_>) {
@@ -416,6 +487,7 @@ impl Process {
                 None => self.begin_to_get_up((object, Seat::First), Then::End),
             },
             Phase::Waiting(object, _) => self.phase = Phase::Waiting(object, AwaitPeer::expire()),
+            Phase::Releasing(object, _) => self.talk((object, Seat::First), view),
             Phase::GettingUp(at, machine, then) => match machine.skip(Failed) {
                 Ok(machine) => self.phase = Phase::GettingUp(at, machine, then),
                 Err(Failed) => self.is_up(at, then, view),

@@ -9,6 +9,7 @@ use memtalk::look::State;
 use memtalk_ring::{Presence, Seat};
 use rustc_hash::FxHashSet as HashSet;
 
+use super::calls::Part;
 use super::effect::Effect;
 use super::guest::Guest;
 use super::kernel::{At, Object, ObjectId, Page, Pid};
@@ -54,7 +55,12 @@ pub(super) fn judged_after(
 /// Judges what a step did by the state before it.
 fn judge(effect: Effect, before: &World) -> Verdict {
     match effect {
-        Effect::Joined(id) => joined_once(before.object(id)),
+        Effect::Joined { id, waits } => {
+            joined_once(before.object(id))?;
+            in_time(before.object(id), waits)
+        }
+        Effect::Created(by) => is_no_client(before, by),
+        Effect::Begun(id) => begins_with_somebody(before.object(id)),
         Effect::Attached(id) => attached_whole(before.object(id)),
         Effect::PageBegun(id) => not_begun_over_a_first(before, id),
         Effect::PageInitialised(id) => initialised_once(before.object(id)),
@@ -194,8 +200,11 @@ pub(super) fn somebody_talks(world: &World) -> bool {
         _ => None,
     };
     let seated = || {
-        let processes = world.processes.iter().filter_map(Process::talks_at);
-        processes.chain(guest)
+        let begun = world
+            .processes
+            .iter()
+            .filter(|process| !process.awaits_turn());
+        begun.filter_map(Process::talks_at).chain(guest)
     };
     let mut firsts = seated().filter(|(_, seat)| *seat == Seat::First);
     firsts.any(|(id, _)| {
@@ -263,7 +272,28 @@ fn is_no_tenant(before: &World, by: Pid) -> Verdict {
     never(tenant, "a tenant makes, names or removes an object")
 }
 
-// 12. An onlooker changes nothing, and calls no talk over that is not.
+// 12. A client makes nothing, and no talk begins for which a service has no time.
+
+fn is_no_client(before: &World, by: Pid) -> Verdict {
+    let client = before.processes[by.index()].wish.part == Part::Client;
+    never(client, "a client makes an object")
+}
+
+fn in_time(object: &Object, waits: bool) -> Verdict {
+    let busy = object.turn.is_some();
+    never(
+        busy && !waits,
+        "a newcomer joins a service that has no time",
+    )
+}
+
+fn begins_with_somebody(object: &Object) -> Verdict {
+    never(object.turn.is_some(), "a client begins before its turn")?;
+    let alone = object.is_free(Seat::First);
+    never(alone, "a client begins with a service that is gone")
+}
+
+// 13. An onlooker changes nothing, and calls no talk over that is not.
 
 /// No name, no word and no lock. (What nobody but the onlooker could reach is gone once it
 /// closes it.)

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet as HashSet;
 
-use super::calls::Wish;
+use super::calls::{Part, Wish};
 use super::guest::{Guest, Machine};
 use super::kernel::{Kernel, Page};
 use super::mistakes::Bug;
@@ -41,6 +41,8 @@ pub struct Search {
     pub removals: u8,
     /// Whether one of the processes is a tenant.
     pub tenant: bool,
+    /// The part of each process.
+    pub parts: [Part; 3],
     /// Whether a process that has got up lives on with its watcher; it ends at once
     /// otherwise.
     pub lives_on: bool,
@@ -154,6 +156,7 @@ impl Search {
             user,
             shared,
             tenant,
+            part: Part::None,
         };
         let wishes = match self.users {
             // One who wants to be private, one who does not, and one of another user.
@@ -168,7 +171,9 @@ impl Search {
                 Wish::default(),
             ],
         };
-        wishes.into_iter().take(self.processes)
+        let parts = wishes.into_iter().zip(self.parts);
+        let wishes = parts.map(|(wish, part)| Wish { part, ..wish });
+        wishes.take(self.processes)
     }
 
     fn trace(self, path: &[Action], what: &str) -> String {

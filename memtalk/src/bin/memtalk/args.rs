@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ContextValue;
+use clap::{ArgGroup, Parser};
 use memtalk::escape::Escaped;
 use memtalk::{Name, NameError, Options};
 
@@ -17,6 +17,7 @@ use crate::look::{Look, LookArgs};
 /// input, the other writes to its standard output, both ways at once.
 #[derive(Debug, Parser)]
 #[command(name = "memtalk", bin_name = "memtalk", version, after_help = STATUSES, verbatim_doc_comment)]
+#[command(group(ArgGroup::new("served").args(["receive", "program"])))]
 pub(crate) struct CommandLine {
     /// The talk that is asked for; or, with a look, only its name and offset.
     #[command(flatten)]
@@ -78,6 +79,22 @@ pub(crate) struct Args {
     #[arg(last = true, value_name = "CMD", conflicts_with_all = ["send", "receive"], verbatim_doc_comment)]
     pub(crate) program: Vec<OsString>,
 
+    /// Serve one peer after the other, with --receive or CMD
+    ///
+    /// A new CMD for each; or all streams on standard output, one after the
+    /// other. A talk that fails is told, and the next one begins. INT and
+    /// TERM end this after the talk, and a second one at once.
+    #[arg(long, requires = "served", conflicts_with_all = ["send", "offset", "scan", "timeout", "wait"], verbatim_doc_comment)]
+    pub(crate) keep: bool,
+
+    /// Wait for a party that waits, and for our turn
+    ///
+    /// For the clients of --keep. They are served in the order in which they
+    /// come. This side creates nothing, and waits where it would otherwise
+    /// end with status 5.
+    #[arg(long, verbatim_doc_comment)]
+    wait: bool,
+
     /// Give up if no peer comes within this time
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
@@ -116,6 +133,9 @@ impl Args {
         }
         if let Some(offset) = self.offset {
             options = options.at_offset(offset);
+        }
+        if self.wait {
+            options = options.as_client();
         }
         if self.scan {
             options = options.anywhere();

@@ -14,12 +14,13 @@ use crate::failure::Failure;
 use crate::program::{GRACE, Program};
 use crate::relay::{self, Totals};
 use crate::say::{self, Notes, Teller};
+use crate::serve;
 use crate::signals::{self, Blocked};
 use crate::streams::{Sink, Source};
 
 /// How long to wait after a signal for other processes to free the door. A name that is left
 /// behind is removed by the next talk.
-const SIGNALLED_DOOR_WAIT: Duration = Duration::from_millis(100);
+pub(crate) const SIGNALLED_DOOR_WAIT: Duration = Duration::from_millis(100);
 
 /// Runs the talk, reports how it ended, and returns the exit status.
 pub(crate) fn run(args: &Args) -> u8 {
@@ -36,7 +37,7 @@ pub(crate) fn run(args: &Args) -> u8 {
 }
 
 /// The program that we run, once it has started.
-type Running = Arc<OnceLock<Program>>;
+pub(crate) type Running = Arc<OnceLock<Program>>;
 
 /// Runs the talk, then waits until all notes are written to standard error.
 fn prepare_and_talk(args: &Args, program: &Running) -> Result<(), Failure> {
@@ -58,7 +59,10 @@ fn prepare_and_talk(args: &Args, program: &Running) -> Result<(), Failure> {
         notes: teller.as_ref().map(Teller::notes),
         awaited: Cell::new(None),
     };
-    let result = talk(args, blocked, program, &progress);
+    let result = match args.keep {
+        true => serve::serve(args, blocked, &progress),
+        false => talk(args, blocked, program, &progress),
+    };
     if let Some(teller) = teller {
         teller.finish();
     }
@@ -133,7 +137,7 @@ fn talk(
 }
 
 /// Our stream's source and the sink of the peer's. Starts the program, if there is one.
-fn streams(args: &Args, running: &Running) -> Result<(Source, Sink), Failure> {
+pub(crate) fn streams(args: &Args, running: &Running) -> Result<(Source, Sink), Failure> {
     if !args.program.is_empty() {
         let (program, input, output) = Program::start(&args.program)?;
         let _ = running.set(program);
@@ -143,9 +147,10 @@ fn streams(args: &Args, running: &Running) -> Result<(Source, Sink), Failure> {
         true => Source::Nothing,
         false => Source::Stdin,
     };
-    let sink = match args.send {
-        true => Sink::Nothing,
-        false => Sink::Stdout,
+    let sink = match (args.send, args.keep) {
+        (true, _) => Sink::Nothing,
+        (false, true) => Sink::KeptStdout,
+        (false, false) => Sink::Stdout,
     };
     Ok((source, sink))
 }
@@ -174,16 +179,16 @@ fn end_on_signal(signals: Blocked, handle: TalkHandle, program: Running) -> Resu
 }
 
 /// What the command reports while the talk goes on.
-struct Progress<'a> {
+pub(crate) struct Progress<'a> {
     name: &'a Name,
     /// `None` without `--verbose`.
-    notes: Option<Notes>,
+    pub(crate) notes: Option<Notes>,
     /// Whom we wait for, as last reported.
     awaited: Cell<Option<Awaited>>,
 }
 
 impl Progress<'_> {
-    fn note(&self, what: &dyn Display) {
+    pub(crate) fn note(&self, what: &dyn Display) {
         if let Some(notes) = &self.notes {
             notes.note(what);
         }
@@ -201,6 +206,7 @@ impl Progress<'_> {
                 // Writing may block, and perhaps no thread waits for signals yet.
                 say::write_aside(line);
             }
+            Some(Awaited::Turn) => self.note(&"waiting for our turn"),
             _ => self.note(&"waiting for a machine to initialise its page"),
         }
     }

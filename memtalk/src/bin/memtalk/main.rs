@@ -10,6 +10,7 @@ mod look;
 mod program;
 mod relay;
 mod say;
+mod serve;
 mod signals;
 mod stdio;
 mod streams;

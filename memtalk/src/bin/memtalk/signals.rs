@@ -2,10 +2,11 @@
 
 #![allow(unsafe_code)]
 
+use std::collections::VecDeque;
 use std::io;
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use memtalk::NamedObject;
@@ -178,16 +179,31 @@ pub(crate) fn guard_against_truncation(message: String) -> io::Result<()> {
 /// memtalk's, and would be in the way of the next talk.
 static NAMED: AtomicPtr<NamedObject> = AtomicPtr::new(ptr::null_mut());
 
+/// The objects that it may be removing still, from an earlier moment.
+static EARLIER: Mutex<VecDeque<Box<NamedObject>>> = Mutex::new(VecDeque::new());
+
+/// How many of them there are. By the time that a service has named so many, the handler has
+/// ended the process.
+const MOST_EARLIER: usize = 100;
+
 /// Sets the object that the handler of SIGBUS removes, or none.
 pub(crate) fn remove_if_truncated(object: Option<NamedObject>) {
     let object = object.map_or(ptr::null_mut(), |object| Box::into_raw(Box::new(object)));
-    // The previous one is never freed: a handler may be using it.
-    NAMED.store(object, Ordering::Release);
+    let previous = NAMED.swap(object, Ordering::AcqRel);
+    if !previous.is_null() {
+        // SAFETY: it came from `into_raw`, and is ours again.
+        let previous = unsafe { Box::from_raw(previous) };
+        let mut earlier = EARLIER.lock().unwrap_or_else(PoisonError::into_inner);
+        earlier.push_back(previous);
+        if earlier.len() > MOST_EARLIER {
+            earlier.pop_front();
+        }
+    }
 }
 
 /// Removes the object. Calls only what is safe in a handler.
 fn remove_truncated() {
-    // SAFETY: null, or never freed.
+    // SAFETY: null, or not freed before this process has ended.
     if let Some(named) = unsafe { NAMED.load(Ordering::Acquire).as_ref() } {
         named.remove();
     }

@@ -64,8 +64,10 @@ impl Source {
 
 /// Where the bytes that we receive go.
 pub(crate) enum Sink {
-    /// Standard output.
+    /// Standard output, which is closed at the end of the stream.
     Stdout,
+    /// Standard output, which stays open.
+    KeptStdout,
     /// Nowhere: the peer is to send nothing (`--send`).
     Nothing,
     /// A program's standard input.
@@ -77,7 +79,7 @@ impl Sink {
     /// end of the peer's stream.
     pub(crate) fn take_from(&mut self, receiver: &mut Receiver) -> Result<usize, Failure> {
         match self {
-            Self::Stdout => match receiver.write_to(io::stdout().as_fd()) {
+            Self::Stdout | Self::KeptStdout => match receiver.write_to(io::stdout().as_fd()) {
                 Ok(1..) if stdio::stdout_was_closed() => {
                     let closed = io::Error::from_raw_os_error(libc::EBADF);
                     Err(Failure::Output(closed))
@@ -105,7 +107,7 @@ impl Sink {
     pub(crate) fn close(&mut self) -> Result<(), Failure> {
         match self {
             Self::Stdout => stdio::close_stdout().map_err(Failure::Output),
-            Self::Nothing => Ok(()),
+            Self::KeptStdout | Self::Nothing => Ok(()),
             Self::Program(input) => {
                 input.close();
                 Ok(())

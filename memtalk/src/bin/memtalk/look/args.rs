@@ -6,8 +6,8 @@ use memtalk::Name;
 use super::Look;
 
 /// The options that are about a talk, and make no sense with a look.
-const TALKING: [&str; 8] = [
-    "pages", "mode", "scan", "send", "receive", "program", "timeout", "verbose",
+const TALKING: [&str; 10] = [
+    "pages", "mode", "scan", "send", "receive", "program", "keep", "wait", "timeout", "verbose",
 ];
 
 #[derive(Debug, Args)]

@@ -1,0 +1,103 @@
+//! A service: one peer after the other (`--keep`).
+//!
+//! INT, TERM and HUP end it: at once if it waits for a peer, otherwise after the talk; a
+//! second signal, at once. Whoever waits for its turn then waits for the next service.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use memtalk::{Channel, Error, Service, TalkHandle, sys};
+
+use crate::args::Args;
+use crate::command::{Progress, Running, SIGNALLED_DOOR_WAIT, streams};
+use crate::failure::Failure;
+use crate::relay::{self, Totals};
+use crate::say;
+use crate::signals::{self, Blocked};
+
+/// How often the thread that has got a signal looks whether the talk is over.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Serves peers until a signal ends the process.
+///
+/// # Errors
+/// Nobody can come any more, or nothing can be written any more.
+pub(crate) fn serve(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Failure> {
+    let moved = |handle: &TalkHandle| signals::remove_if_truncated(handle.named_object());
+    let service = Service::open_with(&args.options(), &args.file, moved).map_err(Failure::Talk)?;
+    let service = Arc::new(service);
+    end_on_signal(signals, Arc::clone(&service))?;
+    loop {
+        progress.note(&"waiting for a peer");
+        let channel = match service.accept() {
+            // The thread that waits for signals is about to end this process.
+            Err(Error::Ended) => loop {
+                thread::park();
+            },
+            channel => channel.map_err(Failure::Talk)?,
+        };
+        match talk(args, channel, progress) {
+            Ok(()) => {}
+            Err(Failure::Output(error)) => return Err(Failure::Output(error)),
+            Err(failure) => tell(args, &failure),
+        }
+    }
+}
+
+fn talk(args: &Args, channel: Channel, progress: &Progress<'_>) -> Result<(), Failure> {
+    progress.note(&"a peer is there");
+    let (began, program, handle) = (Instant::now(), Running::default(), channel.handle());
+    let result = streams(args, &program).and_then(|(source, sink)| {
+        relay::run(
+            channel,
+            source,
+            sink,
+            progress.notes.clone(),
+            None::<fn(&str)>,
+        )
+    });
+    if result.is_err() {
+        handle.give_up();
+    }
+    if let Some(program) = program.get() {
+        match program.finish(result.is_err()) {
+            0 => {}
+            status => progress.note(&format_args!("the program ended with status {status}")),
+        }
+    }
+    let Totals { sent, received } = result?;
+    progress.note(&format_args!(
+        "sent {sent} bytes, received {received} bytes, in {:.3} s",
+        began.elapsed().as_secs_f64()
+    ));
+    Ok(())
+}
+
+fn tell(args: &Args, failure: &dyn Display) {
+    say::write_aside(say::line(
+        &args.file,
+        &format_args!("a talk failed: {failure}; the service goes on"),
+    ));
+}
+
+/// Starts the thread that waits for signals.
+fn end_on_signal(signals: Blocked, service: Arc<Service>) -> Result<(), Failure> {
+    let wait_for_signal = move || {
+        if let Ok(signal) = signals.wait() {
+            // If this fails, the next process finds an object with free seats, and
+            // replaces it.
+            let _ = service.stop(SIGNALLED_DOOR_WAIT);
+            while !service.is_idle() {
+                if signals.wait_within(LOOK).is_some() {
+                    break;
+                }
+            }
+            signals.die(signal.number)
+        }
+    };
+    let thread = thread::Builder::new().name("memtalk-signal".into());
+    sys::start(thread, wait_for_signal).map_err(Failure::system("start a thread"))?;
+    Ok(())
+}
