@@ -189,7 +189,8 @@ impl Onlooker {
 /// All objects that carry a sign of memtalk and that this user may read, by their names. An
 /// object that appears or disappears meanwhile may be among them or not.
 ///
-/// A machine's memory is among them only if its page is at the beginning.
+/// A machine's memory is among them only if its page is at the beginning. A talk that has lost
+/// its name is not among them.
 ///
 /// # Errors
 /// [`Error::System`] if the directory of the objects cannot be read.
