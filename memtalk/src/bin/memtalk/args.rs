@@ -186,12 +186,18 @@ fn parse_offset(text: &str) -> Result<u64, String> {
 /// Escapes control characters in what the user typed, wherever `error` repeats it. All
 /// other text is clap's own, or ours.
 pub(crate) fn escaped(mut error: clap::Error) -> clap::Error {
+    let escaped = |text: &str| Escaped(text).to_string();
     let typed = error.context().filter_map(|(kind, value)| match value {
-        ContextValue::String(text) => Some((kind, Escaped(text).to_string())),
+        ContextValue::String(text) => Some((kind, ContextValue::String(escaped(text)))),
+        // Tips.
+        ContextValue::StyledStrs(texts) => {
+            let texts = texts.iter().map(|text| escaped(&text.to_string()).into());
+            Some((kind, ContextValue::StyledStrs(texts.collect())))
+        }
         _ => None,
     });
-    for (kind, text) in typed.collect::<Vec<_>>() {
-        error.insert(kind, ContextValue::String(text));
+    for (kind, value) in typed.collect::<Vec<_>>() {
+        error.insert(kind, value);
     }
     error
 }
