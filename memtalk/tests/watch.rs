@@ -350,7 +350,9 @@ struct Tmux(String);
 impl Tmux {
     fn start(object: &Object) -> Self {
         let tmux = Self(object.name()[1..].to_owned());
-        tmux.run(&[
+        // The shell ends by itself if the test cannot end it, and tmux with it.
+        let shell = ["timeout", "--foreground", "120", "sh", "-i"];
+        let session = [
             "-f",
             "/dev/null",
             "new-session",
@@ -359,9 +361,8 @@ impl Tmux {
             "80",
             "-y",
             "24",
-            "sh",
-            "-i",
-        ]);
+        ];
+        tmux.run(&[&session[..], &shell].concat());
         tmux
     }
 
