@@ -56,16 +56,13 @@ fn a_message_is_one_line_and_one_write() {
     one.finish().assert_complete(b"12345");
     let front = format!("memtalk: {}: ", object.name());
     let writes = writes(found);
-    for (write, text) in writes.iter().zip([
-        "waiting for a peer\n",
-        "a peer is there; up to 1856 bytes can be under way in each direction\n",
-        "sent 0 bytes, received 5 bytes, in ",
-    ]) {
-        let said = write.strip_prefix(&front);
-        assert!(said.is_some_and(|said| said.starts_with(text)), "{write}");
+    let told = |text: &str| writes.iter().any(|write| write.contains(text));
+    assert!(told("waiting for a peer\n"), "{writes:?}");
+    assert!(told("sent 0 bytes, received 5 bytes, in "), "{writes:?}");
+    for write in &writes {
+        assert!(write.starts_with(&front), "{write}");
         assert_eq!(write.find('\n'), Some(write.len() - 1), "{write}");
     }
-    assert_eq!(writes.len(), 3, "{writes:?}");
 }
 
 #[test]
@@ -107,15 +104,16 @@ fn a_standard_error_that_nobody_reads_does_not_delay_the_talk() {
     let object = Object::new();
     let (mut messages, stderr) = full_pipe();
     let mut command = object.memtalk();
-    let mut one = Side::start_telling(command.arg("-v").stdin(Stdio::piped()), stderr);
+    command.args(["-v", "--progress", "--interval", "0.01"]);
+    let mut one = Side::start_telling(command.stdin(Stdio::piped()), stderr);
     let mut other = object.open_side();
     for _ in 0..3 {
         one.say(b"to the other");
         other.expect(b"to the other");
         other.say(b"to the one");
         one.expect(b"to the one");
-        // After a second there is progress to report.
-        thread::sleep(Duration::from_millis(1100));
+        // Meanwhile there is progress to report.
+        thread::sleep(Duration::from_millis(100));
     }
     one.end_input();
     other.finish().assert_complete(b"");
@@ -128,7 +126,11 @@ fn a_standard_error_that_nobody_reads_does_not_delay_the_talk() {
         messages.read_to_string(&mut said).map(|_| said)
     });
     let said = said.unwrap();
-    for text in ["waiting for a peer", "so far", "sent 36 bytes, received 30"] {
+    for text in [
+        "waiting for a peer",
+        "; sent ",
+        "sent 36 bytes, received 30",
+    ] {
         assert!(said.contains(text), "{text}: {said}");
     }
     one.finish().assert_complete(b"");

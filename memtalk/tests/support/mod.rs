@@ -466,10 +466,18 @@ impl Side {
     /// Waits for a message that contains `text`, and takes it and all messages before it.
     #[track_caller]
     pub fn expect_message(&mut self, text: &str) {
+        self.message(text);
+    }
+
+    /// As [`expect_message`](Self::expect_message); returns what it has taken.
+    #[track_caller]
+    pub fn message(&mut self, text: &str) -> String {
         let stderr = self.stderr.as_mut().expect("its messages are caught");
+        let mut said = String::new();
         while let Some(line) = stderr.line() {
+            said.push_str(&line);
             if line.contains(text) {
-                return;
+                return said;
             }
         }
         panic!("it does not say {text:?}");

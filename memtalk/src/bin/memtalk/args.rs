@@ -99,7 +99,25 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
 
-    /// Report events and progress on standard error
+    /// Show the progress on standard error
+    ///
+    /// How much has passed, how fast, and how long it may still take: as one
+    /// line on a terminal, unless the streams are there, too; otherwise as a
+    /// line at each --interval. In the end, the total.
+    #[arg(long, verbatim_doc_comment)]
+    pub(crate) progress: bool,
+
+    /// Time between two looks at the progress [default: 1s]
+    #[arg(long, value_name = "TIME", requires = "progress", value_parser = parse_interval)]
+    pub(crate) interval: Option<Duration>,
+
+    /// How many bytes will pass, if standard input is not a file
+    ///
+    /// Of our stream, or of the peer's with --receive.
+    #[arg(long, value_name = "BYTES", requires = "progress", value_parser = parse_offset)]
+    pub(crate) size: Option<u64>,
+
+    /// Report events on standard error
     #[arg(short, long)]
     pub(crate) verbose: bool,
 }
@@ -168,6 +186,14 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "a number of seconds is expected, like 2 or 0.5".into())
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let time = parse_seconds(text)?;
+    match time.is_zero() {
+        true => Err("a time of more than 0 is expected, like 1 or 0.5".into()),
+        false => Ok(time),
+    }
 }
 
 fn parse_mode(text: &str) -> Result<u32, String> {

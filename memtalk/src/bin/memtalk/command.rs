@@ -7,16 +7,20 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use memtalk::{Awaited, Error, Name, Status, TalkHandle, sys};
+use memtalk::escape::Escaped;
+use memtalk::look::Process;
+use memtalk::{Awaited, Channel, Error, Name, Status, TalkHandle, sys};
 
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::program::{GRACE, Program};
-use crate::relay::{self, Totals};
+use crate::progress::{self, Counters, Expected, Progress};
+use crate::relay;
 use crate::say::{self, Notes, Teller};
 use crate::serve;
 use crate::signals::{self, Blocked};
 use crate::streams::{Sink, Source};
+use crate::text;
 
 /// How long to wait after a signal for other processes to free the door. A name that is left
 /// behind is removed by the next talk.
@@ -54,14 +58,14 @@ fn prepare_and_talk(args: &Args, program: &Running) -> Result<(), Failure> {
         .then(|| Teller::start(args.file.clone(), say::write))
         .transpose()
         .map_err(Failure::system("start a thread"))?;
-    let progress = Progress {
+    let report = Report {
         name: &args.file,
         notes: teller.as_ref().map(Teller::notes),
         awaited: Cell::new(None),
     };
     let result = match args.keep {
-        true => serve::serve(args, blocked, &progress),
-        false => talk(args, blocked, program, &progress),
+        true => serve::serve(args, blocked, &report),
+        false => talk(args, blocked, program, &report),
     };
     if let Some(teller) = teller {
         teller.finish();
@@ -75,10 +79,10 @@ fn talk(
     args: &Args,
     signals: Blocked,
     program: &Running,
-    progress: &Progress<'_>,
+    report: &Report<'_>,
 ) -> Result<(), Failure> {
     let idle = |time, awaited| {
-        progress.note_awaited(awaited);
+        report.note_awaited(awaited);
         signals.nap(time);
     };
     let waiting = args
@@ -90,9 +94,9 @@ fn talk(
     guard();
     end_on_signal(signals, handle.clone(), program.clone())?;
 
-    progress.note(&"waiting for a peer");
+    report.note(&"waiting for a peer");
     let idle = |time, awaited| {
-        progress.note_awaited(awaited);
+        report.note_awaited(awaited);
         sys::nap(time);
     };
     let channel = match waiting.wait_for_peer_with(idle, guard) {
@@ -103,20 +107,15 @@ fn talk(
         },
         channel => channel.map_err(Failure::Talk)?,
     };
-    progress.note(&format_args!(
+    report.note(&format_args!(
         "a peer is there; up to {} bytes can be under way in each direction",
         channel.sender.capacity()
     ));
     // Keep our seat until this process ends. So removing the name is left to us, below,
     // and we can report it if that fails.
     handle.keep();
-    let began = Instant::now();
-    let result = streams(args, program).and_then(|(source, sink)| {
-        let hint = io::stderr().is_terminal().then_some(|awaited: &str| {
-            say::write_aside(say::line(&args.file, &awaited));
-        });
-        relay::run(channel, source, sink, progress.notes.clone(), hint)
-    });
+    report.note_peer(&handle);
+    let result = relay(args, channel, program, report);
     // Threads that wait for their descriptors may still use the ends. So we only remove
     // the name; the end of the process does the rest.
     if result.is_err() {
@@ -128,16 +127,58 @@ fn talk(
             &format_args!("the object may be left behind: {error}"),
         ));
     }
-    let Totals { sent, received } = result?;
-    progress.note(&format_args!(
-        "sent {sent} bytes, received {received} bytes, in {:.3} s",
-        began.elapsed().as_secs_f64()
-    ));
-    Ok(())
+    result
 }
 
+/// Relays the streams, shows the progress if that is asked for, and tells the total.
+pub(crate) fn relay(
+    args: &Args,
+    channel: Channel,
+    program: &Running,
+    report: &Report<'_>,
+) -> Result<(), Failure> {
+    let (counters, began) = (Arc::new(Counters::default()), Instant::now());
+    let progress = args.progress.then(|| {
+        let expected = match (args.size, args.receive) {
+            (Some(size), true) => Some(Expected::Received(size)),
+            (Some(size), false) => Some(Expected::Sent(size)),
+            (None, false) if args.program.is_empty() => Expected::of_input(),
+            (None, _) => None,
+        };
+        let interval = args.interval.unwrap_or(INTERVAL);
+        Progress::start(args.file.clone(), interval, expected, Arc::clone(&counters))
+    });
+    let progress = progress.transpose()?;
+    let result = streams(args, program).and_then(|(source, sink)| {
+        let hints = io::stderr().is_terminal() && !args.keep;
+        let hint = hints.then_some(|awaited: &str| {
+            say::write_aside(say::line(&args.file, &awaited));
+        });
+        relay::run(
+            channel,
+            source,
+            sink,
+            &counters,
+            report.notes.as_ref(),
+            hint,
+        )
+    });
+    let total = progress::total(counters.read(), began.elapsed());
+    if let Some(progress) = progress {
+        progress.finish();
+        if !args.verbose {
+            say::write(&say::line(&args.file, &total));
+        }
+    }
+    report.note(&total);
+    result
+}
+
+/// How often to show the progress, if nobody says.
+const INTERVAL: Duration = Duration::from_secs(1);
+
 /// Our stream's source and the sink of the peer's. Starts the program, if there is one.
-pub(crate) fn streams(args: &Args, running: &Running) -> Result<(Source, Sink), Failure> {
+fn streams(args: &Args, running: &Running) -> Result<(Source, Sink), Failure> {
     if !args.program.is_empty() {
         let (program, input, output) = Program::start(&args.program)?;
         let _ = running.set(program);
@@ -179,7 +220,7 @@ fn end_on_signal(signals: Blocked, handle: TalkHandle, program: Running) -> Resu
 }
 
 /// What the command reports while the talk goes on.
-pub(crate) struct Progress<'a> {
+pub(crate) struct Report<'a> {
     name: &'a Name,
     /// `None` without `--verbose`.
     pub(crate) notes: Option<Notes>,
@@ -187,10 +228,27 @@ pub(crate) struct Progress<'a> {
     awaited: Cell<Option<Awaited>>,
 }
 
-impl Progress<'_> {
+impl Report<'_> {
     pub(crate) fn note(&self, what: &dyn Display) {
         if let Some(notes) = &self.notes {
             notes.note(what);
+        }
+    }
+
+    /// Reports who the peer is. That takes a while, so another thread does it.
+    pub(crate) fn note_peer(&self, handle: &TalkHandle) {
+        if let Some(notes) = self.notes.clone() {
+            let handle = handle.clone();
+            let tell = move || {
+                if let Ok(Some(peer)) = handle.peer() {
+                    let whose = |process: &Process| {
+                        let name = Escaped(&process.name);
+                        format!("({name}) of {}", text::user(process.user))
+                    };
+                    notes.note(&format_args!("the peer is {}", text::party(&peer, whose)));
+                }
+            };
+            let _ = thread::Builder::new().spawn(tell);
         }
     }
 

@@ -6,7 +6,6 @@ mod list;
 mod paint;
 mod picture;
 mod rates;
-mod text;
 mod watch;
 
 use std::fmt::{self, Display};

@@ -8,6 +8,7 @@ mod command;
 mod failure;
 mod look;
 mod program;
+mod progress;
 mod relay;
 mod say;
 mod serve;
@@ -15,6 +16,7 @@ mod signals;
 mod stdio;
 mod streams;
 mod terminal;
+mod text;
 
 use std::process::ExitCode;
 

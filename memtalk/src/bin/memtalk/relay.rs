@@ -9,70 +9,44 @@
 //! no longer than the peer needs to notice. If the sink fails, what a program wrote before
 //! it ends is sent as well.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use memtalk::{Channel, Departure, Error, Receiver, Sender, sys};
 
 use crate::failure::Failure;
+use crate::progress::Counters;
 use crate::say::Notes;
 use crate::streams::{Kind, Sink, Source};
-
-/// Bytes moved in each direction.
-#[derive(Debug, Default)]
-pub(crate) struct Totals {
-    pub(crate) sent: u64,
-    pub(crate) received: u64,
-}
-
-/// Counts the bytes of one direction, and notes the count now and then if there are
-/// `notes`. It does so only when bytes move, so that no thread wakes up for it.
-struct Meter {
-    total: u64,
-    what: &'static str,
-    noted: Instant,
-    notes: Option<Notes>,
-}
-
-/// The least time between two notes.
-const INTERVAL: Duration = Duration::from_secs(1);
-
-impl Meter {
-    fn new(what: &'static str, notes: Option<Notes>) -> Self {
-        Self {
-            total: 0,
-            what,
-            noted: Instant::now(),
-            notes,
-        }
-    }
-
-    fn moved(&mut self, count: usize) {
-        self.total += count as u64;
-        if let Some(notes) = &self.notes
-            && self.noted.elapsed() >= INTERVAL
-        {
-            self.noted = Instant::now();
-            notes.note(&format_args!("{} {} bytes so far", self.what, self.total));
-        }
-    }
-}
 
 enum Event {
     /// The source has ended. The peer has still to confirm.
     InputEnded,
-    Sent(Result<u64, Failure>),
-    Received(Result<u64, Failure>),
+    Sent(Result<(), Failure>),
+    Received(Result<(), Failure>),
     PeerGone(Option<Departure>),
+}
+
+impl Event {
+    /// What a user may want to know of it.
+    fn describe(&self) -> Option<&'static str> {
+        match self {
+            Self::InputEnded => Some("our stream has ended; the peer has still to confirm it"),
+            Self::Sent(Ok(())) => Some("our stream is complete: the peer has written all of it"),
+            Self::Received(Ok(())) => Some("the peer's stream is complete: all of it is written"),
+            _ => None,
+        }
+    }
 }
 
 /// What became of a stream.
 #[derive(Clone, Copy)]
 enum Stream {
     Open,
-    /// It is complete, with so many bytes.
-    Complete(u64),
+    Complete,
     Failed,
 }
 
@@ -92,7 +66,7 @@ impl Course {
     fn take(&mut self, event: Event) {
         match event {
             Event::InputEnded => self.input_ended = true,
-            Event::Sent(Ok(bytes)) => self.ours = Stream::Complete(bytes),
+            Event::Sent(Ok(())) => self.ours = Stream::Complete,
             Event::Sent(Err(failure)) => self.fail_ours(failure),
             // The sending thread may be waiting for input, and so not notice.
             Event::PeerGone(departure) => {
@@ -100,7 +74,7 @@ impl Course {
                     self.fail_ours(Failure::Talk(error));
                 }
             }
-            Event::Received(Ok(bytes)) => self.theirs = Stream::Complete(bytes),
+            Event::Received(Ok(())) => self.theirs = Stream::Complete,
             // All that can be delivered has been.
             Event::Received(Err(failure)) => {
                 self.theirs = Stream::Failed;
@@ -121,12 +95,10 @@ impl Course {
     }
 
     /// How the talk ended, once both streams are over.
-    fn result(&mut self) -> Option<Result<Totals, Failure>> {
+    fn result(&mut self) -> Option<Result<(), Failure>> {
         match (self.ours, self.theirs) {
             (Stream::Open, _) | (_, Stream::Open) => None,
-            (Stream::Complete(sent), Stream::Complete(received)) => {
-                Some(Ok(Totals { sent, received }))
-            }
+            (Stream::Complete, Stream::Complete) => Some(Ok(())),
             _ => self.failure.take().map(Err),
         }
     }
@@ -134,13 +106,13 @@ impl Course {
     /// What we wait for, if our own part is done, and how that ends.
     fn awaited(&self) -> Option<&'static str> {
         match (self.ours, self.theirs) {
-            (Stream::Complete(_), Stream::Open) if self.source != Kind::Nothing => Some(
+            (Stream::Complete, Stream::Open) if self.source != Kind::Nothing => Some(
                 "everything was delivered; the peer has not ended its stream (Ctrl-D there, or --receive)",
             ),
             (Stream::Open, _) if self.input_ended => {
                 Some("everything was sent; the peer has not yet written all of it")
             }
-            (Stream::Open, Stream::Complete(_)) if self.source == Kind::Terminal => {
+            (Stream::Open, Stream::Complete) if self.source == Kind::Terminal => {
                 Some("the peer has ended its stream; Ctrl-D ends yours")
             }
             _ => None,
@@ -162,16 +134,17 @@ fn failure_of(departure: Departure) -> Option<Error> {
 /// How long our own part has been done before a hint.
 const HINT_AFTER: Duration = Duration::from_secs(1);
 
-/// Relays until both streams are over. If there are `notes`, notes the progress at most
-/// once a second each way. If our own part is done and the talk goes on, tells `hint` once
+/// Relays until both streams are over, and counts their bytes. If there are `notes`, notes
+/// when a stream is complete. If our own part is done and the talk goes on, tells `hint` once
 /// what we wait for.
 pub(crate) fn run(
     channel: Channel,
     source: Source,
     sink: Sink,
-    notes: Option<Notes>,
+    counters: &Arc<Counters>,
+    notes: Option<&Notes>,
     mut hint: Option<impl FnOnce(&str)>,
-) -> Result<Totals, Failure> {
+) -> Result<(), Failure> {
     let Channel {
         sender,
         receiver,
@@ -185,18 +158,17 @@ pub(crate) fn run(
         source: source.kind(),
         failure: None,
     };
-    let sending = Meter::new("sent", notes.clone());
-    let receiving = Meter::new("received", notes);
+    let (sent, received) = (Arc::clone(counters), Arc::clone(counters));
     // The peer's thread first. If one of the three threads cannot start, no talk may be
     // complete: the sender and the receiver that were not started fail.
     spawn("memtalk-peer", &report, move |_| {
         (Event::PeerGone(peer.wait_until_gone()), ())
     })?;
-    spawn("memtalk-send", &report, |report| {
-        send(sender, source, sending, report)
+    spawn("memtalk-send", &report, move |report| {
+        send(sender, source, &sent.sent, report)
     })?;
-    spawn("memtalk-receive", &report, |_| {
-        receive(receiver, sink, receiving)
+    spawn("memtalk-receive", &report, move |_| {
+        receive(receiver, sink, &received.received)
     })?;
     drop(report);
 
@@ -210,7 +182,12 @@ pub(crate) fn run(
             None => events.recv().map_err(Into::into),
         };
         match (event, awaited) {
-            (Ok(event), _) => course.take(event),
+            (Ok(event), _) => {
+                if let (Some(notes), Some(what)) = (notes, event.describe()) {
+                    notes.note(&what);
+                }
+                course.take(event);
+            }
             (Err(RecvTimeoutError::Timeout), Some(awaited)) => {
                 hint.take().into_iter().for_each(|tell| tell(awaited));
             }
@@ -243,20 +220,20 @@ fn spawn<T>(
 fn send(
     mut sender: Sender,
     mut source: Source,
-    mut meter: Meter,
+    count: &AtomicU64,
     report: &mpsc::Sender<Event>,
 ) -> (Event, Option<Sender>) {
     let mut send = || loop {
         match source.give_to(&mut sender)? {
             0 => return source.check_end(),
-            count => meter.moved(count),
+            bytes => add(count, bytes),
         }
     };
     match send() {
         Ok(()) => {
             let _ = report.send(Event::InputEnded);
             let confirmed = sender.close().map_err(Failure::Talk);
-            (Event::Sent(confirmed.map(|()| meter.total)), None)
+            (Event::Sent(confirmed), None)
         }
         Err(failure) => (Event::Sent(Err(failure)), Some(sender)),
     }
@@ -266,19 +243,25 @@ fn send(
 fn receive(
     mut receiver: Receiver,
     mut sink: Sink,
-    mut meter: Meter,
+    count: &AtomicU64,
 ) -> (Event, Option<(Receiver, Sink)>) {
     let mut receive = || loop {
         match sink.take_from(&mut receiver)? {
             0 => return sink.close(),
-            count => meter.moved(count),
+            bytes => add(count, bytes),
         }
     };
     match receive() {
         Ok(()) => {
             let confirmed = receiver.close().map_err(Failure::Talk);
-            (Event::Received(confirmed.map(|()| meter.total)), None)
+            (Event::Received(confirmed), None)
         }
         Err(failure) => (Event::Received(Err(failure)), Some((receiver, sink))),
     }
+}
+
+/// Only one thread adds to each count.
+fn add(count: &AtomicU64, bytes: usize) {
+    let before = count.load(Ordering::Relaxed);
+    count.store(before + bytes as u64, Ordering::Relaxed);
 }

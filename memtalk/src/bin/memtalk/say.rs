@@ -9,10 +9,14 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
 use memtalk::{Name, sys};
+
+use crate::terminal;
 
 /// The most notes that wait to be written.
 const ROOM: usize = 16;
@@ -25,9 +29,29 @@ pub(crate) fn line<'n>(name: impl Into<Option<&'n Name>>, what: &dyn Display) ->
     }
 }
 
+/// Whether the last thing on the terminal is a line that [`draw`] has drawn.
+static DRAWN: AtomicBool = AtomicBool::new(false);
+
+/// Goes to the beginning of the line, and erases it.
+const ERASE: &str = "\r\x1b[K";
+
 /// Writes `text` to standard error in one piece. If that fails, there is nobody to tell.
 pub(crate) fn write(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    let erase = match DRAWN.swap(false, Ordering::Relaxed) {
+        true => ERASE,
+        false => "",
+    };
+    let _ = io::stderr().write_all(format!("{erase}{text}").as_bytes());
+}
+
+/// Draws `what` as the terminal's last line, in place of what was drawn there before. It is
+/// cut off at the terminal's edge, and erased before the next message.
+pub(crate) fn draw(name: &Name, what: &str) {
+    let text = line(name, &what);
+    let room = terminal::size_at(io::stderr().as_fd()).columns - 1;
+    let shown: String = text.trim_end().chars().take(room).collect();
+    DRAWN.store(true, Ordering::Relaxed);
+    let _ = io::stderr().write_all(format!("{ERASE}{shown}").as_bytes());
 }
 
 /// As [`write()`], in a thread of its own: for a message while the talk goes on, without a

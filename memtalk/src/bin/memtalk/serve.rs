@@ -6,14 +6,13 @@
 use std::fmt::Display;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use memtalk::{Channel, Error, Service, TalkHandle, sys};
 
 use crate::args::Args;
-use crate::command::{Progress, Running, SIGNALLED_DOOR_WAIT, streams};
+use crate::command::{self, Report, Running, SIGNALLED_DOOR_WAIT};
 use crate::failure::Failure;
-use crate::relay::{self, Totals};
 use crate::say;
 use crate::signals::{self, Blocked};
 
@@ -24,13 +23,13 @@ const LOOK: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// Nobody can come any more, or nothing can be written any more.
-pub(crate) fn serve(args: &Args, signals: Blocked, progress: &Progress<'_>) -> Result<(), Failure> {
+pub(crate) fn serve(args: &Args, signals: Blocked, report: &Report<'_>) -> Result<(), Failure> {
     let moved = |handle: &TalkHandle| signals::remove_if_truncated(handle.named_object());
     let service = Service::open_with(&args.options(), &args.file, moved).map_err(Failure::Talk)?;
     let service = Arc::new(service);
     end_on_signal(signals, Arc::clone(&service))?;
     loop {
-        progress.note(&"waiting for a peer");
+        report.note(&"waiting for a peer");
         let channel = match service.accept() {
             // The thread that waits for signals is about to end this process.
             Err(Error::Ended) => loop {
@@ -38,7 +37,7 @@ pub(crate) fn serve(args: &Args, signals: Blocked, progress: &Progress<'_>) -> R
             },
             channel => channel.map_err(Failure::Talk)?,
         };
-        match talk(args, channel, progress) {
+        match talk(args, channel, report) {
             Ok(()) => {}
             Err(Failure::Output(error)) => return Err(Failure::Output(error)),
             Err(failure) => tell(args, &failure),
@@ -46,33 +45,21 @@ pub(crate) fn serve(args: &Args, signals: Blocked, progress: &Progress<'_>) -> R
     }
 }
 
-fn talk(args: &Args, channel: Channel, progress: &Progress<'_>) -> Result<(), Failure> {
-    progress.note(&"a peer is there");
-    let (began, program, handle) = (Instant::now(), Running::default(), channel.handle());
-    let result = streams(args, &program).and_then(|(source, sink)| {
-        relay::run(
-            channel,
-            source,
-            sink,
-            progress.notes.clone(),
-            None::<fn(&str)>,
-        )
-    });
+fn talk(args: &Args, channel: Channel, report: &Report<'_>) -> Result<(), Failure> {
+    report.note(&"a peer is there");
+    let (program, handle) = (Running::default(), channel.handle());
+    report.note_peer(&handle);
+    let result = command::relay(args, channel, &program, report);
     if result.is_err() {
         handle.give_up();
     }
     if let Some(program) = program.get() {
         match program.finish(result.is_err()) {
             0 => {}
-            status => progress.note(&format_args!("the program ended with status {status}")),
+            status => report.note(&format_args!("the program ended with status {status}")),
         }
     }
-    let Totals { sent, received } = result?;
-    progress.note(&format_args!(
-        "sent {sent} bytes, received {received} bytes, in {:.3} s",
-        began.elapsed().as_secs_f64()
-    ));
-    Ok(())
+    result
 }
 
 fn tell(args: &Args, failure: &dyn Display) {

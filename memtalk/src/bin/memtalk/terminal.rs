@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, IsTerminal, Read, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd};
 use std::time::Duration;
 
 use memtalk::sys::retry;
@@ -30,13 +30,16 @@ pub(crate) fn is_output() -> bool {
     io::stdout().is_terminal()
 }
 
-/// The size of the terminal that standard output is; 80 by 24 if it is none, or if the
-/// terminal does not tell.
+/// The size of the terminal that standard output is.
 pub(crate) fn size() -> Size {
-    let mut size = MaybeUninit::<libc::winsize>::zeroed();
+    size_at(io::stdout().as_fd())
+}
+
+/// The size of a terminal; 80 by 24 if it is none, or if the terminal does not tell.
+pub(crate) fn size_at(terminal: BorrowedFd<'_>) -> Size {
+    let (fd, mut size) = (terminal.as_raw_fd(), MaybeUninit::<libc::winsize>::zeroed());
     // SAFETY: this request fills a `winsize`, which is valid for writes.
-    let told =
-        retry(|| unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, size.as_mut_ptr()) });
+    let told = retry(|| unsafe { libc::ioctl(fd, libc::TIOCGWINSZ, size.as_mut_ptr()) });
     // SAFETY: a struct of integers, for which zero is a value.
     let size = unsafe { size.assume_init() };
     match told {

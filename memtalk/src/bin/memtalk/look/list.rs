@@ -3,7 +3,7 @@
 use memtalk::look::Seen;
 
 use super::paint::Paint;
-use super::text;
+use crate::text;
 use memtalk::escape::Escaped;
 
 const HEADINGS: [&str; 8] = [

@@ -5,7 +5,7 @@ use memtalk::look::{End, EndState, Party, Ring, Seen, State, THE_END};
 
 use super::paint::Paint;
 use super::rates::Rate;
-use super::text;
+use crate::text;
 
 /// The seats, by name.
 const SEATS: [&str; 2] = ["first", "second"];

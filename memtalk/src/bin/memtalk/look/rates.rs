@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use memtalk::look::{Party, Process, Ring, Seen, Traffic};
 
-use super::text;
+use crate::text;
 
 /// The speed of a stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
