@@ -19,6 +19,7 @@ pub(crate) mod map;
 pub(crate) mod named;
 pub(crate) mod shm;
 pub(crate) mod transfer;
+pub mod users;
 
 pub use transfer::{Ready, readable_bytes, set_non_blocking, wait_ready};
 
@@ -60,6 +61,16 @@ pub fn check_number(error: libc::c_int) -> io::Result<()> {
         0 => Ok(()),
         error => Err(io::Error::from_raw_os_error(error)),
     }
+}
+
+/// What the system says of an error, in words alone. (The standard library adds the number
+/// of the error, which helps nobody who reads the words.)
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let number = error.raw_os_error().map(|n| format!(" (os error {n})"));
+    let words = number.and_then(|number| text.strip_suffix(&number));
+    words.map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// Starts a thread.

@@ -42,8 +42,8 @@ const TOLD: &[&str] = &[
     "create the object",
     "examine the object",
     "examine the object's locks",
-    "get memory for the object (fewer --pages need less)",
-    "give the object its name (before Linux 6.10, that takes /proc)",
+    "get memory for the object",
+    "give the object its name",
     "install a signal handler",
     "join the talk",
     "lock the object",
@@ -97,7 +97,9 @@ struct Failed {
 impl Failed {
     /// The text of the error, as messages have it.
     fn error(&self) -> String {
-        io::Error::from_raw_os_error(self.error).to_string()
+        let text = io::Error::from_raw_os_error(self.error).to_string();
+        let number = format!(" (os error {})", self.error);
+        text.strip_suffix(&number).expect("its number").to_owned()
     }
 
     /// What the process said that it cannot do, if it said that because of this error.
