@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
 
 /// Writes `memtalk.1` and a completion for each shell to the folder, under the names that
 /// the shells expect (bash: `memtalk.bash`, to be renamed `memtalk`).
-pub fn generate(folder: &Path) -> io::Result<()> {
+pub(crate) fn generate(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut command = args::Args::command();
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell] {
