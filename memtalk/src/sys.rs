@@ -19,7 +19,7 @@ pub(crate) mod map;
 pub(crate) mod named;
 pub(crate) mod shm;
 pub(crate) mod transfer;
-pub mod users;
+pub mod user;
 
 pub use transfer::{Ready, readable_bytes, set_non_blocking, wait_ready};
 

@@ -35,7 +35,7 @@ impl Error {
                 );
             }
             Self::NotOurs { owner } => {
-                let owner = sys::users::name_or_number(*owner);
+                let owner = sys::user::name(*owner).unwrap_or_else(|| owner.to_string());
                 return write!(
                     f,
                     "the object belongs to another user ({}), left untouched",
