@@ -225,6 +225,8 @@ fn conclude(object: &Object, both: [Failing; 2]) -> [Option<Failed>; 2] {
     for (i, end) in ends.iter().enumerate() {
         assert_says_what_failed(end, object, failed.get(i).and_then(Option::as_ref));
         let mut peers = (0..ends.len()).filter(|&j| j != i);
+        // Nobody has died here.
+        assert!(!end.stderr.contains("died"), "{ends:?} {failed:?}");
         let right = match end.code {
             Some(0) => peers.any(|j| {
                 end.stdout == streams[j] && ends[j].stdout == streams[i] && ends[j].code == Some(0)

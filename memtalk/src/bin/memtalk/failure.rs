@@ -72,7 +72,13 @@ impl Display for Failure {
             Self::Unexpected => f.write_str(
                 "the peer sends, but this side takes nothing; start this side without --send, or the peer with --receive",
             ),
-            Self::Program(name, error) => write!(f, "cannot run {name}: {}", sys::reason(error)),
+            Self::Program(name, error) => {
+                let remedy = match error.kind() {
+                    io::ErrorKind::NotFound => "give its path, or install it in PATH",
+                    _ => "see that it is a program that you may run",
+                };
+                write!(f, "cannot run {name}: {}; {remedy}", sys::reason(error))
+            }
             Self::Killed(name, signal) => write!(
                 f,
                 "{name} was killed by signal {signal}; what it wrote before was sent, but its stream is incomplete"
