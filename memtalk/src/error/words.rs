@@ -21,69 +21,59 @@ impl fmt::Display for Error {
 
 impl Error {
     fn what(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pages { most } => {
-                return write!(f, "the number of pages must be from 1 to {most}");
-            }
+        match self {
+            Self::Pages { most } => write!(f, "the number of pages must be from 1 to {most}"),
+            Self::Mode => f.write_str("the mode must be 600, 660, 606 or 666"),
+            Self::Offset => f.write_str("the offset must be a multiple of 64, less than 2^62"),
             Self::Timeout(after) => {
-                return write!(f, "no peer came within {} s", after.as_secs_f64());
+                write!(f, "no peer came within {} s", after.as_secs_f64())
             }
-            Self::Foreign(reason) => {
-                return write!(
-                    f,
-                    "not a memtalk object of this version, left untouched ({reason})"
-                );
+            Self::Busy => f.write_str("two processes already talk through this object"),
+            Self::Stuck => f.write_str("another process keeps this object locked"),
+            Self::Foreign(reason) => write!(
+                f,
+                "not a memtalk object of this version, left untouched ({reason})"
+            ),
+            Self::NotAnObject => {
+                f.write_str("the name leads to something that is not a shared memory object")
             }
             Self::NotOurs { owner } => {
                 let owner = sys::user::name(*owner).unwrap_or_else(|| owner.to_string());
-                return write!(
-                    f,
-                    "the object belongs to another user ({}), left untouched",
-                    Escaped(&owner)
-                );
+                let owner = Escaped(&owner);
+                write!(f, "the object belongs to another user ({owner}), left untouched")
             }
-            Self::ModesDiffer { asked, found } => {
-                return write!(
-                    f,
-                    "the object lets in other users (mode {found:o}, not {asked:o}), left untouched"
-                );
-            }
+            Self::ModesDiffer { asked, found } => write!(
+                f,
+                "the object lets in other users (mode {found:o}, not {asked:o}), left untouched"
+            ),
+            Self::LeftBehind => f.write_str("an earlier talk left an object of another user"),
             Self::PagesDiffer { asked, found } => {
-                return write!(f, "the object has {found} page(s), not {asked}");
+                write!(f, "the object has {found} page(s), not {asked}")
             }
             Self::SeveralPages(first, second) => {
-                return write!(
-                    f,
-                    "pages are at offsets {first} and {second} of this memory"
-                );
+                write!(f, "pages are at offsets {first} and {second} of this memory")
             }
-            Self::System { doing, source } => {
-                return write!(f, "cannot {doing}: {}", sys::reason(source));
-            }
-            Self::Mode => "the mode must be 600, 660, 606 or 666",
-            Self::Offset => "the offset must be a multiple of 64, less than 2^62",
-            Self::Busy => "two processes already talk through this object",
-            Self::Stuck => "another process keeps this object locked",
-            Self::NotAnObject => "the name leads to something that is not a shared memory object",
-            Self::LeftBehind => "an earlier talk left an object of another user",
             Self::PeerRestarted => {
-                "the peer has started again, so the streams are incomplete"
+                f.write_str("the peer has started again, so the streams are incomplete")
             }
-            Self::PeerDied => {
-                "the peer died; what it had sent was delivered, but the streams are incomplete"
+            Self::PeerDied => f.write_str(
+                "the peer died, so the streams are incomplete (what it had sent was delivered)",
+            ),
+            Self::PeerStopped => f.write_str(
+                "the peer stopped before the streams were complete: it was interrupted, or it failed and says why on its side",
+            ),
+            Self::Corrupt => f.write_str(
+                "the shared memory was overwritten by something that is not memtalk",
+            ),
+            Self::Truncated => f.write_str(
+                "another process truncated the shared memory object, or filled its file system",
+            ),
+            Self::Ended => f.write_str("this end of the channel is already closed"),
+            Self::NotAtEnd => f.write_str("the end of the stream is not reached yet"),
+            Self::System { doing, source } => {
+                write!(f, "cannot {doing}: {}", sys::reason(source))
             }
-            Self::PeerStopped => {
-                "the peer stopped before the streams were complete: it was interrupted, or it failed and says why on its side"
-            }
-            Self::Corrupt => {
-                "the shared memory was overwritten by something that is not memtalk"
-            }
-            Self::Truncated => {
-                "another process truncated the shared memory object, or filled its file system"
-            }
-            Self::Ended => "this end of the channel is already closed",
-            Self::NotAtEnd => "the end of the stream is not reached yet",
-        })
+        }
     }
 
     fn remedy(&self) -> Option<&'static str> {
