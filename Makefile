@@ -187,6 +187,8 @@ install: build generate
 	install -D -m 755 "$(MEMTALK)" "$(DESTDIR)$(PREFIX)/bin/memtalk"
 	for file in $(INSTALLED); do install -D -m 644 "$(GENERATED)/$${file%:*}" \
 		"$(DESTDIR)$(PREFIX)/$${file#*:}" || exit 1; done
+	@case "$(DESTDIR):$$PATH:" in :*":$(PREFIX)/bin:"* | [!:]*) ;; \
+		*) echo "$(PREFIX)/bin is not in PATH yet" ;; esac
 
 uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/bin/memtalk"
