@@ -22,6 +22,7 @@ impl Display for Advised<'_> {
 /// The remedy, where it is an option.
 fn with_options(error: &Error) -> Option<&'static str> {
     Some(match error {
+        Error::Busy => "wait for your turn with --wait, or use another name",
         Error::NotOurs { .. } => {
             "if that is your peer, both sides need --mode; if not, use another name"
         }
@@ -64,7 +65,7 @@ mod tests {
              leave --pages out, or start both sides with the same number"
         );
         assert!(!error.to_string().contains("--"));
-        let error = Error::Busy;
+        let error = Error::Stuck;
         assert_eq!(Advised(&error).to_string(), error.to_string());
     }
 }
