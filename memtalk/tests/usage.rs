@@ -14,7 +14,7 @@ const TIME: &str = "a time is expected, like 10s, 500ms or 2m";
 fn a_usage_error_is_one_line_and_status_255() {
     let long = format!("/{}", "n".repeat(255));
     let cases: &[(&[&str], &str)] = &[
-        (&[], "--file <NAME>"),
+        (&[], "--file <NAME>; try memtalk -f /words"),
         (&["-f"], "value is required"),
         (&["-f", ""], "starts with a slash"),
         (&["-f", "/"], "something must follow the slash"),

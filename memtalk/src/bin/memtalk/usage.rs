@@ -6,11 +6,12 @@ use memtalk::escape::Escaped;
 /// The message for a usage error. Takes whatever clap says, so that it serves every option,
 /// conflicts between options included.
 pub(crate) fn line(error: clap::Error) -> String {
-    let hint = match error.kind() {
-        ErrorKind::MissingRequiredArgument => "try memtalk -f /words, or see memtalk --help",
-        _ => "see memtalk --help",
-    };
+    let missing = error.kind() == ErrorKind::MissingRequiredArgument;
     let text = escaped(error).render().to_string();
+    let hint = match missing && text.contains("--file") {
+        true => "try memtalk -f /words, or see memtalk --help",
+        false => "see memtalk --help",
+    };
     let mut line = String::from("memtalk: ");
     for paragraph in text.split("\n\n").map(str::trim) {
         if paragraph.starts_with("Usage:") || paragraph.starts_with("For more information") {
@@ -81,7 +82,7 @@ mod tests {
             (
                 &[],
                 "memtalk: the following required arguments were not provided: --four <four>; \
-                 try memtalk -f /words, or see memtalk --help\n",
+                 see memtalk --help\n",
             ),
         ] {
             assert_eq!(said(arguments), expected);
