@@ -5,6 +5,7 @@
 
 pub mod header;
 pub mod layout;
+pub mod look;
 pub(crate) mod region;
 pub(crate) mod seat;
 pub mod sit_down;

@@ -6,6 +6,9 @@
 #[path = "../src/bin/memtalk/args.rs"]
 #[allow(dead_code, reason = "only the definition is used")]
 mod args;
+#[path = "../src/bin/memtalk/look/args.rs"]
+#[allow(dead_code, reason = "only the definition is used")]
+mod look;
 #[path = "../src/bin/memtalk/values.rs"]
 mod values;
 
@@ -27,7 +30,7 @@ fn main() -> io::Result<()> {
 /// the shells expect (bash: `memtalk.bash`, to be renamed `memtalk`).
 pub(crate) fn generate(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let mut command = args::Args::command();
+    let mut command = args::CommandLine::command();
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell] {
         generate_to(shell, &mut command, "memtalk", folder)?;
     }

@@ -102,7 +102,7 @@ impl Options {
     }
 
     /// Waits for a party that waits, and for our turn: creates nothing, and waits where
-    /// another would get [`Error::Busy`]. This is for the clients of a [`Service`], which
+    /// another would get [`Error::Busy`]. This is for the clients of a [`Service`](crate::Service), which
     /// are served one after the other in the order in which they have joined; they may also
     /// start before it. The [`timeout`](Self::timeout) bounds the wait for the turn.
     ///

@@ -50,6 +50,9 @@ pub enum Error {
         /// The number of that user.
         owner: u32,
     },
+    /// A look at the object was asked for, which belongs to another user, and this user may not
+    /// read it.
+    Unreadable,
     /// The object lets in users that [`Options::mode`] does not let in.
     ///
     /// [`Options::mode`]: crate::Options::mode
@@ -126,9 +129,10 @@ impl Error {
             Self::Pages { .. } | Self::Mode | Self::Offset | Self::Ended | Self::NotAtEnd => {
                 io::ErrorKind::InvalidInput
             }
-            Self::NotOurs { .. } | Self::ModesDiffer { .. } | Self::LeftBehind => {
-                io::ErrorKind::PermissionDenied
-            }
+            Self::NotOurs { .. }
+            | Self::Unreadable
+            | Self::ModesDiffer { .. }
+            | Self::LeftBehind => io::ErrorKind::PermissionDenied,
             Self::Timeout(_) => io::ErrorKind::TimedOut,
             Self::Busy | Self::Stuck => io::ErrorKind::ResourceBusy,
             Self::Foreign(_)

@@ -68,6 +68,8 @@
 //!   message; a program that uses the library has to expect SIGBUS, as with any shared
 //!   mapping of a file.
 //!
+//! [`look`] shows which talks there are, and who sits where, without disturbing them.
+//!
 //! # What it is not for
 //! - More than two parties, or two machines.
 //! - Messages: a stream has no boundaries, and a read returns what has come so far.
@@ -91,6 +93,7 @@ mod error;
 pub mod escape;
 #[doc(hidden)]
 pub mod lifecycle;
+pub mod look;
 mod name;
 mod service;
 mod status;

@@ -63,14 +63,17 @@
 //! # Form
 //! Sitting down ([`sit_down`]), waiting for a peer ([`await_peer`]), watching it ([`watch`])
 //! and getting up ([`get_up`]) are machines that make one call to the operating system at
-//! each step, over the trait [`Os`](os::Os). So the same code runs on the real system
+//! each step, over the trait [`Os`](os::Os); looking without taking part ([`look`]) is one
+//! over [`Onlook`](look::Onlook). So the same code runs on the real system
 //! (`linux`) and under a checker that interleaves and crashes processes between any two
 //! steps, and lets calls fail. A call that fails has done nothing.
 
 pub mod await_peer;
 pub mod await_turn;
+pub(crate) mod content;
 pub mod get_up;
 pub(crate) mod linux;
+pub mod look;
 pub(crate) mod object;
 pub mod os;
 pub(crate) mod request;

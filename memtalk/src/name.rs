@@ -71,6 +71,12 @@ impl Name {
         }
     }
 
+    /// The name as it is, with its slash.
+    #[must_use]
+    pub fn as_os_str(&self) -> &OsStr {
+        OsStr::from_bytes(self.0.to_bytes())
+    }
+
     pub(crate) fn as_c_str(&self) -> &CStr {
         &self.0
     }

@@ -36,6 +36,7 @@ impl From<&Error> for Status {
             Error::Foreign(_)
             | Error::NotAnObject
             | Error::NotOurs { .. }
+            | Error::Unreadable
             | Error::ModesDiffer { .. }
             | Error::PagesDiffer { .. }
             | Error::SeveralPages(..)

@@ -200,6 +200,20 @@ fn a_truncated_object_is_reported() {
 }
 
 #[test]
+fn an_object_that_has_taken_the_name_of_a_truncated_one_stays() {
+    let (object, elsewhere) = (Object::new(), Object::new());
+    let (mut one, other) = object.talking_sides();
+    let page = object.open();
+    std::fs::write(elsewhere.path(), b"somebody's").unwrap();
+    std::fs::rename(elsewhere.path(), object.path()).unwrap();
+    page.set_len(0).unwrap();
+    one.say(b"b");
+    one.finish_with_open_input().assert_failed(6, "truncated");
+    other.finish_with_open_input().assert_failed(6, "truncated");
+    assert_eq!(std::fs::read(object.path()).unwrap(), b"somebody's");
+}
+
+#[test]
 fn a_truncated_object_is_reported_by_a_process_that_waits_or_has_started_over() {
     for (waits, started_over) in [(true, false), (true, true), (false, true)] {
         let object = Object::new();

@@ -227,3 +227,43 @@ fn a_full_file_system_is_reported() {
     assert!(lines[1].contains("filled its file system"));
     assert!(lines[2].contains("filled its file system"));
 }
+
+#[test]
+fn an_empty_list_is_said_to_be_empty() {
+    if !may_unshare("--mount") {
+        return;
+    }
+    let script = "mount -t tmpfs tmpfs /dev/shm && $MEMTALK --list --json && exec $MEMTALK --list";
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-c", script])
+        .env("MEMTALK", memtalk().get_program());
+    let ended = Side::start(command.stdin(Stdio::null())).finish();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stdout, b"[]\n");
+    assert!(ended.stderr.contains("nobody waits or talks"));
+}
+
+#[test]
+fn an_onlooker_in_another_pid_namespace_sees_that_somebody_is_there() {
+    if !may_unshare("--pid") {
+        return;
+    }
+    let object = Object::new();
+    let side = object.open_side();
+    side.wait_until_seated(&object);
+    let mut command = Command::new("unshare");
+    command
+        .args(["--pid", "--fork", "--mount-proc"])
+        .arg(memtalk().get_program())
+        .args(["-f", &object.name(), "--status"]);
+    let seen = Side::start(command.stdin(Stdio::null())).finish();
+    assert_eq!(seen.code, Some(0), "{}", seen.stderr);
+    let picture = String::from_utf8(seen.stdout).unwrap();
+    assert!(picture.contains("\nwaiting, "), "{picture}");
+    assert!(
+        picture.contains("\nfirst   another user's process\n"),
+        "{picture}"
+    );
+    drop(side);
+}

@@ -51,7 +51,8 @@ engine() {
     case $1 in
     queue) packages="memtalk-ring verification" bound=300
         suites="--lib --test=initialise --test=messages --test=native --test=looks --test=fifo
-            --test=wakes --test=naps --test=hostile --test=corpus --test=threads"
+            --test=wakes --test=naps --test=hostile --test=look --test=corpus
+            --test=threads"
         filter="--skip lifecycle --skip rc11" ;;
     ends) packages=memtalk-ring bound=600
         suites="--features=memtalk-ring/embedded-io --test=sit_down --test=waits
@@ -65,7 +66,7 @@ engine() {
         suites="--lib --test=library --test=talk --test=descriptors --test=death
             --test=waits --test=outside --test=strangers --test=users --test=interrupted
             --test=messages --test=namespaces --test=vandals --test=usage
-            --test=direction --test=program --test=service" ;;
+            --test=look --test=direction --test=program --test=service" ;;
     crash) packages=memtalk bound=1800
         suites="--features=memtalk/crash-points --test=crash --test=stops --test=failures" ;;
     lifecycle) packages=verification bound=1800
@@ -81,7 +82,8 @@ engines_for() {
     memtalk-ring/*) set queue ends loom shuttle shell ;;
     memtalk/src/lifecycle/rules.rs* | memtalk/src/lifecycle/sit_down.rs* | \
         memtalk/src/lifecycle/get_up.rs* | memtalk/src/lifecycle/await_peer.rs* | \
-        memtalk/src/lifecycle/await_turn.rs* | memtalk/src/lifecycle/watch.rs*) set lifecycle shell crash ;;
+        memtalk/src/lifecycle/await_turn.rs* | memtalk/src/lifecycle/watch.rs* | \
+        memtalk/src/lifecycle/look.rs*) set lifecycle shell crash ;;
     memtalk/src/wait/*) set queue shell loom ;;
     *) set shell crash lifecycle ;;
     esac

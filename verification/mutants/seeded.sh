@@ -233,6 +233,13 @@ mutant "the lease is not given back" memtalk/src/sys/lease.rs \
 mutant "the lease is asked for once" memtalk/src/lifecycle/linux.rs \
     's/let mut again = \[500, 1000, 1500, 2000\]/let mut again = [0; 0]/' \
     "-p memtalk --test waits"
+mutant "an onlooker opens what is no file" memtalk/src/look/hands.rs \
+    's/Some(found) if found.is_file() => {}/Some(_) if true => {}/' "-p memtalk --test look"
+mutant "an onlooker calls corrupt what it has seen once" memtalk/src/look.rs \
+    's/Some(pause) if !clear => sys::nap(pause)/Some(pause) if clear => sys::nap(pause)/' \
+    "-p memtalk --lib"
+mutant "an onlooker looks at the locks of another page" memtalk/src/look/hands.rs \
+    's/self.at() + seat_byte/seat_byte/' "-p memtalk --test look"
 mutant "a stuck process is reported as a failure of its own" memtalk/src/status.rs \
     's/Error::Busy | Error::Stuck => /Error::Busy => /;s/Error::Ended | Error::NotAtEnd/Error::Stuck | &/' \
     "-p memtalk --test users"

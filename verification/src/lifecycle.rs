@@ -14,7 +14,7 @@
 //! | 5, the searches | `newcomers.rs`: whether two come to talk; `search.rs`: all states |
 //! | 4, judging | `properties.rs`: what must hold; `reached.rs`: which states were reached, and how |
 //! | 3, together | `world.rs`: what can happen next, and what comes of it |
-//! | 2, the parties | `process.rs`: drives the machines; `guest.rs`: the machine beside them |
+//! | 2, the parties | `process.rs`: drives the machines; `guest.rs`: the machine beside them; `onlooker.rs`: somebody who looks |
 //! | 1, the kernel | `mistakes.rs`: what the search must find; `kernel.rs`: names, objects, locks, and who has which object open; `effect.rs`: what a step did; `calls.rs`: the kernel as one process sees it |
 //!
 //! # What must hold, in every state
@@ -45,6 +45,7 @@
 //! 11. A tenant makes, names and removes nothing.
 //! 12. A client makes nothing. No talk begins for which a service has no time, and no
 //!     client's with a service that is gone.
+//! 13. An onlooker changes no name, no word and no lock, and calls no talk over that goes on.
 //!
 //! # Other users, and strangers
 //! In some searches, processes differ in what they want and in whose they are. Only its owner
@@ -59,6 +60,11 @@
 //! and a guest in it that sits down by the rules of `memtalk_ring::sit_down`. If there is no
 //! object, the machine creates it, full of zeros. It holds no locks. It may be killed at any
 //! moment, which closes the object. Its guest may start again at any moment, which does not.
+//!
+//! # The onlooker
+//! In some searches there is one more process. It opens the object, looks and closes it, again
+//! and again, and may be killed at any moment. It is never stopped for good while it has the
+//! object open: with it, a machine's object would seem to be in use (`memtalk::look` says so).
 //!
 //! # Calls that fail
 //! In some searches a number of calls fail, any of any process, and do nothing: for lack of
@@ -99,8 +105,8 @@
 //! - *Closing a descriptor* drops its locks in the same step as the call before. Until then
 //!   others would only have to wait. `crash.rs`.
 //! - *Looking who has the object open*, under the door, does not count newcomers that have
-//!   just opened it and find the door locked. They close it at once, and the process looks
-//!   several times. Meanwhile, opening the object fails, or waits: `waits.rs`. For whom leases
+//!   just opened it and find the door locked, nor onlookers. They close it at once, and the
+//!   process looks several times. Meanwhile, opening the object fails, or waits: `waits.rs`. For whom leases
 //!   are: `users.rs`.
 //! - *Making an object* is one step: nobody sees it before it has a name. `crash.rs`.
 //! - *A tenant's page* is where it looks for it: `outside.rs`.
@@ -112,6 +118,7 @@ mod guest;
 mod kernel;
 mod mistakes;
 mod newcomers;
+mod onlooker;
 mod process;
 mod properties;
 mod reached;

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use verification::lifecycle::{BUGS, Part, Search};
+use verification::lifecycle::{BUGS, Bug, Part, Search};
 use verification::uncounted;
 
 /// Three processes that start twice each.
@@ -17,6 +17,7 @@ const SEARCH: Search = Search {
     tenant: false,
     parts: [Part::None; 3],
     lives_on: false,
+    onlooker: false,
     signals: 0,
     failures: 0,
     bug: None,
@@ -67,6 +68,13 @@ const WITH_SIGNALS: Search = Search {
 const WITH_SERVICE: Search = Search {
     parts: [Part::Service, Part::Client, Part::None],
     ..SEARCH
+};
+
+/// Two processes, a machine that starts twice, and an onlooker.
+const WITH_ONLOOKER: Search = Search {
+    starts: 1,
+    onlooker: true,
+    ..WITH_MACHINE
 };
 
 /// Searches all states, and prints how many there were. `least` is about a third of that:
@@ -200,6 +208,21 @@ fn calls_of_a_service_with_two_objects_and_of_a_client_fail() {
 }
 
 #[test]
+fn somebody_looks() {
+    let search = Search {
+        processes: 2,
+        onlooker: true,
+        ..SEARCH
+    };
+    find_nothing(&search, 48_000);
+}
+
+#[test]
+fn somebody_looks_beside_a_machine() {
+    find_nothing(&WITH_ONLOOKER, 200_000);
+}
+
+#[test]
 fn calls_fail() {
     find_nothing(&WITH_FAILURES, 15_000);
 }
@@ -292,9 +315,15 @@ fn every_seeded_bug_is_found() {
             starts: 1,
             ..WITH_SERVICE
         },
+        WITH_ONLOOKER,
     ];
     for &bug in BUGS {
-        let trace = searches.into_iter().find_map(|search| {
+        // The others would search everything for a mistake that nobody can make there.
+        let by_onlooker = matches!(bug, Bug::OnlookerStays | Bug::OnlookerLocks);
+        let mut searches = searches
+            .into_iter()
+            .filter(|search| search.onlooker == by_onlooker);
+        let trace = searches.find_map(|search| {
             let bug = Some(bug);
             Search { bug, ..search }.run().err()
         });

@@ -176,7 +176,7 @@ const PIECES: u32 = 8;
 const SMALLEST_PIECE: u32 = 256;
 
 /// What an end wants that waits only until its peer's end is over: more than any capacity.
-pub(crate) const THE_END: u32 = u32::MAX;
+pub const THE_END: u32 = u32::MAX;
 
 /// Consecutive bytes of a ring in its slab, as two parts of a start and a length each: the
 /// part up to the end of the slab, and the part that continues at the slab's start.

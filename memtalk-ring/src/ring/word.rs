@@ -20,7 +20,7 @@ pub const CLOSED: u32 = 1 << 31;
 /// Whether an end is still open, and how it ended if it is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub(crate) enum State {
+pub enum State {
     /// More may follow.
     Open = 0,
     /// The sender ended its stream, or the receiver confirmed all of it.

@@ -46,6 +46,7 @@ impl Error {
                 f,
                 "the object lets in other users (mode {found:o}, not {asked:o}), left untouched"
             ),
+            Self::Unreadable => f.write_str("this user may not read the object"),
             Self::LeftBehind => f.write_str("an earlier talk left an object of another user"),
             Self::PagesDiffer { asked, found } => {
                 write!(f, "the object has {found} page(s), not {asked}")
@@ -93,6 +94,7 @@ impl Error {
             Self::ModesDiffer { .. } => {
                 "start both sides with the same Options::mode, or use another name"
             }
+            Self::Unreadable => "look at it as the user that it belongs to, or as root",
             Self::LeftBehind => "let that user remove it or talk here again, or use another name",
             Self::PagesDiffer { .. } => {
                 "leave Options::pages out, or start both sides with the same number"

@@ -2,14 +2,13 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::mem::offset_of;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use memtalk_ring::header::Snapshot;
-use memtalk_ring::layout::{Header, LEFT, capacity_of};
-use memtalk_ring::{Native, Page, PageError, Presence, Seat};
+use memtalk_ring::{Page, PageError, Presence, Seat};
 
+use super::content::HEAD;
 use super::object::{Object, metadata};
 use super::os::{Content, Found, Os};
 use super::request::{Part, Request, Tenancy};
@@ -19,13 +18,6 @@ use crate::error::system::doing;
 use crate::sys::map::{self, Mapping};
 use crate::sys::{self, lease, shm};
 use crate::wait::linux::Sleep;
-
-/// The bytes at the start of an object that say what it is: the identity and the
-/// seats.
-const HEAD: usize = size_of::<Header<Native>>();
-
-/// The offset of the seat words in it, in bytes.
-const SEATS_AT: usize = offset_of!(Header<Native>, seats);
 
 impl Request {
     /// The size in bytes of an object that we create.
@@ -206,35 +198,15 @@ impl Os for Request {
     }
 
     fn inspect(&mut self, object: &Object) -> Result<Content, Error> {
-        let (head, said, size) = self.examine(object)?;
-        let [first, second] = [0, 4].map(|at| {
-            let word = head[SEATS_AT + at..].first_chunk();
-            word.map_or(0, |&word| u32::from_ne_bytes(word))
-        });
-        // A process that left, or any other value but 0, counts as a process.
-        let sat = |word| Presence::from_word(word).unwrap_or(Presence::PROCESS);
-        Ok(match said.check(size) {
-            Ok(_) => Content::Page {
-                first: sat(first),
-                second: (second != 0).then(|| sat(second)),
-                left: second == LEFT,
-            },
-            Err(PageError::Unfinished) => Content::Unfinished,
+        let (head, _, size) = self.examine(object)?;
+        Ok(match Content::of(&head, size, self.is_tenant()) {
             // For another user's object, we cannot find out who has it open.
-            Err(_) if size == 0 && !self.is_tenant() => {
-                let reason = PageError::BadMemory(size);
-                match object.metadata()?.uid() == shm::user() {
-                    true => Content::Unclaimed(reason),
-                    false => Content::Foreign(reason),
-                }
-            }
-            Err(reason @ PageError::NotAPage)
-                if (said.magic, said.claim) == (0, 0)
-                    && (self.is_tenant() || capacity_of(size).is_some()) =>
+            Content::Unclaimed(reason @ PageError::BadMemory(0))
+                if object.metadata()?.uid() != shm::user() =>
             {
-                Content::Unclaimed(reason)
+                Content::Foreign(reason)
             }
-            Err(reason) => Content::Foreign(reason),
+            content => content,
         })
     }
 

@@ -21,7 +21,8 @@ const DOOR: u64 = 0;
 /// object.
 const TURN: u64 = 3;
 
-const fn seat_byte(seat: Seat) -> u64 {
+/// The byte whose lock is that seat.
+pub(crate) const fn seat_byte(seat: Seat) -> u64 {
     match seat {
         Seat::First => 1,
         Seat::Second => 2,
@@ -33,7 +34,7 @@ const fn seat_byte(seat: Seat) -> u64 {
 pub(crate) struct Object {
     pub(crate) file: Arc<File>,
     /// Offset of the page in bytes; 0 unless we are a tenant.
-    pub(super) at: u64,
+    pub(crate) at: u64,
     pub(crate) page: Option<Page<Mapping>>,
     /// Whether a thread of ours holds the door. The lock belongs to the open file, so it
     /// excludes other processes, but not our own threads.
@@ -87,7 +88,7 @@ impl Object {
         self.unlock(seat_byte(seat))
     }
 
-    pub(super) fn is_seated(&self, seat: Seat) -> Result<bool, Error> {
+    pub(crate) fn is_seated(&self, seat: Seat) -> Result<bool, Error> {
         lock::is_write_locked(&self.file, self.at + seat_byte(seat))
             .map_err(Error::system("examine the object's locks"))
     }
@@ -122,7 +123,7 @@ impl Object {
         lock::unlock(&self.file, self.at + byte).map_err(Error::system("unlock the object"))
     }
 
-    pub(super) fn metadata(&self) -> Result<Metadata, Error> {
+    pub(crate) fn metadata(&self) -> Result<Metadata, Error> {
         metadata(&self.file)
     }
 
@@ -170,6 +171,6 @@ pub(crate) struct FailedEnds {
     pub(crate) detached: bool,
 }
 
-pub(super) fn metadata(file: &File) -> Result<Metadata, Error> {
+pub(crate) fn metadata(file: &File) -> Result<Metadata, Error> {
     shm::metadata(file).map_err(Error::system(doing::EXAMINE))
 }

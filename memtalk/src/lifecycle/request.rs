@@ -18,6 +18,17 @@ pub(crate) enum Tenancy {
     Anywhere,
 }
 
+/// This offset of a page, if it is in range.
+///
+/// # Errors
+/// [`Error::Offset`].
+pub(crate) fn checked_offset(offset: u64) -> Result<u64, Error> {
+    match offset.is_multiple_of(LINE as u64) && offset < OFFSETS {
+        true => Ok(offset),
+        false => Err(Error::Offset),
+    }
+}
+
 /// A name, and what is asked for there.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -59,10 +70,8 @@ impl Request {
         if mode.is_some_and(|mode| ![0o600, 0o660, 0o606, 0o666].contains(&mode)) {
             return Err(Error::Mode);
         }
-        if let Some(Tenancy::At(offset)) = tenancy
-            && (!offset.is_multiple_of(LINE as u64) || offset >= OFFSETS)
-        {
-            return Err(Error::Offset);
+        if let Some(Tenancy::At(offset)) = tenancy {
+            checked_offset(offset)?;
         }
         let most = MAX_SIZE / shm::page_size();
         match pages {

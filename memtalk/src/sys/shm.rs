@@ -37,6 +37,27 @@ pub(crate) fn open(name: &CStr) -> io::Result<File> {
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
+/// Opens the object `name` for reading, as an onlooker does. Errors as for [`open`]. Does not
+/// follow a symbolic link, and does not wait for anybody.
+pub(crate) fn open_to_look(name: &CStr) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY);
+    call(|| options.open(path(name)))
+}
+
+/// The names of all objects, each with its slash.
+pub(crate) fn names() -> io::Result<Vec<OsString>> {
+    let entries = call(|| fs::read_dir(DIRECTORY))?;
+    let name = |entry: fs::DirEntry| {
+        let mut name = OsString::from("/");
+        name.push(entry.file_name());
+        name
+    };
+    entries.map(|entry| entry.map(name)).collect()
+}
+
 /// Creates an empty object without a name, with mode 0600, or less if the umask says so.
 pub(crate) fn create() -> io::Result<File> {
     let mut options = OpenOptions::new();

@@ -8,6 +8,7 @@ use super::seated::Seated;
 use crate::error::Error;
 use crate::lifecycle::get_up::Removed;
 use crate::lifecycle::retry::{DOOR_WAIT, Retry};
+use crate::look::Party;
 use crate::sys;
 use crate::sys::named::NamedObject;
 
@@ -77,6 +78,15 @@ impl TalkHandle {
     /// [`remove_name`](Self::remove_name). The end of the process gives up the seat.
     pub fn keep(&self) {
         std::mem::forget(self.talk());
+    }
+
+    /// Who the peer is at this moment. `None` if the talk has ended.
+    ///
+    /// # Errors
+    /// [`Error::System`] if a system call fails.
+    pub fn peer(&self) -> Result<Option<Party>, Error> {
+        let party = |talk: Arc<Talk>| talk.seated.party();
+        self.talk().map(party).transpose()
     }
 
     /// The object and its name, for a handler of SIGBUS to remove. `None` if the name is

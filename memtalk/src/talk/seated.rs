@@ -14,6 +14,7 @@ use crate::lifecycle::request::{Part, Request};
 use crate::lifecycle::retry::{Deadline, Retry, SHORT_DOOR_WAIT};
 use crate::lifecycle::sit_down::{Refusal, SitDown};
 use crate::lifecycle::step::{Awaited, Step};
+use crate::look::{self, Party};
 use crate::sys::map::{self, Mapping};
 use crate::sys::named::NamedObject;
 use crate::sys::{self, crash_points};
@@ -172,6 +173,12 @@ impl Seated {
 
     fn peer(&self) -> Option<Presence> {
         self.page.presence(self.seat.peer())
+    }
+
+    /// Who the peer is.
+    pub(super) fn party(&self) -> Result<Party, Error> {
+        let peer = self.seat.peer();
+        look::party_at(&self.object, peer, self.page.seat_value(peer))
     }
 
     /// Whether there is a peer, and it holds no lock.

@@ -1,6 +1,7 @@
 //! The kernel as one process sees it: the calls of [`Os`], with the mistakes that can be
 //! made in them, and with what they do.
 
+use memtalk::lifecycle::look::Onlook;
 use memtalk::lifecycle::os::{Content, Found, Os};
 use memtalk_ring::{PageError, Presence, Seat};
 
@@ -148,6 +149,21 @@ impl<'k> View<'k> {
 
     fn object_mut(&mut self, id: ObjectId) -> &mut Object {
         self.kernel.object_mut(id)
+    }
+
+    /// What an object holds, to those who read it.
+    fn content(&self, object: ObjectId) -> Content {
+        let object = self.object(object);
+        match (object.page, object.magic) {
+            (Page::Foreign, _) => Content::Foreign(PageError::NotAPage),
+            (Page::Zeros, _) => Content::Unclaimed(PageError::NotAPage),
+            (_, false) => Content::Unfinished,
+            (_, true) => Content::Page {
+                first: object.first.unwrap_or(Presence::PROCESS),
+                second: object.second.or(object.left.then_some(Presence::PROCESS)),
+                left: object.left,
+            },
+        }
     }
 
     /// An object that was shared once and at which nobody sits any more.
@@ -309,17 +325,9 @@ impl Os for View<'_> {
 
     fn inspect(&mut self, object: &ObjectId) -> Result<Content, Failed> {
         self.call()?;
-        let object = self.object(*object);
-        Ok(match (object.page, object.magic) {
-            (Page::Foreign, _) if self.has(Bug::ForeignIsBlank) => Content::Unfinished,
-            (Page::Foreign, _) => Content::Foreign(PageError::NotAPage),
-            (Page::Zeros, _) => Content::Unclaimed(PageError::NotAPage),
-            (_, false) => Content::Unfinished,
-            (_, true) => Content::Page {
-                first: object.first.unwrap_or(Presence::PROCESS),
-                second: object.second.or(object.left.then_some(Presence::PROCESS)),
-                left: object.left,
-            },
+        Ok(match self.content(*object) {
+            Content::Foreign(_) if self.has(Bug::ForeignIsBlank) => Content::Unfinished,
+            content => content,
         })
     }
 
@@ -418,5 +426,37 @@ impl Os for View<'_> {
         if object.left && !was_left {
             self.record(Effect::MarkedLeft(*id));
         }
+    }
+}
+
+/// An onlooker's calls. It may open every object, and closes it soon, as newcomers do that
+/// find the door locked.
+impl Onlook for View<'_> {
+    type Object = ObjectId;
+    type Words = Content;
+    type Error = Failed;
+
+    fn open(&mut self) -> Result<Found<ObjectId>, Failed> {
+        let Some(id) = self.kernel.name() else {
+            return Ok(Found::Nothing);
+        };
+        match self.has(Bug::OnlookerStays) {
+            true => self.kernel.open(self.pid, id),
+            false => self.kernel.come_to_door(self.pid, id),
+        }
+        Ok(Found::Object(id))
+    }
+
+    fn read(&mut self, object: &ObjectId) -> Result<Content, Failed> {
+        Ok(self.content(*object))
+    }
+
+    fn is_seated(&mut self, object: &ObjectId, seat: Seat) -> Result<bool, Failed> {
+        let (pid, locks) = (self.pid, self.has(Bug::OnlookerLocks));
+        let lock = &mut self.object_mut(*object).seats[seat.index()];
+        if locks && lock.is_none() {
+            *lock = Some(pid);
+        }
+        Ok(lock.is_some_and(|owner| owner != pid))
     }
 }

@@ -1,6 +1,7 @@
 //! What happened in a step, as far as it is judged: see `properties.rs`.
 
 use memtalk::lifecycle::watch::Watch;
+use memtalk::look::State;
 
 use super::kernel::{At, ObjectId, Pid};
 
@@ -37,4 +38,6 @@ pub(super) enum Effect {
     PageBegun(ObjectId),
     /// A guest initialised a page.
     PageInitialised(ObjectId),
+    /// An onlooker saw this state.
+    Looked { object: ObjectId, state: State },
 }

@@ -14,7 +14,7 @@ pub(super) type At = (ObjectId, Seat);
 /// Whose a process or an object is.
 pub(super) type User = bool;
 
-/// Who calls the kernel: a process by its number, or one of the two below.
+/// Who calls the kernel: a process by its number, or one of the three below.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Pid(
     /// One more than the number, so that `Option<Pid>` takes no more room.
@@ -22,6 +22,8 @@ pub(super) struct Pid(
 );
 
 impl Pid {
+    /// The onlooker. It never owns a lock.
+    pub(super) const ONLOOKER: Self = Self::new(5);
     /// The machine. It never owns a lock.
     pub(super) const MACHINE: Self = Self::new(6);
     /// Every process that is stopped: the kernel need not tell them apart.
@@ -34,7 +36,7 @@ impl Pid {
 
     /// The processes by their numbers.
     pub(super) fn of_processes() -> impl Iterator<Item = Self> {
-        (0..Self::MACHINE.number()).map(Self::new)
+        (0..Self::ONLOOKER.number()).map(Self::new)
     }
 
     const fn number(self) -> u8 {
@@ -309,7 +311,7 @@ impl Kernel {
     /// The same, with other numbers for the processes.
     pub(super) fn renumber(&mut self, now: impl Fn(Pid) -> Pid) {
         let now = |pid| match pid {
-            Pid::MACHINE => pid,
+            Pid::ONLOOKER | Pid::MACHINE => pid,
             _ => now(pid),
         };
         for lock in self.objects.iter_mut().flatten().flat_map(Object::locks) {

@@ -69,6 +69,10 @@ pub enum Bug {
     TurnUnchecked,
     /// A client takes the turn of a service that has died for its own.
     DeadTurn,
+    /// An onlooker keeps the object open.
+    OnlookerStays,
+    /// An onlooker takes the lock of a seat that is free, to learn that it is.
+    OnlookerLocks,
 }
 
 /// All of them.
@@ -106,4 +110,6 @@ pub const BUGS: &[Bug] = &[
     Bug::ClientCreates,
     Bug::TurnUnchecked,
     Bug::DeadTurn,
+    Bug::OnlookerStays,
+    Bug::OnlookerLocks,
 ];

@@ -5,6 +5,7 @@
 //! from every situation.
 
 use memtalk::lifecycle::watch::Watch;
+use memtalk::look::State;
 use memtalk_ring::{Presence, Seat};
 use rustc_hash::FxHashSet as HashSet;
 
@@ -37,6 +38,9 @@ pub(super) fn judged_after(
     bug: Option<Bug>,
 ) -> Result<World, Violation> {
     let (after, effects) = before.after(action, bug);
+    if let Action::Onlooker(_) = action {
+        nothing_has_changed(before, &after)?;
+    }
     for effect in effects {
         judge(effect, before)?;
     }
@@ -71,6 +75,7 @@ fn judge(effect: Effect, before: &World) -> Verdict {
         }
         Effect::SaidToStay(id) => nobody_will_remove(before, id),
         Effect::ActedAsOwner(by) => is_no_tenant(before, by),
+        Effect::Looked { object, state } => sees_what_is(before, object, state),
         // `no_watcher_keeps_a_lock` takes it into account.
         Effect::WatchLeaked => Ok(()),
     }
@@ -286,4 +291,26 @@ fn begins_with_somebody(object: &Object) -> Verdict {
     never(object.turn.is_some(), "a client begins before its turn")?;
     let alone = object.is_free(Seat::First);
     never(alone, "a client begins with a service that is gone")
+}
+
+// 13. An onlooker changes nothing, and calls no talk over that is not.
+
+/// No name, no word and no lock. (What nobody but the onlooker could reach is gone once it
+/// closes it.)
+fn nothing_has_changed(before: &World, after: &World) -> Verdict {
+    let differs = |(id, object)| {
+        let mut others = before.kernel.objects();
+        !others.any(|other| other == (id, object))
+    };
+    let renamed = before.kernel.name() != after.kernel.name();
+    let changed = renamed || after.kernel.objects().any(differs);
+    never(changed, "an onlooker changes something")
+}
+
+fn sees_what_is(before: &World, id: ObjectId, state: State) -> Verdict {
+    let sits = |process: &&Process| process.talks_at().is_some_and(|(at, _)| at == id);
+    let seated = before.processes.iter().filter(sits).count();
+    let talk = seated == 2 || seated == 1 && before.object(id).awaits_peer();
+    let called_over = matches!(state, State::Over | State::LeftBehind);
+    never(talk && called_over, "an onlooker calls a talk over")
 }

@@ -7,6 +7,7 @@ use super::guest::{Guest, Machine};
 use super::kernel::{Kernel, Page};
 use super::mistakes::Bug;
 use super::newcomers::Hope;
+use super::onlooker::Onlooker;
 use super::process::Process;
 use super::properties::judged_after;
 use super::reached::Reached;
@@ -45,6 +46,8 @@ pub struct Search {
     /// Whether a process that has got up lives on with its watcher; it ends at once
     /// otherwise.
     pub lives_on: bool,
+    /// Whether somebody looks, again and again.
+    pub onlooker: bool,
     /// How many signals may come, to any process.
     pub signals: u8,
     /// How many calls may fail, of any process.
@@ -134,6 +137,7 @@ impl Search {
                 guest: Guest::Off,
                 starts: self.machine_starts,
             },
+            onlooker: self.onlooker.then(Onlooker::new),
             budget: Budget {
                 removals: self.removals,
                 failures: self.failures,

@@ -5,11 +5,12 @@ use std::hash::BuildHasher as _;
 
 use rustc_hash::FxBuildHasher;
 
-use super::calls::View;
+use super::calls::{View, Wish};
 use super::effect::Effect;
 use super::guest::{Guest, Machine, MachineEvent};
 use super::kernel::{Kernel, Object, ObjectId, Pid};
 use super::mistakes::Bug;
+use super::onlooker::{Onlooker, OnlookerEvent};
 use super::process::{Event, Limited, Phase, Process};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +18,8 @@ pub(super) struct World {
     pub(super) kernel: Kernel,
     pub(super) processes: Box<[Process]>,
     pub(super) machine: Machine,
+    /// Somebody who looks, if there is one.
+    pub(super) onlooker: Option<Onlooker>,
     pub(super) budget: Budget,
     /// A stranger has removed the name.
     pub(super) removed: bool,
@@ -42,6 +45,7 @@ pub(super) struct Budget {
 pub(super) enum Action {
     Process(Pid, Event),
     Machine(MachineEvent),
+    Onlooker(OnlookerEvent),
     /// A stranger removes the name.
     Remove,
 }
@@ -56,6 +60,9 @@ impl World {
             actions.extend(mishaps.map(|event| Action::Process(pid, event)));
         }
         actions.extend(self.machine.mishaps().map(Action::Machine));
+        if self.onlooker.as_ref().is_some_and(Onlooker::is_looking) {
+            actions.push(Action::Onlooker(OnlookerEvent::Crash));
+        }
         if self.budget.removals > 0 && self.kernel.name().is_some() {
             actions.push(Action::Remove);
         }
@@ -71,6 +78,10 @@ impl World {
         }
         if self.machine.runs(&self.kernel) && !self.guest_must_wait() {
             actions.push(Action::Machine(MachineEvent::Step));
+        }
+        let named = self.kernel.name().is_some();
+        if self.onlooker.as_ref().is_some_and(|it| it.runs(named)) {
+            actions.push(Action::Onlooker(OnlookerEvent::Step));
         }
         actions
     }
@@ -117,6 +128,7 @@ impl World {
         let effects = match action {
             Action::Process(pid, event) => next.process_meets(pid, event, bug),
             Action::Machine(event) => Some(next.machine_meets(event, bug)),
+            Action::Onlooker(event) => Some(next.onlooker_meets(event, bug)),
             Action::Remove => Some(next.lose_name()),
         };
         match effects {
@@ -144,6 +156,14 @@ impl World {
     fn machine_meets(&mut self, event: MachineEvent, bug: Option<Bug>) -> Vec<Effect> {
         let effect = self.machine.meet(event, &mut self.kernel, bug);
         effect.into_iter().collect()
+    }
+
+    fn onlooker_meets(&mut self, event: OnlookerEvent, bug: Option<Bug>) -> Vec<Effect> {
+        let mut view = View::new(&mut self.kernel, Pid::ONLOOKER, Wish::default(), bug);
+        if let Some(onlooker) = &mut self.onlooker {
+            onlooker.meet(event, &mut view);
+        }
+        view.into_effects().unwrap_or_default()
     }
 
     fn lose_name(&mut self) -> Vec<Effect> {
@@ -198,6 +218,9 @@ impl World {
                 }
                 Action::Machine(event) => {
                     writeln!(text, "  {event:?} of the machine, {:?}", self.machine.guest)
+                }
+                Action::Onlooker(event) => {
+                    writeln!(text, "  {event:?} of the onlooker, {:?}", self.onlooker)
                 }
                 Action::Remove => writeln!(text, "  a stranger removes the name"),
             };

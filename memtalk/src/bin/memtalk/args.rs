@@ -10,6 +10,7 @@ use memtalk::{Name, Options};
 use memtalk_ring::layout;
 
 // Where `examples/generate.rs` includes this file, they are its neighbours, too.
+use super::look::{Look, LookArgs};
 use super::values;
 
 /// Talk to another process through a page of shared memory.
@@ -26,12 +27,23 @@ use super::values;
     verbatim_doc_comment
 )]
 #[command(group(ArgGroup::new("served").args(["receive", "program"])))]
+pub(crate) struct CommandLine {
+    /// The talk that is asked for; or, with a look, only its name and offset.
+    #[command(flatten)]
+    pub(crate) talk: Option<Args>,
+
+    #[command(flatten)]
+    look: LookArgs,
+}
+
+/// The options of a talk.
+#[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Shared memory object to talk through, like /words
     ///
     /// A slash, then 1 to 254 bytes without another slash. While it exists,
     /// the object is the file /dev/shm/NAME.
-    #[arg(short, long, value_name = "NAME", value_parser = values::name(), verbatim_doc_comment)]
+    #[arg(short, long, value_name = "NAME", required = false, required_unless_present = "list", value_parser = values::name(), verbatim_doc_comment)]
     pub(crate) file: Name,
 
     /// Create the object with this many pages [default: 1]
@@ -132,7 +144,7 @@ const MORE: &str = "\
 \x1b[1;4mExit status:\x1b[0m
   0    both streams complete: every byte was written at the other end
   1    this side failed: reading stdin, writing stdout, a system call
-  3    no peer came within the --timeout
+  3    no peer came within the --timeout; --status: there is no such object
   4    the peer died or stopped early: a stream is incomplete
   5    two processes already talk through this object
   6    the object is not memtalk's, or another user's, or of another version,
@@ -168,20 +180,34 @@ impl Args {
     }
 }
 
+// A look in place of a talk.
+impl CommandLine {
+    /// What is to be looked at, if anything.
+    pub(crate) fn look(&self) -> Option<Look<'_>> {
+        let at = self.talk.as_ref().map(|talk| (&talk.file, talk.offset));
+        self.look.of(at)
+    }
+
+    /// Whether what is seen is printed as JSON.
+    pub(crate) fn json(&self) -> bool {
+        self.look.json
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
-    use super::Args;
+    use super::CommandLine;
 
     #[test]
     fn the_definition_of_the_arguments_is_consistent() {
-        Args::command().debug_assert();
+        CommandLine::command().debug_assert();
     }
 
     #[test]
     fn the_help_fits_eighty_columns() {
-        let help = Args::command().render_long_help().to_string();
+        let help = CommandLine::command().render_long_help().to_string();
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }

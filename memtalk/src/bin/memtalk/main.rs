@@ -1,4 +1,4 @@
-//! The `memtalk` command: parses its arguments, runs the talk, and ends with a status.
+//! The `memtalk` command: parses its arguments, runs the talk or looks, and ends with a status.
 
 #![deny(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -7,6 +7,7 @@ mod advice;
 mod args;
 mod command;
 mod failure;
+mod look;
 mod program;
 mod relay;
 mod say;
@@ -14,6 +15,7 @@ mod serve;
 mod signals;
 mod stdio;
 mod streams;
+mod terminal;
 mod usage;
 mod values;
 
@@ -24,11 +26,16 @@ use clap::Parser as _;
 use memtalk::Status;
 
 use crate::advice::Own;
-use crate::args::Args;
+use crate::args::CommandLine;
 
 fn main() -> ExitCode {
-    match Args::try_parse() {
-        Ok(args) => ExitCode::from(command::run(&args)),
+    match CommandLine::try_parse() {
+        Ok(line) => ExitCode::from(match (line.look(), &line.talk) {
+            (Some(what), _) => look::run(&what, line.json()),
+            (None, Some(args)) => command::run(args),
+            // There is a name then, or clap has refused the line.
+            (None, None) => Status::Usage as u8,
+        }),
         Err(error) if error.use_stderr() => {
             say::write(&usage::line(error));
             ExitCode::from(Status::Usage as u8)

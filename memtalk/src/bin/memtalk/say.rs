@@ -17,9 +17,12 @@ use memtalk::{Name, sys};
 /// The most notes that wait to be written.
 const ROOM: usize = 16;
 
-/// The message `what`, as a line.
-pub(crate) fn line(name: &Name, what: &dyn Display) -> String {
-    format!("memtalk: {name}: {what}\n")
+/// The message `what` about an object, if it is about one, as a line.
+pub(crate) fn line<'n>(name: impl Into<Option<&'n Name>>, what: &dyn Display) -> String {
+    match name.into() {
+        Some(name) => format!("memtalk: {name}: {what}\n"),
+        None => format!("memtalk: {what}\n"),
+    }
 }
 
 /// Writes `text` to standard error in one piece. If that fails, there is nobody to tell.

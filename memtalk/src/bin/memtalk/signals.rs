@@ -25,11 +25,16 @@ pub(crate) struct Signal {
     pub(crate) to_all: bool,
 }
 
-/// Blocks INT, TERM and HUP in this thread and in those that it starts from now on.
-/// Signals that were ignored when the process started (`nohup`) stay ignored.
+/// Blocks INT, TERM and HUP, as [`block_all`] does.
 pub(crate) fn block() -> io::Result<Blocked> {
+    block_all(&[libc::SIGINT, libc::SIGTERM, libc::SIGHUP])
+}
+
+/// Blocks these signals in this thread and in those that it starts from now on. Signals that
+/// were ignored when the process started (`nohup`) stay ignored.
+pub(crate) fn block_all(signals: &[libc::c_int]) -> io::Result<Blocked> {
     let mut set = no_signals();
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+    for &signal in signals {
         if !is_ignored(signal)? {
             add(&mut set, signal);
         }
@@ -67,6 +72,23 @@ fn is_ignored(signal: libc::c_int) -> io::Result<bool> {
 }
 
 impl Blocked {
+    /// The signals, for a system call.
+    pub(crate) fn set(&self) -> &libc::sigset_t {
+        &self.0
+    }
+
+    /// Stops the process as Ctrl-Z does, until somebody continues it. TSTP is one of the
+    /// signals.
+    pub(crate) fn stop(&self) {
+        let mut stop = no_signals();
+        add(&mut stop, libc::SIGTSTP);
+        // SAFETY: no pointers are involved. The signal is blocked, so it waits.
+        unsafe { libc::raise(libc::SIGTSTP) };
+        // It arrives here.
+        let _ = mask(libc::SIG_UNBLOCK, &stop);
+        let _ = mask(libc::SIG_BLOCK, &stop);
+    }
+
     /// Waits for one of the signals.
     pub(crate) fn wait(&self) -> io::Result<Signal> {
         // SAFETY: a struct of integers, for which zero is a value.
