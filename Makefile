@@ -2,19 +2,22 @@
 # a C compiler (as Rust's linker).
 
 CARGO ?= cargo
-MEMTALK = target/release/memtalk
+# Everything that is made goes to this folder: the one that cargo uses, by this variable, by
+# its configuration, or by default.
+export CARGO_TARGET_DIR := $(or $(shell $(CARGO) metadata --no-deps --format-version 1 | \
+	sed 's/.*"target_directory":"\([^"]*\)".*/\1/'),$(CURDIR)/target)
+MEMTALK = $(CARGO_TARGET_DIR)/release/memtalk
 
-.PHONY: all demo test crash kills loom litmus shuttle fuzz asan tsan mutants every-mutant bare-metal verify lint package deny bench soak install clean
+.PHONY: all build demo test crash kills loom litmus shuttle fuzz asan tsan mutants every-mutant bare-metal verify lint package deny bench soak generate install uninstall deb check-deb clean
 
-all: $(MEMTALK)
+all: build
 
-.PHONY: $(MEMTALK)
-$(MEMTALK):
+build:
 	$(CARGO) build --release --locked -p memtalk
 
 # Two processes exchange two streams, and each is compared with what arrived.
-demo: $(MEMTALK)
-	@sh memtalk/demo.sh $(MEMTALK)
+demo: build
+	@sh memtalk/demo.sh "$(MEMTALK)"
 
 # All tests that need only a Rust toolchain.
 test:
@@ -44,18 +47,19 @@ shuttle:
 	$(CARGO) test --locked --features shuttle --test shuttle
 
 # A coverage-guided search for a peer that breaks a promise, SECONDS long for each
-# target. New inputs go to target/fuzz; `make test` replays the corpus. An input that
-# breaks a promise is left in verification/fuzz/artifacts.
+# target. New inputs go to target/fuzz/corpus; `make test` replays the corpus. An input that
+# breaks a promise is left in target/fuzz/artifacts.
 SECONDS ?= 60
-FUZZ = $(CARGO) +nightly fuzz run --fuzz-dir verification/fuzz --target-dir target/fuzz
+FUZZED = $(CARGO_TARGET_DIR)/fuzz
+FUZZ = $(CARGO) +nightly fuzz run --fuzz-dir verification/fuzz --target-dir "$(FUZZED)"
 fuzz:
 	@$(CARGO) +nightly fuzz --version || \
 		{ echo "make fuzz needs a nightly compiler (rustup toolchain install nightly)" \
 		"and cargo-fuzz (cargo install cargo-fuzz --locked)" >&2; exit 1; }
 	for target in attach ends; do \
-		mkdir -p target/fuzz/corpus/$$target && \
-		$(FUZZ) $$target target/fuzz/corpus/$$target verification/fuzz/corpus/$$target -- \
-			-max_len=512 -use_value_profile=1 -max_total_time=$(SECONDS) -print_final_stats=1 || exit 1; \
+		mkdir -p "$(FUZZED)/corpus/$$target" "$(FUZZED)/artifacts/$$target" && \
+		$(FUZZ) $$target "$(FUZZED)/corpus/$$target" verification/fuzz/corpus/$$target -- \
+			-artifact_prefix="$(FUZZED)/artifacts/$$target/" -max_len=512 -use_value_profile=1 -max_total_time=$(SECONDS) -print_final_stats=1 || exit 1; \
 	done
 
 # All tests with the address sanitizer in the tests, the doc tests and memtalk's
@@ -67,7 +71,7 @@ fuzz:
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 asan:
 	RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address \
-		ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR=target/asan \
+		ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/asan" \
 		$(CARGO) +nightly test --locked --workspace --target $(HOST) -- \
 		--skip streams_go_both_ways_at_any_pace_in_flat_memory --skip many_pairs_can_talk_at_once \
 		--skip non_blocking_descriptors_of_every_kind_are_waited_for \
@@ -81,7 +85,7 @@ asan:
 # standard library.
 tsan:
 	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-		TSAN_OPTIONS=suppressions=$(CURDIR)/verification/tsan.supp CARGO_TARGET_DIR=target/tsan \
+		TSAN_OPTIONS=suppressions=$(CURDIR)/verification/tsan.supp CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/tsan" \
 		timeout 600 $(CARGO) +nightly test --locked --target $(HOST) -p verification \
 		-p memtalk-ring --features memtalk-ring/embedded-io \
 		--test threads --test waits --test embedded_io -- --test-threads=1
@@ -126,16 +130,16 @@ lint:
 	$(CARGO) clippy --locked -p memtalk --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p memtalk-ring --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --locked --manifest-path memtalk/guests/Cargo.toml --lib \
-		--target-dir target/guests-lint -- -D warnings
+		--target-dir "$(CARGO_TARGET_DIR)/guests-lint" -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk-ring --no-deps --all-features
 	sh verification/mutants/seeded.sh --dry-run
 
 # memtalk compared with what people would use instead, with targets: memtalk/bench/README.md.
 # ONLY= asks only some questions, QUICK=1 shows that it works. Charts go to target/bench.
-bench: $(MEMTALK)
-	MEMTALK=$(CURDIR)/$(MEMTALK) CHARTS=target/bench $(CARGO) run --release --locked \
-		--manifest-path memtalk/bench/Cargo.toml --target-dir target/bench-build
+bench: build
+	MEMTALK="$(MEMTALK)" CHARTS="$(CARGO_TARGET_DIR)/bench" $(CARGO) run --release --locked \
+		--manifest-path memtalk/bench/Cargo.toml --target-dir "$(CARGO_TARGET_DIR)/bench-build"
 
 # Load: BYTES each way through two processes, every kind of non-blocking descriptor, many
 # pairs at once, and TALKS talks in one process.
@@ -146,17 +150,18 @@ soak:
 
 # What is published builds and passes its tests by itself, each crate from its package.
 PACKAGES = memtalk-ring memtalk-ring-c memtalk
+UNPACKED = $(CARGO_TARGET_DIR)/packages
 package:
-	rm -rf target/package target/packages
+	rm -rf "$(CARGO_TARGET_DIR)/package" "$(UNPACKED)"
 	$(CARGO) package --locked --allow-dirty --no-verify $(PACKAGES:%=-p %)
-	mkdir target/packages
-	cd target/packages && for crate in ../package/*.crate; do tar -xf $$crate; done && \
-		{ sed 's/^members = .*/members = ["*"]/; /^exclude = /d' ../../Cargo.toml; \
+	mkdir "$(UNPACKED)"
+	cd "$(UNPACKED)" && for crate in ../package/*.crate; do tar -xf $$crate; done && \
+		{ sed 's/^members = .*/members = ["*"]/; /^exclude = /d' '$(CURDIR)/Cargo.toml'; \
 		echo '[patch.crates-io]'; for crate in memtalk-ring memtalk; do \
 		echo "$$crate.path = \"$$(echo $$crate-[0-9]*)\""; done; } >Cargo.toml && \
-		cp ../../Cargo.lock .
-	CARGO_TARGET_DIR=target/packages-build $(CARGO) test --offline --workspace \
-		--manifest-path target/packages/Cargo.toml
+		cp '$(CURDIR)/Cargo.lock' .
+	CARGO_TARGET_DIR="$(UNPACKED)-build" $(CARGO) test --offline --workspace \
+		--manifest-path "$(UNPACKED)/Cargo.toml"
 
 # The licences of all dependencies, and which there may be: deny.toml.
 deny:
@@ -164,8 +169,39 @@ deny:
 		"(cargo install cargo-deny --locked)" >&2; exit 1; }
 	$(CARGO) deny check licenses bans sources
 
-install:
-	$(CARGO) install --locked --path memtalk
+# The man page and the completions.
+GENERATED = $(CARGO_TARGET_DIR)/generated
+generate:
+	$(CARGO) run --release --locked -p memtalk --example generate -- "$(GENERATED)"
+
+# Puts everything below DESTDIR and PREFIX. The default needs no rights; bash, fish and man
+# look there for whatever is found in PREFIX/bin.
+PREFIX ?= $(HOME)/.local
+ZSH_FUNCTIONS ?= share/zsh/site-functions
+INSTALLED = memtalk.1:share/man/man1/memtalk.1 \
+	memtalk.bash:share/bash-completion/completions/memtalk \
+	_memtalk:$(ZSH_FUNCTIONS)/_memtalk \
+	memtalk.fish:share/fish/vendor_completions.d/memtalk.fish \
+	_memtalk.ps1:share/memtalk/_memtalk.ps1
+install: build generate
+	install -D -m 755 "$(MEMTALK)" "$(DESTDIR)$(PREFIX)/bin/memtalk"
+	for file in $(INSTALLED); do install -D -m 644 "$(GENERATED)/$${file%:*}" \
+		"$(DESTDIR)$(PREFIX)/$${file#*:}" || exit 1; done
+	@case "$(DESTDIR):$$PATH:" in :*":$(PREFIX)/bin:"* | [!:]*) ;; \
+		*) echo "$(PREFIX)/bin is not in PATH yet" ;; esac
+
+uninstall:
+	rm -f "$(DESTDIR)$(PREFIX)/bin/memtalk"
+	for file in $(INSTALLED); do rm -f "$(DESTDIR)$(PREFIX)/$${file#*:}" || exit 1; done
+	[ ! -d "$(DESTDIR)$(PREFIX)/share/memtalk" ] || rmdir "$(DESTDIR)$(PREFIX)/share/memtalk"
+
+# A package for Debian, in target/deb. `check-deb` installs it, uses it and removes it
+# again, as root.
+DEB = $(CARGO_TARGET_DIR)/deb
+deb:
+	sh memtalk/debian/build "$(DEB)"
+check-deb: deb
+	sh memtalk/debian/check "$(DEB)"
 
 clean:
 	$(CARGO) clean

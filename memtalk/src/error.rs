@@ -1,6 +1,8 @@
-//! Everything that can go wrong with a talk, with messages that say what to do.
+//! Everything that can go wrong with a talk. What is said of it: [`words`].
 
-use std::fmt;
+pub(crate) mod system;
+mod words;
+
 use std::io;
 use std::time::Duration;
 
@@ -8,7 +10,10 @@ use memtalk_ring::PageError;
 
 /// Why a talk did not begin, or did not end with both streams complete.
 ///
-/// [`Display`](fmt::Display) is one line that says what happened and what to do.
+/// [`Display`](std::fmt::Display) is one line that says what happened and what to do.
+/// Its alternate form, `{:#}`, says only what happened: for a program that says in words of
+/// its own what to do, as the command does with its options.
+///
 /// The ends of a channel return this inside an [`io::Error`];
 /// [`from_io`](Self::from_io) gets it out.
 #[derive(Debug)]
@@ -37,10 +42,14 @@ pub enum Error {
     /// What the name leads to is not a shared memory object but, for example, a directory
     /// or a symbolic link.
     NotAnObject,
-    /// The object belongs to another user, and [`Options::mode`] was not used.
+    /// The object belongs to another user, and it does not let us in, or
+    /// [`Options::mode`] was not used.
     ///
     /// [`Options::mode`]: crate::Options::mode
-    NotOurs,
+    NotOurs {
+        /// The number of that user.
+        owner: u32,
+    },
     /// A look at the object was asked for, which belongs to another user, and this user may not
     /// read it.
     Unreadable,
@@ -71,7 +80,8 @@ pub enum Error {
     /// The peer, a virtual machine or a device, has started again. The streams are
     /// incomplete, and some of what it had sent may be lost.
     PeerRestarted,
-    /// The peer stopped reading or writing before the end of the stream.
+    /// The peer stopped reading or writing before the end of the stream: it failed, or was
+    /// interrupted.
     PeerStopped,
     /// The shared memory holds something that no correct peer writes.
     Corrupt,
@@ -119,9 +129,10 @@ impl Error {
             Self::Pages { .. } | Self::Mode | Self::Offset | Self::Ended | Self::NotAtEnd => {
                 io::ErrorKind::InvalidInput
             }
-            Self::NotOurs | Self::Unreadable | Self::ModesDiffer { .. } | Self::LeftBehind => {
-                io::ErrorKind::PermissionDenied
-            }
+            Self::NotOurs { .. }
+            | Self::Unreadable
+            | Self::ModesDiffer { .. }
+            | Self::LeftBehind => io::ErrorKind::PermissionDenied,
             Self::Timeout(_) => io::ErrorKind::TimedOut,
             Self::Busy | Self::Stuck => io::ErrorKind::ResourceBusy,
             Self::Foreign(_)
@@ -141,75 +152,6 @@ impl Error {
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         Self::new(error.kind(), error)
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pages { most } => write!(f, "the number of pages must be from 1 to {most}"),
-            Self::Mode => f.write_str("the mode must be 600, 660, 606 or 666"),
-            Self::Offset => f.write_str("the offset must be a multiple of 64, less than 2^62"),
-            Self::Timeout(after) => write!(
-                f,
-                "no peer came within {} s; start the other side, or allow more time",
-                after.as_secs_f64()
-            ),
-            Self::Busy => {
-                f.write_str("two processes already talk through this object; use another name")
-            }
-            Self::Stuck => f.write_str(
-                "another process keeps this object locked; continue it or end it if it is stopped, or use another name",
-            ),
-            Self::Foreign(reason) => write!(
-                f,
-                "not a memtalk object of this version, left untouched ({reason}); use another name, or remove the object"
-            ),
-            Self::NotAnObject => {
-                f.write_str("the name leads to something that is not a shared memory object; use another name")
-            }
-            Self::NotOurs => f.write_str(
-                "the object belongs to another user, left untouched; use another name, or --mode on both sides if that is your peer",
-            ),
-            Self::Unreadable => f.write_str(
-                "this user may not read the object; look at it as the user that it belongs to, or as root",
-            ),
-            Self::ModesDiffer { asked, found } => write!(
-                f,
-                "the object lets in other users (mode {found:o}, not {asked:o}), left untouched; start both sides with the same --mode, or use another name"
-            ),
-            Self::LeftBehind => f.write_str(
-                "an earlier talk left an object of another user; let that user remove it or talk here again, or use another name",
-            ),
-            Self::PagesDiffer { asked, found } => write!(
-                f,
-                "the object has {found} page(s), not {asked}; leave --pages out, or start both sides with the same number"
-            ),
-            Self::SeveralPages(first, second) => write!(
-                f,
-                "pages are at offsets {first} and {second} of this memory; say which with --offset"
-            ),
-            Self::PeerRestarted => f.write_str(
-                "the peer has started again, so the streams are incomplete; start this side again",
-            ),
-            Self::PeerDied => f.write_str(
-                "the peer died; what it had sent was delivered, but the streams are incomplete: start both sides again",
-            ),
-            Self::PeerStopped => f.write_str(
-                "the peer stopped before the streams were complete; see the message on its side",
-            ),
-            Self::Corrupt => f.write_str(
-                "the shared memory was overwritten by something that is not memtalk; start both sides again",
-            ),
-            Self::Truncated => f.write_str(
-                "another process truncated the shared memory object, or filled its file system; start both sides again",
-            ),
-            Self::Ended => f.write_str("this end of the channel is already closed"),
-            Self::NotAtEnd => {
-                f.write_str("the end of the stream is not reached yet; read on until a read returns 0")
-            }
-            Self::System { doing, source } => write!(f, "cannot {doing}: {source}"),
-        }
     }
 }
 

@@ -35,7 +35,7 @@ impl From<&Error> for Status {
             Error::Busy | Error::Stuck => Self::Busy,
             Error::Foreign(_)
             | Error::NotAnObject
-            | Error::NotOurs
+            | Error::NotOurs { .. }
             | Error::Unreadable
             | Error::ModesDiffer { .. }
             | Error::PagesDiffer { .. }

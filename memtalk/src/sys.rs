@@ -63,6 +63,16 @@ pub fn check_number(error: libc::c_int) -> io::Result<()> {
     }
 }
 
+/// What the system says of an error, in words alone. (The standard library adds the number
+/// of the error, which helps nobody who reads the words.)
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let number = error.raw_os_error().map(|n| format!(" (os error {n})"));
+    let words = number.and_then(|number| text.strip_suffix(&number));
+    words.map_or_else(|| text.clone(), str::to_owned)
+}
+
 /// Starts a thread.
 #[track_caller]
 pub fn start<T: Send + 'static>(

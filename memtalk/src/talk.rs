@@ -60,6 +60,7 @@ impl Talk {
 impl Drop for Talk {
     fn drop(&mut self) {
         self.fate.end();
+        self.seated.fail_open_ends();
         // Nothing is lost if this fails: the next process that uses the name finds an
         // object with free seats.
         let _ = self.seated.get_up(false, Retry::within(SHORT_DOOR_WAIT));

@@ -97,7 +97,7 @@ fn a_peer_that_sends_to_a_sender_is_told() {
     );
     other
         .finish()
-        .assert_failed(4, "see the message on its side");
+        .assert_failed(4, "it failed and says why on its side");
     object.assert_usable();
 }
 

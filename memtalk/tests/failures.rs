@@ -42,8 +42,8 @@ const TOLD: &[&str] = &[
     "create the object",
     "examine the object",
     "examine the object's locks",
-    "get memory for the object (fewer --pages need less)",
-    "give the object its name (before Linux 6.10, that takes /proc)",
+    "get memory for the object",
+    "give the object its name",
     "install a signal handler",
     "join the talk",
     "lock the object",
@@ -97,7 +97,9 @@ struct Failed {
 impl Failed {
     /// The text of the error, as messages have it.
     fn error(&self) -> String {
-        io::Error::from_raw_os_error(self.error).to_string()
+        let text = io::Error::from_raw_os_error(self.error).to_string();
+        let number = format!(" (os error {})", self.error);
+        text.strip_suffix(&number).expect("its number").to_owned()
     }
 
     /// What the process said that it cannot do, if it said that because of this error.
@@ -223,6 +225,13 @@ fn conclude(object: &Object, both: [Failing; 2]) -> [Option<Failed>; 2] {
     for (i, end) in ends.iter().enumerate() {
         assert_says_what_failed(end, object, failed.get(i).and_then(Option::as_ref));
         let mut peers = (0..ends.len()).filter(|&j| j != i);
+        // Nobody has died. Only one that has joined and then cannot unlock the door ends as the
+        // dead do.
+        let like_dead = |end: &Finished| end.stderr.contains("cannot unlock");
+        assert!(
+            !end.stderr.contains("died") || ends.iter().any(like_dead),
+            "{ends:?} {failed:?}"
+        );
         let right = match end.code {
             Some(0) => peers.any(|j| {
                 end.stdout == streams[j] && ends[j].stdout == streams[i] && ends[j].code == Some(0)

@@ -1,4 +1,5 @@
-//! Namespaces: processes in containers that share `/dev/shm`, and a `/dev/shm` that is full.
+//! Namespaces: processes in containers that share `/dev/shm`, and a `/dev/shm` that is full,
+//! missing, read-only or something else.
 //!
 //! Not every user may create namespaces. A user who may not sees a message, and nothing is
 //! tried.
@@ -8,7 +9,7 @@ mod support;
 use std::process::{Command, Stdio};
 
 use support::users::Users;
-use support::{Object, Side, memtalk, not_tried, shell};
+use support::{Finished, Object, Side, memtalk, not_tried, shell};
 
 /// Whether `unshare` may create namespaces of this kind.
 fn may_unshare(kind: &str) -> bool {
@@ -92,6 +93,105 @@ fn an_owner_that_a_user_namespace_does_not_know_is_another_user() {
     assert_eq!(first.finish_with_open_input().signal, Some(15));
 }
 
+/// Runs a script whose mounts nobody else sees. In it, `$MEMTALK` is the binary.
+fn with_mounts_of_its_own(script: &str) -> Finished {
+    let mut command = Command::new("unshare");
+    let inner = shell(script);
+    command.args(["--mount", "sh", "-c", script]).envs(
+        inner
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    Side::start(command.stdin(Stdio::null())).finish()
+}
+
+#[test]
+fn a_directory_of_objects_that_is_not_as_it_should_be_is_reported_with_the_remedy() {
+    if !may_unshare("--mount") {
+        return;
+    }
+    let talk = "exec $MEMTALK -f /x --timeout 0.1";
+    for (mounts, told) in [
+        (
+            "mount -t tmpfs none /dev",
+            "cannot create the object: No such file or directory; \
+             there is no directory /dev/shm: mount a tmpfs there",
+        ),
+        (
+            "mount -t tmpfs -o ro none /dev/shm",
+            "cannot create the object: Read-only file system; \
+             /dev/shm is read-only: mount it for writing",
+        ),
+        (
+            "mount -t tmpfs none /dev/shm && echo >/dev/shm/x && mount -o remount,ro /dev/shm",
+            "cannot open the object: Read-only file system; \
+             /dev/shm is read-only: mount it for writing",
+        ),
+        (
+            "mount -t tmpfs -o nr_inodes=1 none /dev/shm",
+            "cannot create the object: No space left on device; \
+             /dev/shm holds as many objects as it may (df -i /dev/shm)",
+        ),
+        (
+            "mount -t tmpfs -o size=4k none /dev/shm && echo >/dev/shm/y",
+            "cannot get memory for the object: No space left on device; \
+             /dev/shm is full (df /dev/shm)",
+        ),
+        (
+            "mount -t proc none /dev/shm",
+            "/dev/shm is not a tmpfs: mount one there",
+        ),
+    ] {
+        let ended = with_mounts_of_its_own(&format!("{mounts} || exit 99; {talk}"));
+        ended.assert_failed(1, told);
+        assert!(
+            ended.stderr.starts_with("memtalk: /x: "),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn without_a_view_of_itself_in_proc_a_process_talks_or_says_what_it_takes() {
+    if !may_unshare("--mount") {
+        return;
+    }
+    for over in [
+        "mount -t tmpfs none /proc",
+        "unshare --pid --fork mount -t proc none /proc",
+    ] {
+        let ended = with_mounts_of_its_own(&format!(
+            "mount -t tmpfs none /dev/shm; {over} || exit 99
+            exec $MEMTALK -f /x --timeout 0.1"
+        ));
+        match ended.code {
+            Some(3) => ended.assert_failed(3, "no peer came"),
+            _ => ended.assert_failed(1, "mount procfs at /proc"),
+        }
+    }
+}
+
+#[test]
+fn a_directory_in_which_a_user_may_not_create_objects_is_reported_with_the_remedy() {
+    if !may_unshare("--mount") {
+        return;
+    }
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    let theirs = users.memtalk(None, &object);
+    for mode in ["755", "700"] {
+        let ended = with_mounts_of_its_own(&format!(
+            "mount -t tmpfs -o mode={mode} none /dev/shm || exit 99
+            exec setpriv --reuid {} --regid {} --clear-groups {} -f /x",
+            users.ben.uid,
+            users.ben.gid,
+            theirs.get_program().display()
+        ));
+        ended.assert_failed(1, "Permission denied; every user must be allowed");
+    }
+}
+
 #[test]
 fn a_full_file_system_is_reported() {
     if !may_unshare("--mount") {
@@ -118,14 +218,7 @@ fn a_full_file_system_is_reported() {
         echo again >&3
         wait $one; echo $?
         wait $other; echo $?";
-    let mut command = Command::new("unshare");
-    let inner = shell(script);
-    command.args(["--mount", "sh", "-c", script]).envs(
-        inner
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    let ended = Side::start(command.stdin(Stdio::null())).finish();
+    let ended = with_mounts_of_its_own(script);
     let statuses = String::from_utf8(ended.stdout).expect("numbers");
     let lines: Vec<_> = ended.stderr.lines().collect();
     assert_eq!(statuses, "1\n6\n6\n", "{}", ended.stderr);

@@ -7,36 +7,50 @@ use std::time::{Duration, Instant};
 
 use support::{Object, Side, memtalk, shell};
 
+const PAGES: &str = "a number of pages from 1 to 262144 is expected";
+const TIME: &str = "a time is expected, like 10s, 500ms or 2m";
+
 #[test]
-fn a_usage_error_ends_with_status_255() {
+fn a_usage_error_is_one_line_and_status_255() {
     let long = format!("/{}", "n".repeat(255));
     let cases: &[(&[&str], &str)] = &[
-        (&[], "--file <NAME>"),
+        (&[], "--file <NAME>; try memtalk -f /words"),
         (&["-f"], "value is required"),
         (&["-f", ""], "starts with a slash"),
         (&["-f", "/"], "something must follow the slash"),
-        (&["-f", "noslash"], "starts with a slash"),
+        (&["-f", "noslash"], "starts with a slash: /noslash"),
+        (&["-f", "/dev/shm/x"], "the name of this object is /x"),
         (&["-f", "/a/b"], "one slash only"),
         (&["-f", "/."], "the system keeps this name"),
         (&["-f", &long], "at most 254 bytes"),
-        (&["-f", "/x", "--pages", "0"], "0 is not in 1..=262144"),
-        (&["-f", "/x", "--pages", "x"], "invalid digit"),
-        (&["-f", "/x", "--pages", "-1"], "unexpected argument"),
-        (&["-f", "/x", "--pages", "262145"], "is not in 1..=262144"),
-        (&["-f", "/x", "--timeout", "soon"], "a number of seconds"),
-        (&["-f", "/x", "--timeout=-1"], "a number of seconds"),
+        (&["-f", "/x", "--pages", "0"], PAGES),
+        (&["-f", "/x", "--pages", "x"], PAGES),
+        (&["-f", "/x", "--pages", "-1"], PAGES),
+        (&["-f", "/x", "--pages", "262145"], PAGES),
+        (&["-f", "/x", "--timeout", "soon"], TIME),
+        (&["-f", "/x", "--timeout", "-1"], TIME),
+        (&["-f", "/x", "--timeout=-1s"], TIME),
+        (&["-f", "/x", "--mode", "rw"], "600, 660, 606 or 666"),
+        (&["-f", "/x", "--mode", "644"], "600, 660, 606 or 666"),
+        (
+            &["-f", "/x", "--offset", "-64"],
+            "a number of bytes is expected",
+        ),
+        (
+            &["-f", "/x", "--offset", "64", "--scan", "--pages", "2"],
+            "'--offset <BYTES>' cannot be used with: --scan, --pages <N>",
+        ),
+        (
+            &["-f", "/x", "--scan", "--pages", "2"],
+            "'--scan' cannot be used with '--pages <N>'",
+        ),
         (&["-f", "/x", "--unknown"], "--unknown"),
         (&["-f", "/x", "/y"], "unexpected argument"),
         (&["-f", "/x", "-f", "/y"], "cannot be used multiple times"),
     ];
     for (arguments, message) in cases {
         let result = Side::start(memtalk().args(*arguments).stdin(Stdio::null())).finish();
-        assert_eq!(result.code, Some(255), "{arguments:?}: {}", result.stderr);
-        assert!(
-            result.stderr.contains(message),
-            "{arguments:?}: {}",
-            result.stderr
-        );
+        result.assert_failed(255, message);
         assert!(result.stdout.is_empty());
     }
 }
@@ -45,7 +59,7 @@ fn a_usage_error_ends_with_status_255() {
 fn help_and_version_are_not_errors() {
     for (argument, text) in [
         ("--help", "Exit status:"),
-        ("-h", "--timeout <SECONDS>"),
+        ("-h", "--timeout <TIME>"),
         ("--version", concat!("memtalk ", env!("CARGO_PKG_VERSION"))),
         ("-V", "memtalk "),
     ] {
@@ -102,7 +116,7 @@ fn a_name_need_not_be_utf_8() {
 #[test]
 fn no_peer_within_the_timeout_is_status_3() {
     let object = Object::new();
-    for (timeout, least) in [("0", 0), ("0.2", 200)] {
+    for (timeout, least) in [("0", 0), ("0.2", 200), ("150ms", 150)] {
         let mut command = object.memtalk();
         let began = Instant::now();
         let side = Side::start(command.args(["--timeout", timeout]).stdin(Stdio::null()));

@@ -76,7 +76,11 @@ fn another_user_cannot_reach_a_private_talk() {
         users
             .side(users.ben, &object, options)
             .finish()
-            .assert_failed(6, "belongs to another user");
+            .assert_failed(
+                6,
+                "the object belongs to another user (nobody), left untouched; \
+                 if that is your peer, both sides need --mode",
+            );
     }
     finish(one, other);
     assert!(!object.exists());

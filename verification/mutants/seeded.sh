@@ -11,8 +11,9 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-copy=$root/target/mutants/src
-export CARGO_TARGET_DIR="$root/target/mutants/build"
+target=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")
+copy=$target/mutants/src
+export CARGO_TARGET_DIR="$target/mutants/build"
 export RUST_BACKTRACE=0
 survivors=0
 dry_run=${1:-}

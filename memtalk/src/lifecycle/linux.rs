@@ -14,6 +14,7 @@ use super::os::{Content, Found, Os};
 use super::request::{Part, Request, Tenancy};
 use super::scan;
 use crate::error::Error;
+use crate::error::system::doing;
 use crate::sys::map::{self, Mapping};
 use crate::sys::{self, lease, shm};
 use crate::wait::linux::Sleep;
@@ -37,18 +38,14 @@ impl Request {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Found::Contended),
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
                 return match self.look_at_name()? {
-                    Some(found) if found.uid() == shm::user() => {
-                        Err(Error::system("open the object")(e))
-                    }
-                    Some(_) => Err(Error::NotOurs),
+                    Some(found) if found.uid() == shm::user() => Err(Error::system(doing::OPEN)(e)),
+                    Some(found) => Err(Error::NotOurs { owner: found.uid() }),
                     // It was there a moment ago.
                     None => Ok(Found::Contended),
                 };
             }
             Err(e) => {
-                return Err(
-                    not_an_object(&e).unwrap_or_else(|| Error::system("open the object")(e))
-                );
+                return Err(not_an_object(&e).unwrap_or_else(|| Error::system(doing::OPEN)(e)));
             }
         };
         let data = metadata(&file)?;
@@ -62,14 +59,14 @@ impl Request {
         // object's owner by the object's.
         let shared = self.mode.is_some() && data.mode() & 0o066 != 0;
         if !ours && !shared {
-            return Err(Error::NotOurs);
+            return Err(Error::NotOurs { owner: data.uid() });
         }
         Ok(Found::Object(file))
     }
 
     fn look_at_name(&self) -> Result<Option<Metadata>, Error> {
         let found = shm::examine(self.name.as_c_str());
-        found.map_err(Error::system("examine the object"))
+        found.map_err(Error::system(doing::EXAMINE))
     }
 
     /// Checks that an object lets in no user that our mode does not let in. There is one
@@ -137,11 +134,9 @@ impl Os for Request {
 
     fn create(&mut self) -> Result<Object, Error> {
         let size = self.size();
-        let file = shm::create().map_err(Error::system("create the object"))?;
+        let file = shm::create().map_err(Error::system(doing::CREATE))?;
         shm::set_mode(&file, self.mode()).map_err(Error::system("set the object's mode"))?;
-        shm::allocate(&file, size).map_err(Error::system(
-            "get memory for the object (fewer --pages need less)",
-        ))?;
+        shm::allocate(&file, size).map_err(Error::system(doing::ALLOCATE))?;
         let mut object = Object::new(file, 0);
         if !object.try_sit(Seat::First)? {
             // Nobody else has it open, so this cannot be. But nobody sits without the lock.
@@ -160,9 +155,7 @@ impl Os for Request {
         match shm::publish(&object.file, self.name.as_c_str()) {
             Ok(()) => Ok(true),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(e) => Err(Error::system(
-                "give the object its name (before Linux 6.10, that takes /proc)",
-            )(e)),
+            Err(e) => Err(Error::system(doing::PUBLISH)(e)),
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use memtalk_ring::{Page, Region, Seat};
 
 use crate::error::Error;
+use crate::error::system::doing;
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::{self, Mapping};
 use crate::sys::shm;
@@ -171,5 +172,5 @@ pub(crate) struct FailedEnds {
 }
 
 pub(crate) fn metadata(file: &File) -> Result<Metadata, Error> {
-    shm::metadata(file).map_err(Error::system("examine the object"))
+    shm::metadata(file).map_err(Error::system(doing::EXAMINE))
 }

@@ -168,3 +168,25 @@ pub(crate) fn read(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> 
     }
     Ok(done)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+    use std::fs::File;
+    use std::os::fd::OwnedFd;
+
+    use super::{examine, next_data};
+
+    #[test]
+    fn only_a_missing_name_leads_to_nothing() {
+        assert!(examine(c"/memtalk-test-no-such-name").unwrap().is_none());
+        let too_long = CString::new(format!("/{}", "n".repeat(300))).unwrap();
+        assert!(examine(&too_long).is_err());
+    }
+
+    #[test]
+    fn only_the_end_of_a_file_is_the_end_of_its_data() {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        assert!(next_data(&File::from(OwnedFd::from(reader)), 0).is_err());
+    }
+}

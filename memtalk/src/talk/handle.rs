@@ -36,10 +36,29 @@ impl TalkHandle {
     /// - [`Error::LeftBehind`] if only another user can remove it.
     /// - [`Error::System`] if a system call fails.
     pub fn remove_name(&self, within: Duration) -> Result<(), Error> {
+        self.end(within, |_| ())
+    }
+
+    /// Gives up both ends, unless they are closed, and removes the name as
+    /// [`remove_name`](Self::remove_name) does: for a process that is about to end, when a
+    /// signal has come for example. What was sent can still be received. The peer is told
+    /// that we have stopped ([`Error::PeerStopped`]); without this it would be told that we
+    /// died.
+    ///
+    /// # Errors
+    /// Those of [`remove_name`](Self::remove_name).
+    pub fn leave(&self, within: Duration) -> Result<(), Error> {
+        self.end(within, |seated| {
+            seated.fail_ends();
+        })
+    }
+
+    fn end(&self, within: Duration, first: impl FnOnce(&Seated)) -> Result<(), Error> {
         let mut retry = Retry::within(within);
         let Some(talk) = self.0.last(&mut retry)? else {
             return Ok(());
         };
+        first(&talk.seated);
         match talk.seated.get_up(true, retry)? {
             Removed::Refused => Err(Error::LeftBehind),
             Removed::Gone | Removed::ByPeer | Removed::Joined => Ok(()),

@@ -145,12 +145,29 @@ impl Seated {
 
     /// Ends our part of the talk at once, even while our own threads use the ends.
     pub(crate) fn give_up(&self) {
-        if self.peer().is_none_or(|peer| peer.outside) {
-            self.request.clone().tell_outside(&self.object, self.seat);
-        } else if self.object.fail_ends(&self.page, self.seat).detached {
+        if self.fail_ends() {
             // The peer's watcher learns of it as well, since the seat is free now. Without
             // this, it would learn when the process ends.
             let _ = self.get_up(false, Retry::within(SHORT_DOOR_WAIT));
+        }
+    }
+
+    /// Fails our ends that are not closed, even while our own threads use them. Returns
+    /// whether there is a peer that is a process, and our threads go on with a private copy
+    /// of the page.
+    pub(crate) fn fail_ends(&self) -> bool {
+        if self.peer().is_none_or(|peer| peer.outside) {
+            self.request.clone().tell_outside(&self.object, self.seat);
+            return false;
+        }
+        self.object.fail_ends(&self.page, self.seat).detached
+    }
+
+    /// Fails our ends that are not closed, once none of our threads uses them: those that
+    /// were never taken. The peer would take them for a dead process's.
+    pub(super) fn fail_open_ends(&self) {
+        if self.peer().is_some_and(|peer| !peer.outside) {
+            map::mourn(&self.page, self.seat, &Sleep::for_waking());
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Talk;
 use crate::error::Error;
+use crate::error::system::doing;
 use crate::lifecycle::step::Step;
 use crate::lifecycle::watch::Watch;
 use crate::sys;
@@ -44,6 +45,6 @@ pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
     let thread = thread::Builder::new()
         .name("memtalk-watch".into())
         .stack_size(64 * 1024);
-    sys::start(thread, watcher).map_err(Error::system("start a thread"))?;
+    sys::start(thread, watcher).map_err(Error::system(doing::START_THREAD))?;
     Ok(())
 }

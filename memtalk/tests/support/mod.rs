@@ -676,5 +676,7 @@ impl Finished {
         assert_eq!(self.stderr.lines().count(), 1, "one line: {}", self.stderr);
         assert!(self.stderr.starts_with("memtalk: "), "{}", self.stderr);
         assert!(self.stderr.contains(text), "{}", self.stderr);
+        // It speaks in words, and says what to do.
+        assert!(!self.stderr.contains("os error"), "{}", self.stderr);
     }
 }

@@ -1,22 +1,31 @@
-//! The command line: options, help, and the messages of usage errors.
+//! The definition of the command line. Help, messages, the man page and the completions are
+//! made from it.
 
 use std::ffi::OsString;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::error::ContextValue;
-use clap::{ArgGroup, Parser};
-use memtalk::escape::Escaped;
-use memtalk::{Name, NameError, Options};
+use clap::{Arg, ArgGroup, Parser, ValueHint};
+use memtalk::{Name, Options};
+use memtalk_ring::layout;
 
-use crate::look::{Look, LookArgs};
+// Where `examples/generate.rs` includes this file, they are its neighbours, too.
+use super::look::{Look, LookArgs};
+use super::values;
 
 /// Talk to another process through a page of shared memory.
 ///
 /// Run the same command twice, in either order. What one reads from its standard
 /// input, the other writes to its standard output, both ways at once.
 #[derive(Debug, Parser)]
-#[command(name = "memtalk", bin_name = "memtalk", version, after_help = STATUSES, verbatim_doc_comment)]
+#[command(
+    name = "memtalk",
+    bin_name = "memtalk",
+    version = &**VERSION,
+    after_long_help = MORE,
+    mut_args = with_any_value,
+    verbatim_doc_comment
+)]
 #[command(group(ArgGroup::new("served").args(["receive", "program"])))]
 pub(crate) struct CommandLine {
     /// The talk that is asked for; or, with a look, only its name and offset.
@@ -32,12 +41,13 @@ pub(crate) struct CommandLine {
 pub(crate) struct Args {
     /// Shared memory object to talk through, like /words
     ///
-    /// A slash, then 1 to 254 bytes without another slash.
-    #[arg(short, long, value_name = "NAME", required = false, required_unless_present = "list", value_parser = name_parser())]
+    /// A slash, then 1 to 254 bytes without another slash. While it exists,
+    /// the object is the file /dev/shm/NAME.
+    #[arg(short, long, value_name = "NAME", required = false, required_unless_present = "list", value_parser = values::name(), verbatim_doc_comment)]
     pub(crate) file: Name,
 
     /// Create the object with this many pages [default: 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=262_144))]
+    #[arg(long, value_name = "N", value_parser = values::pages)]
     pages: Option<u32>,
 
     /// Talk with other users: permissions, like 660
@@ -46,7 +56,7 @@ pub(crate) struct Args {
     /// umask says. An object that another user created is accepted, unless
     /// it lets in more users than these. Without this option: 600, and no
     /// other user's object.
-    #[arg(long, value_name = "MODE", value_parser = parse_mode, verbatim_doc_comment)]
+    #[arg(long, value_name = "MODE", value_parser = values::mode, verbatim_doc_comment)]
     mode: Option<u32>,
 
     /// Talk to a machine: offset of the page in its memory
@@ -54,7 +64,7 @@ pub(crate) struct Args {
     /// In bytes, a multiple of 64, like 4096 or 0x1000. The object is the
     /// memory of the machine, which initialises the page, now or later. This
     /// side creates, initialises and removes nothing.
-    #[arg(long, value_name = "BYTES", value_parser = parse_offset, conflicts_with_all = ["scan", "pages"], verbatim_doc_comment)]
+    #[arg(long, value_name = "BYTES", value_parser = values::offset, conflicts_with_all = ["scan", "pages"], verbatim_doc_comment)]
     offset: Option<u64>,
 
     /// Like --offset, but search the memory for the page
@@ -95,8 +105,11 @@ pub(crate) struct Args {
     #[arg(long, verbatim_doc_comment)]
     wait: bool,
 
-    /// Give up if no peer comes within this time
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    /// Give up if no peer comes within this time, like 10s
+    ///
+    /// A number with the unit ms, s, m or h. Without a unit: seconds. With 0,
+    /// join a peer that waits already, or give up.
+    #[arg(long, value_name = "TIME", value_parser = values::time, verbatim_doc_comment)]
     timeout: Option<Duration>,
 
     /// Show the progress on standard error
@@ -108,13 +121,13 @@ pub(crate) struct Args {
     pub(crate) progress: bool,
 
     /// Time between two looks at the progress [default: 1s]
-    #[arg(long, value_name = "TIME", requires = "progress", value_parser = parse_interval)]
+    #[arg(long, value_name = "TIME", requires = "progress", value_parser = values::interval)]
     pub(crate) interval: Option<Duration>,
 
     /// How many bytes will pass, if standard input is not a file
     ///
     /// Of our stream, or of the peer's with --receive.
-    #[arg(long, value_name = "BYTES", requires = "progress", value_parser = parse_offset)]
+    #[arg(long, value_name = "BYTES", requires = "progress", value_parser = values::offset)]
     pub(crate) size: Option<u64>,
 
     /// Report events on standard error
@@ -122,8 +135,31 @@ pub(crate) struct Args {
     pub(crate) verbose: bool,
 }
 
-const STATUSES: &str = "\
-Exit status:
+/// The version of the command, and that of the page: both sides need the same one of the
+/// latter.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let (command, page) = (env!("CARGO_PKG_VERSION"), layout::VERSION);
+    format!("{command} (page layout {page})")
+});
+
+/// A value that begins like an option is a value all the same: so `--timeout -1` is told
+/// what a time looks like. And no value is the name of a file, which a shell would complete.
+fn with_any_value(arg: Arg) -> Arg {
+    match arg.is_positional() || !arg.get_action().takes_values() {
+        true => arg,
+        false => arg.allow_hyphen_values(true).value_hint(ValueHint::Other),
+    }
+}
+
+/// Paragraphs whose first line is a heading: underlined in bold, as clap's own are.
+const MORE: &str = "\
+\x1b[1;4mExamples:\x1b[0m
+  memtalk -f /chat                        # in two terminals: a conversation
+  find /usr | memtalk -f /files --send    # one way, from here
+  memtalk -f /files --receive | wc -l     # to there
+  memtalk -f /sorted -- sort              # a program as the peer of another
+
+\x1b[1;4mExit status:\x1b[0m
   0    both streams complete: every byte was written at the other end
   1    this side failed: reading stdin, writing stdout, a system call
   3    no peer came within the --timeout; --status: there is no such object
@@ -176,63 +212,11 @@ impl CommandLine {
     }
 }
 
-fn name_parser() -> impl TypedValueParser<Value = Name> {
-    OsStringValueParser::new()
-        .try_map(|name: OsString| -> Result<Name, NameError> { Name::new(name) })
-}
-
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "a number of seconds is expected, like 2 or 0.5".into())
-}
-
-fn parse_interval(text: &str) -> Result<Duration, String> {
-    let time = parse_seconds(text)?;
-    match time.is_zero() {
-        true => Err("a time of more than 0 is expected, like 1 or 0.5".into()),
-        false => Ok(time),
-    }
-}
-
-fn parse_mode(text: &str) -> Result<u32, String> {
-    u32::from_str_radix(text, 8).map_err(|_| "an octal number is expected, like 660".into())
-}
-
-fn parse_offset(text: &str) -> Result<u64, String> {
-    let (digits, radix) = match text.strip_prefix("0x") {
-        Some(digits) => (digits, 16),
-        None => (text, 10),
-    };
-    u64::from_str_radix(digits, radix)
-        .map_err(|_| "a number of bytes is expected, like 4096 or 0x1000".into())
-}
-
-/// Escapes control characters in what the user typed, wherever `error` repeats it. All
-/// other text is clap's own, or ours.
-pub(crate) fn escaped(mut error: clap::Error) -> clap::Error {
-    let escaped = |text: &str| Escaped(text).to_string();
-    let typed = error.context().filter_map(|(kind, value)| match value {
-        ContextValue::String(text) => Some((kind, ContextValue::String(escaped(text)))),
-        // Tips.
-        ContextValue::StyledStrs(texts) => {
-            let texts = texts.iter().map(|text| escaped(&text.to_string()).into());
-            Some((kind, ContextValue::StyledStrs(texts.collect())))
-        }
-        _ => None,
-    });
-    for (kind, value) in typed.collect::<Vec<_>>() {
-        error.insert(kind, value);
-    }
-    error
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
-    use super::{CommandLine, parse_seconds};
+    use super::CommandLine;
 
     #[test]
     fn the_definition_of_the_arguments_is_consistent() {
@@ -244,14 +228,6 @@ mod tests {
         let help = CommandLine::command().render_long_help().to_string();
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "{line}");
-        }
-    }
-
-    #[test]
-    fn seconds_are_non_negative_numbers() {
-        assert_eq!(parse_seconds("0.5").unwrap().as_millis(), 500);
-        for wrong in ["", "x", "-1", "nan", "inf", "1e300"] {
-            assert!(parse_seconds(wrong).is_err(), "{wrong}");
         }
     }
 }

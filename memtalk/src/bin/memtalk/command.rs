@@ -210,7 +210,7 @@ fn end_on_signal(signals: Blocked, handle: TalkHandle, program: Running) -> Resu
             }
             // If this fails, the next process finds an object with free seats, and
             // replaces it.
-            let _ = handle.remove_name(SIGNALLED_DOOR_WAIT);
+            let _ = handle.leave(SIGNALLED_DOOR_WAIT);
             signals.die(signal.number)
         }
     };

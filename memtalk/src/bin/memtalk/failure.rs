@@ -3,7 +3,9 @@
 use std::fmt::{self, Display};
 use std::io;
 
-use memtalk::{Error, Status};
+use memtalk::{Error, Status, sys};
+
+use crate::advice::{Advised, Own};
 
 /// How a talk failed.
 #[derive(Debug)]
@@ -59,16 +61,24 @@ impl Display for Failure {
         match self {
             Self::Input(error) => write!(
                 f,
-                "cannot read standard input: {error}; what was read before was sent"
+                "cannot read standard input: {}; what was read before was sent",
+                Own(error)
             ),
             Self::Output(error) => write!(
                 f,
-                "cannot write standard output: {error}; the peer's stream is incomplete here"
+                "cannot write standard output: {}; the peer's stream is incomplete here",
+                Own(error)
             ),
             Self::Unexpected => f.write_str(
                 "the peer sends, but this side takes nothing; start this side without --send, or the peer with --receive",
             ),
-            Self::Program(name, error) => write!(f, "cannot run {name}: {error}"),
+            Self::Program(name, error) => {
+                let remedy = match error.kind() {
+                    io::ErrorKind::NotFound => "give its path, or install it in PATH",
+                    _ => "see that it is a program that you may run",
+                };
+                write!(f, "cannot run {name}: {}; {remedy}", sys::reason(error))
+            }
             Self::Killed(name, signal) => write!(
                 f,
                 "{name} was killed by signal {signal}; what it wrote before was sent, but its stream is incomplete"
@@ -76,7 +86,7 @@ impl Display for Failure {
             Self::Unread => f.write_str(
                 "the program stopped reading before the end of the peer's stream; what it wrote was sent",
             ),
-            Self::Talk(error) => error.fmt(f),
+            Self::Talk(error) => Advised(error).fmt(f),
         }
     }
 }

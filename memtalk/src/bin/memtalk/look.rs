@@ -12,25 +12,12 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use memtalk::look::{self, Onlooker, Seen, State};
-use memtalk::{Error, Name, Status};
+use memtalk::{Error, Status};
 
-pub(crate) use self::args::LookArgs;
+pub(crate) use self::args::{Look, LookArgs};
 use self::paint::Paint;
+use crate::advice::{Advised, Own};
 use crate::{say, stdio, terminal};
-
-/// What is asked for.
-pub(crate) enum Look<'a> {
-    /// All objects.
-    List,
-    /// One object.
-    Status {
-        name: &'a Name,
-        /// Where the page is in a machine's memory.
-        offset: Option<u64>,
-        /// Look again and again.
-        watch: bool,
-    },
-}
 
 /// Why there is nothing to be seen.
 enum Failure {
@@ -63,8 +50,8 @@ impl Display for Failure {
             Self::Missing => f.write_str(
                 "there is no such object: nobody waits or talks there; see --list for those that there are",
             ),
-            Self::Look(error) => error.fmt(f),
-            Self::Output(error) => write!(f, "cannot write standard output: {error}"),
+            Self::Look(error) => Advised(error).fmt(f),
+            Self::Output(error) => write!(f, "cannot write standard output: {}", Own(error)),
         }
     }
 }

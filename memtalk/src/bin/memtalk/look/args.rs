@@ -1,9 +1,21 @@
-//! The options of a look.
+//! The options of a look, and what they ask for.
 
 use clap::Args;
 use memtalk::Name;
 
-use super::Look;
+/// What is asked for.
+pub(crate) enum Look<'a> {
+    /// All objects.
+    List,
+    /// One object.
+    Status {
+        name: &'a Name,
+        /// Where the page is in a machine's memory.
+        offset: Option<u64>,
+        /// Look again and again.
+        watch: bool,
+    },
+}
 
 /// The options that are about a talk, and make no sense with a look.
 const TALKING: [&str; 10] = [

@@ -1,0 +1,52 @@
+//! What to do when a system call fails: by what it was for, and by the system's error.
+
+/// What system calls are for, where the remedy depends on it: [`Error::System::doing`].
+///
+/// [`Error::System::doing`]: crate::Error::System::doing
+pub(crate) mod doing {
+    pub(crate) const ALLOCATE: &str = "get memory for the object";
+    pub(crate) const CREATE: &str = "create the object";
+    pub(crate) const EXAMINE: &str = "examine the object";
+    pub(crate) const OPEN: &str = "open the object";
+    pub(crate) const PUBLISH: &str = "give the object its name";
+    pub(crate) const START_THREAD: &str = "start a thread";
+}
+
+/// The remedy, if there is one that a user can try. `error` is the number of the error.
+pub(super) fn remedy(doing: &str, error: i32) -> Option<&'static str> {
+    Some(match (error, doing) {
+        (libc::ENOENT | libc::ENOTDIR, doing::CREATE) => {
+            "there is no directory /dev/shm: mount a tmpfs there"
+        }
+        (libc::EOPNOTSUPP | libc::EISDIR | libc::EINVAL, doing::CREATE) => {
+            "/dev/shm is not a tmpfs: mount one there"
+        }
+        (libc::ENOENT, doing::PUBLISH) => {
+            "mount procfs at /proc, which this takes before Linux 6.10"
+        }
+        (libc::ENOSPC | libc::EDQUOT, doing::CREATE | doing::PUBLISH) => {
+            "/dev/shm holds as many objects as it may (df -i /dev/shm): remove those that nobody uses"
+        }
+        (libc::ENOSPC | libc::EDQUOT, _) => {
+            "/dev/shm is full (df /dev/shm): remove what nobody uses there; fewer pages need less"
+        }
+        (libc::EACCES | libc::EPERM, doing::CREATE | doing::PUBLISH | doing::EXAMINE) => {
+            "every user must be allowed to create files in /dev/shm: give it mode 1777"
+        }
+        (libc::EACCES, doing::OPEN) => {
+            "give yourself the right to read and write it, or remove it, or use another name"
+        }
+        (libc::EPERM | libc::ENOSYS, _) => "a sandbox may forbid this: allow it there",
+        (libc::EROFS, _) => "/dev/shm is read-only: mount it for writing",
+        (libc::EFBIG, _) => {
+            "raise the limit on the size of files (ulimit -f); fewer pages need less"
+        }
+        (libc::EMFILE, _) => "raise the limit on open files (ulimit -n)",
+        (libc::ENFILE, _) => "too many files are open on this machine: end what has them open",
+        (libc::EAGAIN, doing::START_THREAD) => {
+            "raise the limits on processes and memory (ulimit -u, ulimit -v)"
+        }
+        (libc::ENOMEM, _) => "free memory, or raise the limit on it (ulimit -v)",
+        _ => return None,
+    })
+}
