@@ -66,6 +66,20 @@ fn a_side_that_fails_tells_its_peer_before_it_says_why() {
 }
 
 #[test]
+fn a_first_party_that_gives_up_does_not_wait_for_ever_at_a_door_that_is_kept() {
+    let object = Object::new();
+    let mut command = object.memtalk();
+    let first = Side::start(command.args(["--timeout", "0.2"]).stdin(Stdio::null()));
+    first.wait_until_seated(&object);
+    let door = object.open();
+    assert!(try_lock(&door, 0, libc::F_WRLCK));
+    let first = first.finish();
+    assert_eq!(first.code, Some(3), "{first:?}");
+    drop(door);
+    object.assert_usable();
+}
+
+#[test]
 fn both_sides_may_finish_at_once() {
     let (mut one, mut other) = pair(&Object::new());
     one.sender.write_all(b"one").unwrap();

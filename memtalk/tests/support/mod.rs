@@ -473,8 +473,9 @@ impl Side {
     #[track_caller]
     pub fn message(&mut self, text: &str) -> String {
         let stderr = self.stderr.as_mut().expect("its messages are caught");
-        let mut said = String::new();
+        let (mut said, began) = (String::new(), Instant::now());
         while let Some(line) = stderr.line() {
+            assert!(began.elapsed() < BOUND, "it does not say {text:?}: {said}");
             said.push_str(&line);
             if line.contains(text) {
                 return said;
