@@ -18,8 +18,9 @@ pub(crate) enum Look<'a> {
 }
 
 /// The options that are about a talk, and make no sense with a look.
-const TALKING: [&str; 10] = [
+const TALKING: [&str; 11] = [
     "pages", "mode", "scan", "send", "receive", "program", "keep", "wait", "timeout", "verbose",
+    "progress",
 ];
 
 #[derive(Debug, Args)]
