@@ -124,7 +124,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", requires = "progress", value_parser = values::interval)]
     pub(crate) interval: Option<Duration>,
 
-    /// How many bytes will pass, if standard input is not a file
+    /// How many bytes will pass, where no file tells
     ///
     /// Of our stream, or of the peer's with --receive.
     #[arg(long, value_name = "BYTES", requires = "progress", value_parser = values::offset)]
