@@ -80,6 +80,23 @@ fn a_first_party_that_gives_up_does_not_wait_for_ever_at_a_door_that_is_kept() {
 }
 
 #[test]
+fn a_first_party_that_has_lost_its_name_waits_on_while_the_door_is_kept() {
+    let object = Object::new();
+    let first = object.side(b"hello");
+    first.wait_until_seated(&object);
+    let door = object.open();
+    assert!(try_lock(&door, 0, libc::F_WRLCK));
+    fs::remove_file(object.path()).unwrap();
+    // It looks again each second, as long as it has to.
+    thread::sleep(Duration::from_millis(1500));
+    assert!(!object.exists());
+    drop(door);
+    eventually("it starts over", || object.is_initialised());
+    object.side(b"").finish().assert_complete(b"hello");
+    first.finish().assert_complete(b"");
+}
+
+#[test]
 fn both_sides_may_finish_at_once() {
     let (mut one, mut other) = pair(&Object::new());
     one.sender.write_all(b"one").unwrap();
