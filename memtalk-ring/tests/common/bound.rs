@@ -1,6 +1,7 @@
 //! A bound on the time that a test program may take.
 
 use std::env;
+use std::io::{self, Write as _};
 use std::panic;
 use std::process;
 use std::sync::Once;
@@ -37,6 +38,9 @@ pub fn fail_fast() {
         HOOK.call_once(|| {
             let print = panic::take_hook();
             panic::set_hook(Box::new(move |panic| {
+                // What this prints is captured, and lost when the process ends. This is not:
+                let name = thread::current().name().unwrap_or("a thread").to_owned();
+                let _ = writeln!(io::stderr(), "thread '{name}' panicked");
                 print(panic);
                 process::exit(101);
             }));

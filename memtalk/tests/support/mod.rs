@@ -55,6 +55,9 @@ fn fail_fast() {
     if std::env::var_os("FAIL_FAST").is_some() {
         let print = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
+            // What this prints is captured, and lost when the process ends. This is not:
+            let name = thread::current().name().unwrap_or("a thread").to_owned();
+            let _ = writeln!(io::stderr(), "thread '{name}' panicked");
             print(panic);
             std::process::exit(101);
         }));
