@@ -136,10 +136,9 @@ impl Service {
     pub fn accept(&self) -> Result<Channel, Error> {
         loop {
             let talk = self.reception.next()?;
-            talk.seated.attend()?;
-            let channel = Channel::new(talk)?;
-            if !channel.peer.is_gone() {
-                return Ok(channel);
+            if talk.seated.peer_sits()? {
+                talk.seated.attend()?;
+                return Channel::new(talk);
             }
         }
     }

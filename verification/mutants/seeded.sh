@@ -189,7 +189,7 @@ mutant "a service never has time" memtalk/src/talk/seated.rs \
 mutant "the last who came is served first" $service \
     's/state.queue.pop_front()/state.queue.pop_back()/' "-p memtalk --test service"
 mutant "who has left the queue is served" $service \
-    's/if !channel.peer.is_gone()/if true/' "-p memtalk --test service"
+    's/if talk.seated.peer_sits()?/if true/' "-p memtalk --test service"
 mutant "a service that is stopped begins another talk" $service \
     '/^    fn next/,/^    }/s/if state.over {/if false {/' "-p memtalk --test service"
 mutant "the name stays with the talk" $service \

@@ -181,6 +181,13 @@ impl Seated {
         look::party_at(&self.object, peer, self.page.seat_value(peer))
     }
 
+    /// Whether the peer has its seat at this moment. True of a party outside, of which this
+    /// cannot be seen.
+    pub(crate) fn peer_sits(&self) -> Result<bool, Error> {
+        let seat = self.seat.peer();
+        Ok(self.peer_is_outside() || self.request.clone().is_seated(&self.object, seat)?)
+    }
+
     /// Whether there is a peer, and it holds no lock.
     pub(crate) fn peer_is_outside(&self) -> bool {
         self.peer().is_some_and(|peer| peer.outside)
