@@ -202,6 +202,8 @@ fn clients_in_the_queue_wait_for_the_next_service_if_this_one_dies() {
         let waits = queued(&object, "waits\n");
         service.signal(signal);
         if signal == TERM {
+            // The talk goes on until it has noticed the signal.
+            eventually("nobody may come any more", || !object.exists());
             first.end_input();
         }
         assert_eq!(service.finish().signal, Some(signal));
