@@ -177,7 +177,7 @@ mutant "a program that ignores TERM is waited for" $program \
     's/self.signal(libc::SIGKILL);//' "-p memtalk --test program"
 mutant "a signal is not passed on to a program" memtalk/src/bin/memtalk/command.rs \
     's/program.signal(signal.number);//' "-p memtalk --test program"
-mutant "a receiver reads its input" memtalk/src/bin/memtalk/command.rs \
+mutant "a receiver reads its input" memtalk/src/bin/memtalk/talk.rs \
     's/true => Source::Nothing/true => Source::Stdin/' "-p memtalk --test direction"
 mutant "a sender takes what comes" memtalk/src/bin/memtalk/streams.rs \
     's/Ok(_) => Err(Failure::Unexpected)/Ok(count) => Ok(count)/' "-p memtalk --test direction"

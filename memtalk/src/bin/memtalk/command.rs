@@ -1,30 +1,16 @@
 //! One run of the command: sits down, relays, gets up, and reports what happens.
 
-use std::cell::Cell;
-use std::fmt::Display;
-use std::io::{self, IsTerminal};
-use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use memtalk::escape::Escaped;
-use memtalk::look::Process;
-use memtalk::{Awaited, Channel, Error, Name, Status, TalkHandle, sys};
+use memtalk::{Error, Status, TalkHandle, sys};
 
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::program::{GRACE, Program};
-use crate::progress::{self, Counters, Expected, Progress};
-use crate::relay;
-use crate::say::{self, Notes, Teller};
+use crate::say::{self, Teller};
 use crate::serve;
 use crate::signals::{self, Blocked};
-use crate::streams::{Sink, Source};
-use crate::text;
-
-/// How long to wait after a signal for other processes to free the door. A name that is left
-/// behind is removed by the next talk.
-pub(crate) const SIGNALLED_DOOR_WAIT: Duration = Duration::from_millis(100);
+use crate::talk::{Report, Running, SIGNALLED_DOOR_WAIT, relay};
 
 /// Runs the talk, reports how it ended, and returns the exit status.
 pub(crate) fn run(args: &Args) -> u8 {
@@ -39,9 +25,6 @@ pub(crate) fn run(args: &Args) -> u8 {
         _ => result.map_or_else(|failure| failure.status(), |()| Status::Complete as u8),
     }
 }
-
-/// The program that we run, once it has started.
-pub(crate) type Running = Arc<OnceLock<Program>>;
 
 /// Runs the talk, then waits until all notes are written to standard error.
 fn prepare_and_talk(args: &Args, program: &Running) -> Result<(), Failure> {
@@ -58,14 +41,10 @@ fn prepare_and_talk(args: &Args, program: &Running) -> Result<(), Failure> {
         .then(|| Teller::start(args.file.clone(), say::write))
         .transpose()
         .map_err(Failure::system("start a thread"))?;
-    let report = Report {
-        name: &args.file,
-        notes: teller.as_ref().map(Teller::notes),
-        awaited: Cell::new(None),
-    };
+    let report = Report::new(&args.file, teller.as_ref().map(Teller::notes));
     let result = match args.keep {
         true => serve::serve(args, blocked, &report),
-        false => talk(args, blocked, program, &report),
+        false => talk_once(args, blocked, program, &report),
     };
     if let Some(teller) = teller {
         teller.finish();
@@ -75,7 +54,7 @@ fn prepare_and_talk(args: &Args, program: &Running) -> Result<(), Failure> {
 
 /// Runs the talk. By the time it returns, everything that a peer may wait for is given up.
 /// So the caller may take its time to say why it failed.
-fn talk(
+fn talk_once(
     args: &Args,
     signals: Blocked,
     program: &Running,
@@ -130,72 +109,6 @@ fn talk(
     result
 }
 
-/// Relays the streams, shows the progress if that is asked for, and tells the total.
-pub(crate) fn relay(
-    args: &Args,
-    channel: Channel,
-    program: &Running,
-    report: &Report<'_>,
-) -> Result<(), Failure> {
-    let (counters, began) = (Arc::new(Counters::default()), Instant::now());
-    let progress = args.progress.then(|| {
-        let expected = match (args.size, args.receive) {
-            (Some(size), true) => Some(Expected::Received(size)),
-            (Some(size), false) => Some(Expected::Sent(size)),
-            (None, false) if args.program.is_empty() => Expected::of_input(),
-            (None, _) => None,
-        };
-        let interval = args.interval.unwrap_or(INTERVAL);
-        Progress::start(args.file.clone(), interval, expected, Arc::clone(&counters))
-    });
-    let progress = progress.transpose()?;
-    let result = streams(args, program).and_then(|(source, sink)| {
-        let hints = io::stderr().is_terminal() && !args.keep;
-        let hint = hints.then_some(|awaited: &str| {
-            say::write_aside(say::line(&args.file, &awaited));
-        });
-        relay::run(
-            channel,
-            source,
-            sink,
-            &counters,
-            report.notes.as_ref(),
-            hint,
-        )
-    });
-    let total = progress::total(counters.read(), began.elapsed());
-    if let Some(progress) = progress {
-        progress.finish();
-        if !args.verbose {
-            say::write(&say::line(&args.file, &total));
-        }
-    }
-    report.note(&total);
-    result
-}
-
-/// How often to show the progress, if nobody says.
-const INTERVAL: Duration = Duration::from_secs(1);
-
-/// Our stream's source and the sink of the peer's. Starts the program, if there is one.
-fn streams(args: &Args, running: &Running) -> Result<(Source, Sink), Failure> {
-    if !args.program.is_empty() {
-        let (program, input, output) = Program::start(&args.program)?;
-        let _ = running.set(program);
-        return Ok((Source::Program(output), Sink::Program(input)));
-    }
-    let source = match args.receive {
-        true => Source::Nothing,
-        false => Source::Stdin,
-    };
-    let sink = match (args.send, args.keep) {
-        (true, _) => Sink::Nothing,
-        (false, true) => Sink::KeptStdout,
-        (false, false) => Sink::Stdout,
-    };
-    Ok((source, sink))
-}
-
 /// Starts the thread that waits for signals, and ends the process when one comes. If a
 /// program runs, it gets the signal, too, and [some time](GRACE) to end; another signal
 /// ends both at once.
@@ -217,55 +130,4 @@ fn end_on_signal(signals: Blocked, handle: TalkHandle, program: Running) -> Resu
     let thread = thread::Builder::new().name("memtalk-signal".into());
     sys::start(thread, wait_for_signal).map_err(Failure::system("start a thread"))?;
     Ok(())
-}
-
-/// What the command reports while the talk goes on.
-pub(crate) struct Report<'a> {
-    name: &'a Name,
-    /// `None` without `--verbose`.
-    pub(crate) notes: Option<Notes>,
-    /// Whom we wait for, as last reported.
-    awaited: Cell<Option<Awaited>>,
-}
-
-impl Report<'_> {
-    pub(crate) fn note(&self, what: &dyn Display) {
-        if let Some(notes) = &self.notes {
-            notes.note(what);
-        }
-    }
-
-    /// Reports who the peer is. That takes a while, so another thread does it.
-    pub(crate) fn note_peer(&self, handle: &TalkHandle) {
-        if let Some(notes) = self.notes.clone() {
-            let handle = handle.clone();
-            let tell = move || {
-                if let Ok(Some(peer)) = handle.peer() {
-                    let whose = |process: &Process| {
-                        let name = Escaped(&process.name);
-                        format!("({name}) of {}", text::user(process.user))
-                    };
-                    notes.note(&format_args!("the peer is {}", text::party(&peer, whose)));
-                }
-            };
-            let _ = thread::Builder::new().spawn(tell);
-        }
-    }
-
-    /// Reports once whom we wait for. A process that is only on its way to or from a seat
-    /// (`None`) is not worth a report.
-    fn note_awaited(&self, awaited: Option<Awaited>) {
-        if awaited.is_none() || self.awaited.replace(awaited) == awaited {
-            return;
-        }
-        match awaited {
-            Some(Awaited::Owner) => {
-                let line = say::line(self.name, &format_args!("waiting: {}", Error::LeftBehind));
-                // Writing may block, and perhaps no thread waits for signals yet.
-                say::write_aside(line);
-            }
-            Some(Awaited::Turn) => self.note(&"waiting for our turn"),
-            _ => self.note(&"waiting for a machine to initialise its page"),
-        }
-    }
 }

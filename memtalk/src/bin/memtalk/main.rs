@@ -16,6 +16,7 @@ mod serve;
 mod signals;
 mod stdio;
 mod streams;
+mod talk;
 mod terminal;
 mod text;
 mod usage;

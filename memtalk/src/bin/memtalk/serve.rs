@@ -11,10 +11,10 @@ use std::time::Duration;
 use memtalk::{Channel, Error, Service, TalkHandle, sys};
 
 use crate::args::Args;
-use crate::command::{self, Report, Running, SIGNALLED_DOOR_WAIT};
 use crate::failure::Failure;
 use crate::say;
 use crate::signals::{self, Blocked};
+use crate::talk::{Report, Running, SIGNALLED_DOOR_WAIT, relay};
 
 /// How often the thread that has got a signal looks whether the talk is over.
 const LOOK: Duration = Duration::from_millis(20);
@@ -49,7 +49,7 @@ fn talk(args: &Args, channel: Channel, report: &Report<'_>) -> Result<(), Failur
     report.note(&"a peer is there");
     let (program, handle) = (Running::default(), channel.handle());
     report.note_peer(&handle);
-    let result = command::relay(args, channel, &program, report);
+    let result = relay(args, channel, &program, report);
     if result.is_err() {
         handle.give_up();
     }
