@@ -123,7 +123,7 @@ mutant "a failure is reported before gathered bytes are written" $receiver \
     's/^                Err(_) => break,/                Err(error) => return Err(error),/' \
     "-p memtalk --test library"
 mutant "output is polled as if it were input" memtalk/src/sys/transfer.rs \
-    '/fn write_from/,/^}/s/POLLOUT/POLLIN/' "-p memtalk --test descriptors"
+    '/fn write_from/,/^}/s/ToWrite/ToRead/' "-p memtalk --test descriptors"
 mutant "read returns bytes of the next talk" $receiver \
     '/let count = self.end.receive(bytes)/{n;d;}' \
     "-p memtalk --features crash-points --test stops"
@@ -204,13 +204,13 @@ mutant "lost memory is reported as a failure of the descriptor" memtalk/src/erro
 mutant "finishing does not wait for the certificate" memtalk/src/channel.rs \
     '/^        self.sender.close()?;/d' "-p memtalk --test waits"
 mutant "gathered input is polled as if it were output" memtalk/src/sys/transfer.rs \
-    '/fn read(/,/^}/s/POLLIN/POLLOUT/' "-p memtalk --test descriptors"
+    '/fn read(/,/^}/s/ToRead/ToWrite/' "-p memtalk --test descriptors"
 mutant "input is polled as if it were output" memtalk/src/sys/transfer.rs \
-    '/fn read_into/,/^}/s/POLLIN/POLLOUT/' "-p memtalk --test descriptors"
+    '/fn read_into/,/^}/s/ToRead/ToWrite/' "-p memtalk --test descriptors"
 mutant "gathered output is polled as if it were input" memtalk/src/sys/transfer.rs \
-    '/fn write(/,/^}/s/POLLOUT/POLLIN/' "-p memtalk --test descriptors"
+    '/fn write(/,/^}/s/ToWrite/ToRead/' "-p memtalk --test descriptors"
 mutant "a signal ends the wait for a descriptor" memtalk/src/sys/transfer.rs \
-    's/super::retry(|| \(unsafe { libc::poll(&raw mut poll, 1, -1) }\)).map(drop)/match \1 { 0.. => Ok(()), _ => Err(io::Error::last_os_error()) }/' \
+    's/super::retry(|| \(unsafe { libc::poll(first, count, -1) }\))?;/if \1 < 0 { return Err(io::Error::last_os_error()); }/' \
     "-p memtalk --test interrupted"
 map=memtalk/src/sys/map.rs
 mutant "the private copy that is left on exit is of other memory" $map \

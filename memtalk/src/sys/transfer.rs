@@ -18,7 +18,7 @@ where
     W: Wait<M::Atomics>,
 {
     let parts = vectors(space.parts());
-    transfer(fd, libc::POLLIN, |fd| {
+    transfer(Ready::ToRead(fd), |fd| {
         // SAFETY: the parts are valid for writes as long as `space` lives; the
         // kernel does the writing.
         unsafe { libc::readv(fd, parts.as_ptr(), 2) }
@@ -33,7 +33,7 @@ where
     W: Wait<M::Atomics>,
 {
     let parts = vectors(filled.parts().map(|(at, len)| (at.cast_mut(), len)));
-    transfer(fd, libc::POLLOUT, |fd| {
+    transfer(Ready::ToWrite(fd), |fd| {
         // SAFETY: the parts are valid for reads as long as `filled` lives; the
         // kernel does the reading.
         unsafe { libc::writev(fd, parts.as_ptr(), 2) }
@@ -43,7 +43,7 @@ where
 /// Reads once from `fd` to the start of `bytes`; returns the number of bytes, 0 at end of
 /// file. Waits if the descriptor is non-blocking and has nothing.
 pub(crate) fn read(fd: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<usize> {
-    transfer(fd, libc::POLLIN, |fd| {
+    transfer(Ready::ToRead(fd), |fd| {
         // SAFETY: a valid buffer of that length.
         unsafe { libc::read(fd, bytes.as_mut_ptr().cast(), bytes.len()) }
     })
@@ -52,7 +52,7 @@ pub(crate) fn read(fd: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<usize> {
 /// Writes once from `bytes` to `fd`; returns the number of bytes. Waits if the descriptor
 /// is non-blocking and takes nothing.
 pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    transfer(fd, libc::POLLOUT, |fd| {
+    transfer(Ready::ToWrite(fd), |fd| {
         // SAFETY: a valid buffer of that length.
         unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) }
     })
@@ -72,33 +72,20 @@ fn vectors(parts: [(*mut u8, usize); 2]) -> [libc::iovec; 2] {
     })
 }
 
-/// Makes a transfer; waits until the descriptor is ready for it, and tries again.
-fn transfer(
-    fd: BorrowedFd<'_>,
-    ready: libc::c_short,
-    mut call: impl FnMut(RawFd) -> isize,
-) -> io::Result<usize> {
-    let fd = fd.as_raw_fd();
+/// Makes a transfer; waits until the descriptor is ready for it, or is in a state in which
+/// it would fail with the reason, and tries again.
+fn transfer(what: Ready<'_>, mut call: impl FnMut(RawFd) -> isize) -> io::Result<usize> {
+    let (fd, _) = what.descriptor_and_events();
     loop {
         match super::retry(|| call(fd)) {
             // Never negative: -1 is an error.
             Ok(count) => return Ok(count.unsigned_abs()),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => poll(fd, ready)?,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                wait_ready([what])?;
+            }
             Err(e) => return Err(e),
         }
     }
-}
-
-/// Waits until `fd` is ready for `events`, or is in a state in which a transfer would fail
-/// with the reason.
-fn poll(fd: RawFd, events: libc::c_short) -> io::Result<()> {
-    let mut poll = libc::pollfd {
-        fd,
-        events,
-        revents: 0,
-    };
-    // SAFETY: one valid entry.
-    super::retry(|| unsafe { libc::poll(&raw mut poll, 1, -1) }).map(drop)
 }
 
 /// What to wait for at a descriptor.
@@ -110,15 +97,20 @@ pub enum Ready<'fd> {
     ToWrite(BorrowedFd<'fd>),
 }
 
+impl Ready<'_> {
+    fn descriptor_and_events(self) -> (RawFd, libc::c_short) {
+        match self {
+            Self::ToRead(fd) => (fd.as_raw_fd(), libc::POLLIN),
+            Self::ToWrite(fd) => (fd.as_raw_fd(), libc::POLLOUT),
+        }
+    }
+}
+
 /// Waits until one of the descriptors is ready, or is in a state in which a transfer would
 /// not wait. Returns which of them.
 pub fn wait_ready<const N: usize>(what: [Ready<'_>; N]) -> io::Result<[bool; N]> {
     let mut polls = what.map(|what| {
-        let (fd, events) = match what {
-            Ready::ToRead(fd) => (fd, libc::POLLIN),
-            Ready::ToWrite(fd) => (fd, libc::POLLOUT),
-        };
-        let fd = fd.as_raw_fd();
+        let (fd, events) = what.descriptor_and_events();
         libc::pollfd {
             fd,
             events,
