@@ -223,16 +223,24 @@ pub fn not_tried(why: &str) {
 
 /// The real binary.
 pub fn memtalk() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_memtalk"))
+    without_wishes(Command::new(env!("CARGO_BIN_EXE_memtalk")))
 }
 
 /// A shell script in which `$MEMTALK` is the binary.
 pub fn shell(script: &str) -> Command {
-    let mut command = Command::new("sh");
+    let mut command = without_wishes(Command::new("sh"));
     command
         .arg("-c")
         .arg(script)
         .env("MEMTALK", env!("CARGO_BIN_EXE_memtalk"));
+    command
+}
+
+/// Without the variables that say for all programs whether to use colours.
+fn without_wishes(mut command: Command) -> Command {
+    for variable in ["CI", "CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR"] {
+        command.env_remove(variable);
+    }
     command
 }
 
