@@ -6,8 +6,9 @@
 # A change that no engine refutes is a survivor, unless
 # verification/mutants/same-program.txt says why the changed program is the same. A change
 # that is listed there must survive. A time-out refutes nothing, and neither does a changed
-# count of executions or states. Each engine has to pass the unchanged sources before it is
-# used, and again at the end.
+# count of executions or states. A failure counts if it happens twice in a row: a test of
+# processes may fail by chance on a busy machine. Each engine has to pass the unchanged
+# sources before it is used, and again at the end.
 #
 # The results are kept in target/every-mutant. A run that was stopped goes on from there,
 # as long as the sources are the same. A change that was refuted stays refuted. Any other
@@ -133,9 +134,9 @@ try() {
     rm -rf "$work/mutants.out"
     # Several words.
     # shellcheck disable=SC2086
-    (cd "$copy" && cargo mutants --config "$config" -o "$work" --in-place --baseline skip \
-        --timeout "$bound" --build-timeout 900 --cargo-arg=--locked "$@" -- -- $filter) \
-        >"$work/log" 2>&1 || true
+    (cd "$copy" && CARGO="$work/cargo" cargo-mutants mutants --config "$config" -o "$work" \
+        --in-place --baseline skip --timeout "$bound" --build-timeout 900 \
+        --cargo-arg=--locked "$@" -- -- $filter) >"$work/log" 2>&1 || true
     sweep
     for outcome in caught missed timeout unviable; do
         if [ "$(cat "$work/mutants.out/$outcome.txt" 2>/dev/null)" = "$subject" ]; then
@@ -147,11 +148,12 @@ try() {
     fail "$subject: not tried"
 }
 
-# Prints the test that failed. A panic names its thread, even if the process then aborts.
+# Prints the test that failed the second time. A panic names its thread, even if the
+# process then aborts.
 found_by() {
     cat "$work"/mutants.out/log/*.log |
         sed -n "s/^test \([a-z_:0-9]*\).* FAILED\$/\1/p
-            s/^thread '\([a-z_:0-9]*\)'.* panicked.*/\1/p" | head -n 1
+            s/^thread '\([a-z_:0-9]*\)'.* panicked.*/\1/p" | tail -n 1
 }
 
 # Gives each change a name that lasts when lines move: file, change, and the text of the
@@ -174,6 +176,17 @@ lasting() {
 valid() { awk -F "$tab" -v tests="$tests" '$3 ~ /caught|unviable/ || $4 == tests' "$1"; }
 
 mkdir -p "$work"
+# What cargo-mutants runs in place of cargo: tests that fail run once more.
+cat >"$work/cargo" <<'END'
+#!/bin/sh
+cargo "$@" && exit
+status=$?
+case " $* " in
+*" --no-run "*) exit $status ;;
+esac
+exec cargo "$@"
+END
+chmod +x "$work/cargo"
 exec 9>"$work/lock"
 flock -n 9 || fail "another run is in progress"
 rm -rf "$copy"
