@@ -8,10 +8,6 @@ use memtalk::escape::Escaped;
 pub(crate) fn line(error: clap::Error) -> String {
     let missing = error.kind() == ErrorKind::MissingRequiredArgument;
     let text = escaped(error).render().to_string();
-    let hint = match missing && text.contains("--file") {
-        true => "try memtalk -f /words, or see memtalk --help",
-        false => "see memtalk --help",
-    };
     let mut line = String::from("memtalk: ");
     for paragraph in text.split("\n\n").map(str::trim) {
         if paragraph.starts_with("Usage:") || paragraph.starts_with("For more information") {
@@ -28,7 +24,11 @@ pub(crate) fn line(error: clap::Error) -> String {
             line.push_str(part.strip_prefix("tip: ").unwrap_or(part));
         }
     }
-    line + "; " + hint + "\n"
+    line.push_str(match missing && line.contains("--file") {
+        true => "; try memtalk -f /words, or see memtalk --help\n",
+        false => "; see memtalk --help\n",
+    });
+    line
 }
 
 /// Escapes control characters in what the user typed, wherever `error` repeats it. All

@@ -18,9 +18,9 @@ pub(crate) enum Look<'a> {
 }
 
 /// The options that are about a talk, and make no sense with a look.
-const TALKING: [&str; 11] = [
+const TALKING: [&str; 13] = [
     "pages", "mode", "scan", "send", "receive", "program", "keep", "wait", "timeout", "verbose",
-    "progress",
+    "progress", "interval", "size",
 ];
 
 #[derive(Debug, Args)]
@@ -45,7 +45,8 @@ pub(crate) struct LookArgs {
     status: bool,
 
     /// With --status: look each second, until q is typed
-    #[arg(long, requires = "status", conflicts_with = "list")]
+    // An option that excludes --status would lift the requirement.
+    #[arg(long, requires = "status", conflicts_with = "list", conflicts_with_all = TALKING)]
     watch: bool,
 
     /// With --list or --status: print JSON
