@@ -64,7 +64,10 @@ pub enum Error {
     },
     /// An earlier talk left an object of another user under this name. Only that user can
     /// remove it.
-    LeftBehind,
+    LeftBehind {
+        /// The number of that user, or `None` if the object has gone by now.
+        owner: Option<u32>,
+    },
     /// The object has a different number of pages than was asked for.
     PagesDiffer {
         /// Pages that were asked for.
@@ -132,7 +135,7 @@ impl Error {
             Self::NotOurs { .. }
             | Self::Unreadable
             | Self::ModesDiffer { .. }
-            | Self::LeftBehind => io::ErrorKind::PermissionDenied,
+            | Self::LeftBehind { .. } => io::ErrorKind::PermissionDenied,
             Self::Timeout(_) => io::ErrorKind::TimedOut,
             Self::Busy | Self::Stuck => io::ErrorKind::ResourceBusy,
             Self::Foreign(_)

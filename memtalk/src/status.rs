@@ -28,7 +28,7 @@ impl From<&Error> for Status {
     fn from(error: &Error) -> Self {
         match error {
             Error::Pages { .. } | Error::Mode | Error::Offset => Self::Usage,
-            Error::Timeout(_) | Error::LeftBehind => Self::Timeout,
+            Error::Timeout(_) | Error::LeftBehind { .. } => Self::Timeout,
             Error::PeerDied | Error::PeerRestarted | Error::PeerStopped | Error::Corrupt => {
                 Self::Incomplete
             }

@@ -323,25 +323,26 @@ fn a_process_waits_until_another_user_removes_its_old_object() {
     let (one, other) = talking(&users, &object, (ann, ben), SHARED);
     one.signal(KILL);
     one.finish_with_open_input();
+    let owner = "left an object of another user (nobody); ";
     // The survivor reports that it could not remove the object, which is not its own.
     let other = other.finish_with_open_input();
     assert_eq!(other.code, Some(4));
     let lines: Vec<_> = other.stderr.lines().collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("the peer died")));
-    assert!(
-        lines
-            .iter()
-            .any(|line| line.contains("the object may be left behind: "))
-    );
+    let left = lines
+        .iter()
+        .find(|line| line.contains("may be left behind: "));
+    assert!(left.is_some_and(|line| line.contains(owner)), "{left:?}");
     // The next process of that user cannot remove it either. It gives up at its timeout,
     let late = users.side(ben, &object, &["--mode", "666", "--timeout", "0.2"]);
     let late = late.finish();
     assert_eq!(late.code, Some(3), "{}", late.stderr);
-    assert!(late.stderr.contains("left an object of another user"));
+    assert!(late.stderr.contains(owner), "{}", late.stderr);
     // or waits until a process of the owner comes.
     let mut ben = users.side(ben, &object, SHARED);
-    ben.expect_message("waiting: ");
+    let waiting = ben.message("waiting: ");
+    assert!(waiting.contains(owner), "{waiting}");
     finish(users.side(ann, &object, SHARED), ben);
     assert!(!object.exists());
 }

@@ -38,16 +38,19 @@ impl Error {
                 f.write_str("the name leads to something that is not a shared memory object")
             }
             Self::NotOurs { owner } => {
-                let owner = sys::user::name(*owner).unwrap_or_else(|| owner.to_string());
-                let owner = Escaped(&owner);
-                write!(f, "the object belongs to another user ({owner}), left untouched")
+                f.write_str("the object belongs to another user")?;
+                named(Some(*owner), f)?;
+                f.write_str(", left untouched")
             }
             Self::ModesDiffer { asked, found } => write!(
                 f,
                 "the object lets in other users (mode {found:o}, not {asked:o}), left untouched"
             ),
             Self::Unreadable => f.write_str("this user may not read the object"),
-            Self::LeftBehind => f.write_str("an earlier talk left an object of another user"),
+            Self::LeftBehind { owner } => {
+                f.write_str("an earlier talk left an object of another user")?;
+                named(*owner, f)
+            }
             Self::PagesDiffer { asked, found } => {
                 write!(f, "the object has {found} page(s), not {asked}")
             }
@@ -95,7 +98,9 @@ impl Error {
                 "start both sides with the same Options::mode, or use another name"
             }
             Self::Unreadable => "look at it as the user that it belongs to, or as root",
-            Self::LeftBehind => "let that user remove it or talk here again, or use another name",
+            Self::LeftBehind { .. } => {
+                "let that user remove it or talk here again, or use another name"
+            }
             Self::PagesDiffer { .. } => {
                 "leave Options::pages out, or start both sides with the same number"
             }
@@ -107,6 +112,15 @@ impl Error {
             Self::NotAtEnd => "read on until a read returns 0",
         })
     }
+}
+
+/// Says in brackets which user it is, by name or number, if that is known.
+fn named(user: Option<u32>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(user) = user else {
+        return Ok(());
+    };
+    let name = sys::user::name(user).unwrap_or_else(|| user.to_string());
+    write!(f, " ({})", Escaped(&name))
 }
 
 #[cfg(test)]

@@ -69,6 +69,13 @@ impl Request {
         found.map_err(Error::system(doing::EXAMINE))
     }
 
+    /// The error for an object that only its owner can remove.
+    pub(crate) fn left_behind(&self) -> Error {
+        let found = self.look_at_name().ok().flatten();
+        let owner = found.map(|data| data.uid());
+        Error::LeftBehind { owner }
+    }
+
     /// Checks that an object lets in no user that our mode does not let in. There is one
     /// exception: the owner of a machine decides who may read its memory (QEMU lets
     /// everybody read it). Nobody else can have written there that it is a machine's.

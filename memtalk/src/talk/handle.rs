@@ -60,7 +60,7 @@ impl TalkHandle {
         };
         first(&talk.seated);
         match talk.seated.get_up(true, retry)? {
-            Removed::Refused => Err(Error::LeftBehind),
+            Removed::Refused => Err(talk.seated.left_behind()),
             Removed::Gone | Removed::ByPeer | Removed::Joined => Ok(()),
         }
     }

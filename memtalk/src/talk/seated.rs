@@ -58,7 +58,7 @@ impl Seated {
                     // on it.
                     match (deadline.time_to_look(19 * looked.elapsed()), awaited) {
                         (Ok(time), _) => idle(time, Some(awaited)),
-                        (Err(_), Awaited::Owner) => return Err(Error::LeftBehind),
+                        (Err(_), Awaited::Owner) => return Err(request.left_behind()),
                         (Err(error), _) => return Err(error),
                     }
                     retry = deadline.retry();
@@ -210,6 +210,11 @@ impl Seated {
     pub(crate) fn view_of_peer(&self) -> (Request, Object) {
         let page = self.peer_is_outside().then(|| self.page.clone());
         (self.request.clone(), self.object.with_page(page))
+    }
+
+    /// The error for an object that only its owner can remove.
+    pub(super) fn left_behind(&self) -> Error {
+        self.request.left_behind()
     }
 
     /// Fails the ends that the peer left open, in its name, so that our ends learn that it

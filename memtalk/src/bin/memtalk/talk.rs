@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use memtalk::escape::Escaped;
-use memtalk::look::Process;
+use memtalk::look::{Onlooker, Process};
 use memtalk::{Awaited, Channel, Error, Name, TalkHandle};
 
 use crate::args::Args;
@@ -142,7 +142,10 @@ impl<'a> Report<'a> {
         }
         match awaited {
             Some(Awaited::Owner) => {
-                let line = say::line(self.name, &format_args!("waiting: {}", Error::LeftBehind));
+                let seen = Onlooker::new(self.name.clone()).look().ok().flatten();
+                let owner = seen.map(|seen| seen.owner);
+                let why = Error::LeftBehind { owner };
+                let line = say::line(self.name, &format_args!("waiting: {why}"));
                 // Writing may block, and perhaps no thread waits for signals yet.
                 say::write_aside(line);
             }
