@@ -127,6 +127,26 @@ fn waiting_for_the_peers_departure_ends_when_our_own_ends_are_dropped() {
 }
 
 #[test]
+fn ends_that_were_given_up_say_so_whatever_the_peer_answers() {
+    let ways: [fn(&Channel); 2] = [
+        |channel| channel.handle().give_up(),
+        |channel| channel.handle().leave(BOUND).unwrap(),
+    ];
+    for give_up in ways {
+        let (mut one, other) = pair(&Object::new());
+        give_up(&one);
+        drop(other);
+        assert_eq!(one.peer.wait_until_gone(), None);
+        for error in [one.receiver.read(&mut [0]), one.sender.write(b"x")].map(Result::unwrap_err) {
+            assert!(
+                matches!(Error::from_io(&error), Some(Error::Ended)),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_stream_cannot_be_confirmed_before_its_end() {
     let (mut one, mut other) = pair(&Object::new());
     one.sender.write_all(b"two\nlines\n").unwrap();

@@ -53,10 +53,22 @@ pub(crate) struct Fate {
 
 #[derive(Debug, Default)]
 struct State {
+    /// We have given up both our ends, and then the peer goes because of that.
+    given_up: bool,
     /// We have got up: the page is no longer this talk's.
     over: bool,
     /// How the peer went, once it has.
     peer: Option<Departure>,
+}
+
+impl State {
+    /// Why our ends fail, as far as that is known.
+    fn error(&self) -> Option<Error> {
+        match self.given_up {
+            true => Some(Error::Ended),
+            false => self.peer.map(Departure::error),
+        }
+    }
 }
 
 impl Fate {
@@ -64,8 +76,7 @@ impl Fate {
     pub(super) fn reason(&self) -> Error {
         // The watcher marks a dead peer's words under this lock. So an end that has seen
         // the mark also sees the reason.
-        let peer = self.lock().peer;
-        peer.map_or(Error::PeerStopped, Departure::error)
+        self.lock().error().unwrap_or(Error::PeerStopped)
     }
 
     /// Fails if the peer has gone, with the error that says how.
@@ -73,7 +84,7 @@ impl Fate {
     pub(super) fn check(&self) -> Result<(), Error> {
         match self.gone.load(Ordering::Relaxed) {
             false => Ok(()),
-            true => self.lock().peer.map_or(Ok(()), |how| Err(how.error())),
+            true => self.lock().error().map_or(Ok(()), Err),
         }
     }
 
@@ -86,6 +97,12 @@ impl Fate {
             self.gone.store(true, Ordering::Relaxed);
             self.ended.notify_all();
         }
+    }
+
+    /// Records that we are about to give up both our ends, unless the peer has gone.
+    pub(super) fn give_up(&self) {
+        let mut state = self.lock();
+        state.given_up = state.peer.is_none();
     }
 
     /// Records that we have got up.
@@ -120,12 +137,13 @@ impl Peer {
 
     /// Waits, asleep, until the peer has closed its ends and left, or has died. Our own
     /// ends learn of a departure by themselves. This is for a thread that has to know
-    /// while the ends are busy elsewhere. `None` if both our ends are dropped first:
-    /// nobody watches the peer then.
+    /// while the ends are busy elsewhere. `None` if both our ends are dropped or given up
+    /// first: nobody watches the peer then, or it goes because of that.
     #[must_use]
     pub fn wait_until_gone(&self) -> Option<Departure> {
         let ongoing = |state: &mut State| state.peer.is_none() && !state.over;
         let ended = self.0.ended.wait_while(self.0.lock(), ongoing);
-        ended.unwrap_or_else(PoisonError::into_inner).peer
+        let state = ended.unwrap_or_else(PoisonError::into_inner);
+        state.peer.filter(|_| !state.given_up)
     }
 }

@@ -43,22 +43,23 @@ impl TalkHandle {
     /// [`remove_name`](Self::remove_name) does: for a process that is about to end, when a
     /// signal has come for example. What was sent can still be received. The peer is told
     /// that we have stopped ([`Error::PeerStopped`]); without this it would be told that we
-    /// died.
+    /// died. Our own threads that still use the ends get [`Error::Ended`].
     ///
     /// # Errors
     /// Those of [`remove_name`](Self::remove_name).
     pub fn leave(&self, within: Duration) -> Result<(), Error> {
-        self.end(within, |seated| {
-            seated.fail_ends();
+        self.end(within, |talk| {
+            talk.fate.give_up();
+            talk.seated.fail_ends();
         })
     }
 
-    fn end(&self, within: Duration, first: impl FnOnce(&Seated)) -> Result<(), Error> {
+    fn end(&self, within: Duration, first: impl FnOnce(&Talk)) -> Result<(), Error> {
         let mut retry = Retry::within(within);
         let Some(talk) = self.0.last(&mut retry)? else {
             return Ok(());
         };
-        first(&talk.seated);
+        first(&talk);
         match talk.seated.get_up(true, retry)? {
             Removed::Refused => Err(talk.seated.left_behind()),
             Removed::Gone | Removed::ByPeer | Removed::Joined => Ok(()),
@@ -66,9 +67,11 @@ impl TalkHandle {
     }
 
     /// Gives up both ends, unless they are closed, as dropping them would. The peer is
-    /// told at once, even while our own threads still use the ends.
+    /// told at once, even while our own threads still use the ends: they get
+    /// [`Error::Ended`].
     pub fn give_up(&self) {
         if let Some(talk) = self.talk() {
+            talk.fate.give_up();
             talk.seated.give_up();
         }
     }

@@ -79,11 +79,7 @@ fn talk_once(
         sys::nap(time);
     };
     let channel = match waiting.wait_for_peer_with(idle, guard) {
-        // The thread that waits for signals has removed the name, and is about to end this
-        // process.
-        Err(Error::Ended) => loop {
-            thread::park();
-        },
+        Err(Error::Ended) => signals::wait_to_be_ended(),
         channel => channel.map_err(Failure::Talk)?,
     };
     report.note(&format_args!(
@@ -95,6 +91,9 @@ fn talk_once(
     handle.keep();
     report.note_peer(&handle);
     let result = relay(args, channel, program, report);
+    if let Err(Failure::Talk(Error::Ended)) = result {
+        signals::wait_to_be_ended();
+    }
     // Threads that wait for their descriptors may still use the ends. So we only remove
     // the name; the end of the process does the rest.
     if result.is_err() {

@@ -31,10 +31,7 @@ pub(crate) fn serve(args: &Args, signals: Blocked, report: &Report<'_>) -> Resul
     loop {
         report.note(&"waiting for a peer");
         let channel = match service.accept() {
-            // The thread that waits for signals is about to end this process.
-            Err(Error::Ended) => loop {
-                thread::park();
-            },
+            Err(Error::Ended) => signals::wait_to_be_ended(),
             channel => channel.map_err(Failure::Talk)?,
         };
         match talk(args, channel, report) {

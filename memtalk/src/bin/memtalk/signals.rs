@@ -7,6 +7,7 @@ use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use memtalk::NamedObject;
@@ -41,6 +42,14 @@ pub(crate) fn block_all(signals: &[libc::c_int]) -> io::Result<Blocked> {
     }
     mask(libc::SIG_BLOCK, &set)?;
     Ok(Blocked(set))
+}
+
+/// Leaves it to another thread to end this process: the one that got a signal, and has ended
+/// our part of the talk.
+pub(crate) fn wait_to_be_ended() -> ! {
+    loop {
+        thread::park();
+    }
 }
 
 fn no_signals() -> libc::sigset_t {
