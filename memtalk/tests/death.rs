@@ -103,19 +103,23 @@ fn a_signal_removes_the_name_and_then_kills() {
 
 #[test]
 fn what_was_sent_before_a_signal_is_delivered() {
-    for pages in ["1", "16"] {
+    for pages in [1, 16] {
         let object = Object::new();
         let start = || {
             let mut command = object.memtalk();
-            Side::start(command.args(["--pages", pages]).stdin(Stdio::piped()))
+            command.args(["--pages", &pages.to_string()]);
+            Side::start(command.stdin(Stdio::piped()))
         };
-        let (mut one, mut other) = (start(), start());
+        let mut one = start();
+        one.wait_until_seated(&object);
+        let mut other = start();
         other.say(b"go");
         one.expect(b"go");
         // The other takes nothing from its ring, and has nothing to write.
         other.stop();
         one.say(&noise(1800, 1));
-        one.wait_until_asleep(1);
+        let ring = sender_offset(Seat::First, capacity_of(4096 * pages).unwrap());
+        support::eventually("it is sent", || sent(&object, ring) == 1800);
         one.signal(TERM);
         assert_eq!(one.finish_with_open_input().signal, Some(TERM));
         other.signal(CONT);
@@ -326,6 +330,9 @@ fn an_overwritten_page_is_reported() {
     use std::os::unix::fs::FileExt;
     let object = Object::new();
     let (mut one, other) = object.talking_sides();
+    // Awake, it might take the next byte, and so repair what was overwritten, before the
+    // one looks.
+    other.wait_until_asleep(1);
     object.open().write_all_at(&[0xFF; 4096], 0).unwrap();
     one.say(b"b");
     // The side that notices first gives up. The other may learn of that before it notices.
