@@ -95,13 +95,13 @@ engines_for() {
 
 # Kills the processes that a change left running, and removes the objects of their tests.
 # The name of a test's object contains the test's process number. Tests with another user
-# run a copy of the command: it is ours if it holds this run's lock, as all do that this
-# run has started.
+# run a copy of the command, and some run sleep(1): those are ours if they hold this run's
+# lock, as all do that this run has started.
 sweep() {
     for process in /proc/[0-9]*; do
         case $(readlink "$process/exe" || true) in
         "$CARGO_TARGET_DIR"/*) ;;
-        /tmp/memtalk-test-*) [ "$process/fd/9" -ef "$work/lock" ] || continue ;;
+        /tmp/memtalk-test-* | */sleep) [ "$process/fd/9" -ef "$work/lock" ] || continue ;;
         *) continue ;;
         esac
         kill -KILL "${process#/proc/}" || true
