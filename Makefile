@@ -22,7 +22,7 @@ demo: build
 # All tests that need only a Rust toolchain.
 test:
 	$(CARGO) test --locked --workspace
-	$(CARGO) test --locked -p memtalk-ring --features embedded-io
+	$(CARGO) test --locked -p memtalk-ring --features embedded-io-async
 	$(CRASH)
 
 # Kills a process before every step, and both before many pairs of steps; stops them; and

@@ -13,8 +13,12 @@
 //! - A dropped end has given up, here as well. A stream is complete only after
 //!   [`Sender::end`], and confirmed only by [`Receiver::close`].
 
+#[cfg(feature = "embedded-io-async")]
+mod asynchronous;
 mod buffered;
 
+#[cfg(feature = "embedded-io-async")]
+pub use asynchronous::WithBell;
 pub use buffered::Buffered;
 
 use embedded_io::{ErrorKind, ErrorType, Read, ReadExactError, ReadReady, Write, WriteReady};

@@ -18,6 +18,8 @@
 //!   feature asks for it. Loads, stores and fences of 32-bit words are enough; no
 //!   read-modify-write. Sleeping and waking are a trait, [`Wait`], with four
 //!   implementations here: [`Spin`], [`Idle`], [`Event`] and [`Doorbell`].
+//! - **Asynchronous, too.** A task on any executor waits by
+//!   [`poll_wait`](Receiver::poll_wait). A [`Bell`] wakes it from an interrupt handler.
 //! - **Checked.** The protocol and its proof are in one module, `ring::protocol`. Every
 //!   access to shared words and its reason are in one table, [`order`]. The code is
 //!   generic over [`Atomics`], so that model checkers run exactly this code.
@@ -160,6 +162,8 @@
 //! Off by default:
 //! - `embedded-io`: the blocking traits of embedded-io 0.7 for both ends, and
 //!   `Buffered`, a receiver with a private buffer that implements `BufRead`.
+//! - `embedded-io-async`: that, and the traits of embedded-io-async 0.7 for ends whose way
+//!   to wait has a [`Bell`].
 //! - `defmt`: `defmt::Format` for [`Error`], [`PageError`], [`Seat`], [`Presence`]
 //!   and [`Departure`].
 
@@ -181,6 +185,8 @@ pub use atomics::{Atomics, CompareExchange, InPlace, Native};
 pub use error::Error;
 #[cfg(feature = "embedded-io")]
 pub use io::Buffered;
+#[cfg(feature = "embedded-io-async")]
+pub use io::WithBell;
 pub use page::header::PageError;
 pub use page::region::{PageMemory, RawRegion, Region};
 pub use page::seat::{Presence, Seat};
@@ -193,4 +199,4 @@ pub use ring::sender::{Sender, Space};
 pub use ring::word::{CLOSED, FAILED};
 #[cfg(any(target_arch = "arm", target_arch = "aarch64", doc))]
 pub use wait::Event;
-pub use wait::{Doorbell, Idle, Spin, Wait, Watched};
+pub use wait::{Bell, Doorbell, Idle, Spin, Wait, Watched};

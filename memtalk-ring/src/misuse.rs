@@ -30,6 +30,7 @@ needs_unsafe! {
     Mourn: "page.mourn(Seat::First, &Spin)";
     MournRings: "Departure::mourn(&ring, &ring, &Spin)";
     Words: "ring.header()";
+    NewBell: "Bell::new(|section| section())";
     WatchedWord: "word.word().store(0, std::sync::atomic::Ordering::Relaxed)";
 }
 

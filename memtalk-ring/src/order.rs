@@ -89,11 +89,11 @@ sites! {
     Announce: Store Relaxed,
         "Says how many bytes this end wants. AnnounceFence orders it before the look that follows.";
     AnnounceFence: Fence SeqCst,
-        "Half of the store-buffering pair: either the comparison before sleeping sees what the peer published, or the peer sees the announcement.";
+        "Half of the store-buffering pair: either the comparison before sleeping (a task's second look) sees what the peer published, or the peer sees the announcement.";
     Compare: Load Relaxed,
         "Comes after AnnounceFence, which orders it. Where the kernel compares (a futex), its comparison takes the place of this load.";
     Retract: Store Relaxed,
-        "Says that this end is awake. A peer that sees it late wakes once too often: that costs a system call and harms nothing.";
+        "Says that this end is awake. A peer that sees it late, or after a task that stopped waiting not at all, wakes too often: that costs a system call and harms nothing.";
     PublishFence: Fence SeqCst,
         "The other half of the store-buffering pair, between publishing and looking for an announcement.";
     LoadWant: Load Relaxed,

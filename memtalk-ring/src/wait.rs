@@ -12,13 +12,18 @@
 //! | [`Idle`] | calling a closure, and looking again | nothing: nobody sleeps |
 //! | [`Event`] (Arm) | `wfe` | `sev` |
 //! | [`Doorbell`] | a closure, `wfi` for example | writing a device register |
+//!
+//! An asynchronous task does not sleep in here: it calls
+//! [`Receiver::poll_wait`](crate::Receiver::poll_wait). A [`Bell`] keeps its waker.
 
 mod barrier;
+mod bell;
 mod doorbell;
 #[cfg(any(target_arch = "arm", target_arch = "aarch64", doc))]
 mod event;
 mod idle;
 
+pub use bell::Bell;
 pub use doorbell::Doorbell;
 #[cfg(any(target_arch = "arm", target_arch = "aarch64", doc))]
 pub use event::Event;

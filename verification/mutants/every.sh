@@ -56,8 +56,8 @@ engine() {
             --test=threads"
         filter="--skip lifecycle --skip rc11" ;;
     ends) packages=memtalk-ring bound=600
-        suites="--features=memtalk-ring/embedded-io --test=sit_down --test=waits
-            --test=embedded_io" ;;
+        suites="--features=memtalk-ring/embedded-io-async --test=sit_down --test=waits
+            --test=tasks --test=embedded_io --test=embedded_io_async" ;;
     loom) packages=verification bound=1800
         suites="--features=loom --test=loom"
         filter="--skip every_ --skip long_" ;;

@@ -93,6 +93,32 @@ mutant "an end of stream or a failure wakes nobody" $side \
     's/(there >= want || self.state != State::Open)/there >= want/'
 mutant "a death wakes nobody" memtalk-ring/src/ring/departure.rs \
     's/^    wait.wake(.*);/    let _ = wait;/'
+loom="-p verification --features loom --test loom --"
+mutant "a task registers after its second look" $side \
+    '/pub(crate) fn poll_wait/,/^    }/{/register();/d;s/^                return Poll::Pending;/                register();\n&/;}' \
+    "$loom a_task_gets"
+mutant "a task does not look again" $side \
+    '/pub(crate) fn poll_wait/,/^    }/s/^            self.look()?;//' "$loom a_task_gets"
+mutant "no fence after an announcement" $side \
+    '/::fence::<site::AnnounceFence>();/d' "$loom a_task_gets"
+mutant "no fence before an announcement is looked at" $side \
+    '/::fence::<site::PublishFence>();/d' "$loom a_task_gets"
+mutant "a task announces nothing" $side \
+    '/pub(crate) fn poll_wait/,/^    }/s/^            self.announce(want);//' "$loom a_task_gets"
+mutant "the announcement of a task is never taken back" $side \
+    '/pub(crate) fn poll_wait/,/^    }/s/^        self.retract();//' "-p verification --test wakes"
+mutant "a task that waits for the certificate is woken by anything" memtalk-ring/src/ring/sender.rs \
+    's/self.side.poll_wait(THE_END, register)/self.side.poll_wait(1, register)/' \
+    "-p verification --test wakes"
+bell=memtalk-ring/src/wait/bell.rs
+mutant "a bell wakes a task for each doorbell" $bell \
+    's/^        self.swap(&self.receiver, &mut receiver.0);/&\n        if let Some(waker) = \&receiver.0 { self.register_receiver(waker); }/' \
+    "$loom a_task_that_stopped"
+mutant "a bell wakes the receiver only" $bell \
+    's/^        self.swap(&self.sender, &mut sender.0);//' "$loom a_task_gets"
+mutant "wakers are woken while their slot is in use" $bell \
+    's/^            swap(unsafe.*/            let slot = unsafe { \&mut *slot.get() };\n            if waker.is_none() { drop(Heard(slot.take())); } else { swap(slot, waker); }/' \
+    "-p memtalk-ring --test tasks"
 mutant "comparison omitted before sleeping" verification/src/backend/futex.rs \
     's/if word.value.load(Ordering::Relaxed) == seen {/if word.value.load(Ordering::Relaxed) == seen || true {/'
 mutant "comparison omitted before waiting for an interrupt" memtalk-ring/src/wait/doorbell.rs \
@@ -244,7 +270,6 @@ mutant "a stuck process is reported as a failure of its own" memtalk/src/status.
     's/Error::Busy | Error::Stuck => /Error::Busy => /;s/Error::Ended | Error::NotAtEnd/Error::Stuck | &/' \
     "-p memtalk --test users"
 page=memtalk-ring/src/page.rs
-loom="-p verification --features loom --test loom --"
 mutant "a newcomer marks its seat before it has cleared its words" $page \
     '/pub unsafe fn join_by/,/^    }/{/clear_words/d;s/^        take(.*)/        let taken = &;/;s/^    }/        clear_words([\&self.ring(1).sender, \&self.ring(0).receiver]);\n        taken\n    }/}' \
     "$loom a_seat_is_taken"

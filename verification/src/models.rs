@@ -12,6 +12,7 @@ mod failure;
 pub mod page;
 mod parts;
 mod stream;
+pub mod task;
 mod way;
 mod without_waiting;
 

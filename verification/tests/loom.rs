@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use memtalk_ring::layout::{LEFT, SEATED};
 use memtalk_ring::order::TABLE;
 use verification::backend::{Loom, LoomRacing};
-use verification::models::{self, Way, page};
+use verification::models::{self, Way, page, task};
 use verification::uncounted;
 use verification::weaken::{self, Weakening};
 
@@ -159,6 +159,17 @@ models! {
     a_death_is_heard_by_doorbell: None, 687, models::death_is_heard::<Loom>;
     a_stream_goes_by_doorbell: Some(3), 23_796, || models::stream_with::<Loom, _>(models::doorbells(), [COPIED; 2], 1, 1, 1);
     a_byte_arrives_while_its_receiver_idles: None, 12, || models::byte_arrives_with::<Loom, _>(models::idle::<Loom>(), COPIED);
+    a_task_gets_a_byte: None, 1_144, task::byte_arrives::<Loom>;
+    a_task_gets_a_byte_by_interrupt: Some(3), 13_862, task::byte_arrives_by_interrupt::<Loom>;
+    a_task_gets_room: None, 1_297, task::byte_is_taken::<Loom>;
+    a_task_hears_that_its_sender_gave_up: Some(4), 21_188, task::sender_gives_up::<Loom>;
+    a_task_hears_that_its_receiver_gave_up: None, 1_488, task::receiver_gives_up::<Loom>;
+    a_task_hears_of_a_death: None, 824, task::death_is_heard::<Loom>;
+    a_task_that_stopped_waiting_loses_nothing: None, 9_380, || task::waiting_is_given_up::<Loom>(false);
+    a_task_that_stopped_waiting_leaves_all_to_another: Some(3), 45_086, || task::waiting_is_given_up::<Loom>(true);
+    two_tasks_confirm_an_empty_stream: Some(5), 30_307, || task::stream::<Loom>(1, 0, 1);
+    two_tasks_confirm_a_stream_of_one_byte: Some(3), 20_675, || task::stream::<Loom>(1, 1, 1);
+    two_tasks_send_two_bytes_through_a_ring_of_one: Some(2), 7_554, || task::stream::<Loom>(1, 2, 1);
     both_directions_go_at_once: Some(3), 30_761, || models::both_ways::<Loom>(1, 1);
     long_a_byte_and_the_end_arrive: None, 1_375_248, models::byte_and_end_arrive::<Loom>;
     long_the_last_byte_is_confirmed: None, 2_296_865, models::byte_is_confirmed::<Loom>;
@@ -216,6 +227,35 @@ fn every_weaker_ordering_is_refuted() {
     }
     set_hook(hook);
     assert!(survivors.is_empty(), "no model refutes {survivors:?}");
+}
+
+/// The fences that a sleeper's comparison needs are those that a task's second look needs.
+/// Here the models of tasks alone have to show it.
+#[test]
+fn a_task_needs_both_fences_as_strong_as_they_are() {
+    let _one = SEARCHING.lock().unwrap_or_else(PoisonError::into_inner);
+    let tasks = || MODELS.iter().filter(|model| model.name.contains("task"));
+    let hook = take_hook();
+    set_hook(Box::new(|_| {}));
+    let fences = ["AnnounceFence", "PublishFence"];
+    let survivors: Vec<_> = (TABLE.iter().filter(|row| fences.contains(&row.name)))
+        .flat_map(weaken::weaker)
+        .filter(|&weakening| refuting(tasks(), weakening).next().is_none())
+        .collect();
+    set_hook(hook);
+    assert!(survivors.is_empty(), "no task refutes {survivors:?}");
+}
+
+/// A model with a mistake: a task sleeps for ever, which loom calls a deadlock.
+#[test]
+fn a_waker_that_is_registered_too_late_is_found() {
+    let _one = SEARCHING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = None;
+    let search = || builder.check(task::registered_too_late::<Loom>);
+    let panic = catch_unwind(AssertUnwindSafe(search)).unwrap_err();
+    let message = panic.downcast_ref::<String>().unwrap();
+    assert!(message.contains("deadlock"), "{message}");
 }
 
 /// A model's own accesses are no sites. So only the code that is checked can be what

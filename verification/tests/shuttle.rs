@@ -5,7 +5,7 @@
 //! memory orderings to loom.
 //!
 //! Each test runs 40,000 schedules, or `2n` with the environment variable `SCHEDULES=n`.
-//! `make verify` runs 1.6 million in all. A failing schedule is printed. To run it again,
+//! `make verify` runs 2 million in all. A failing schedule is printed. To run it again,
 //! write `shuttle::replay(model, "…")` in place of `explore(model)`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, FailurePersistence, Runner, check_pct, check_random, replay_from_file};
 use verification::backend::{Backend, Shuttle, WakesNobody};
-use verification::models::{self, Way, page};
+use verification::models::{self, Way, page, task};
 
 /// The number of schedules of each of the two kinds.
 fn schedules() -> usize {
@@ -95,6 +95,21 @@ fn streams_arrive_by_doorbell() {
         let waits = models::doorbells();
         models::stream_with::<Shuttle, _>(waits, [way(), way()], capacity, total, piece);
     });
+}
+
+#[test]
+fn streams_arrive_at_tasks() {
+    explore(|| {
+        let capacity = thread_rng().gen_range(1..10);
+        let total = thread_rng().gen_range(0..40);
+        let piece = thread_rng().gen_range(1..12);
+        task::stream::<Shuttle>(capacity, total, piece);
+    });
+}
+
+#[test]
+fn tasks_that_stop_waiting_lose_nothing() {
+    explore(|| task::waiting_is_given_up::<Shuttle>(thread_rng().gen_bool(0.5)));
 }
 
 /// This is here, and not under loom, because loom lets a store come between the two halves

@@ -1,10 +1,12 @@
-//! An end that sleeps is woken once, by the step that gives it what it wants.
+//! An end that sleeps is woken once, by the step that gives it what it wants. So is a task,
+//! if it is polled again then.
 //!
 //! Here both ends are in one thread: while one sleeps, the other acts. So the test knows
 //! after each step whether that step has to wake. The model checkers are better at
 //! finding a missing wake-up. They do not see a needless one, since that harms nothing.
 
 use std::cell::Cell;
+use std::task::Poll;
 
 use memtalk_ring::{Error, Native, Receiver, Sender, Wait, Watched};
 use proptest::prelude::*;
@@ -154,4 +156,95 @@ fn a_failure_wakes_an_end_that_waits() {
     });
     assert_eq!(sender.send(&[0; 4]), Ok(4));
     assert_eq!(sender.wait(1), Err(Error::PeerFailed));
+}
+
+#[test]
+fn a_task_is_woken_until_it_finds_what_it_wants() {
+    let memory = ring::<Native>(4);
+    let wakes = &Cell::new(0);
+    let mut sender = sender(&memory, wakes, never);
+    let mut receiver = receiver(&memory, wakes, never);
+    let registered = Cell::new(0);
+    let register = || registered.set(registered.get() + 1);
+    assert_eq!(receiver.poll_wait(register), Poll::Pending);
+    // Nobody polls, so the announcement stands.
+    for woken in [1, 2] {
+        assert_eq!(sender.send(&[0]), Ok(1));
+        assert_eq!(wakes.get(), woken);
+    }
+    assert_eq!(receiver.poll_wait(register), Poll::Ready(Ok(2)));
+    assert_eq!(sender.send(&[0]), Ok(1));
+    assert_eq!((wakes.get(), registered.get()), (2, 1));
+}
+
+#[test]
+fn a_task_that_is_given_what_it_wants_while_it_registers_needs_no_wake_up() {
+    let memory = ring::<Native>(4);
+    let wakes = &Cell::new(0);
+    let mut sender = sender(&memory, wakes, never);
+    let mut receiver = receiver(&memory, wakes, never);
+    let polled = receiver.poll_wait(|| assert_eq!(sender.send(&[0]), Ok(1)));
+    assert_eq!(polled, Poll::Ready(Ok(1)));
+    assert_eq!(sender.send(&[0]), Ok(1));
+    assert_eq!(wakes.get(), 0);
+}
+
+#[test]
+fn a_task_that_waits_for_room_is_woken_by_the_step_that_frees_what_it_wants() {
+    let memory = ring::<Native>(4);
+    let wakes = &Cell::new(0);
+    let mut sender = sender(&memory, wakes, never);
+    let mut receiver = receiver(&memory, wakes, never);
+    assert_eq!(sender.send(&[0; 4]), Ok(4));
+    assert_eq!(sender.poll_wait(3, || ()), Poll::Pending);
+    for woken in [0, 0, 1] {
+        receiver.filled().unwrap().release(1);
+        assert_eq!(wakes.get(), woken);
+    }
+    assert_eq!(sender.poll_wait(3, || ()), Poll::Ready(Ok(3)));
+    receiver.filled().unwrap().release(1);
+    assert_eq!(wakes.get(), 1);
+}
+
+#[test]
+fn a_task_that_waits_for_the_certificate_is_woken_by_nothing_else() {
+    let memory = ring::<Native>(4);
+    let wakes = &Cell::new(0);
+    let mut sender = sender(&memory, wakes, never);
+    let mut receiver = receiver(&memory, wakes, never);
+    assert_eq!(sender.send(&[0; 4]), Ok(4));
+    assert_eq!(sender.poll_delivered(|| ()), Poll::Pending);
+    receiver.filled().unwrap().release(4);
+    assert_eq!(receiver.wait(), Ok(0));
+    assert_eq!(wakes.get(), 0);
+    assert_eq!(receiver.close(), Ok(()));
+    assert_eq!(wakes.get(), 1);
+    assert_eq!(sender.poll_delivered(|| ()), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_failure_wakes_a_task_that_waits() {
+    let memory = ring::<Native>(4);
+    let wakes = &Cell::new(0);
+    let mut sender = sender(&memory, wakes, never);
+    let mut receiver = receiver(&memory, wakes, never);
+    assert_eq!(receiver.poll_wait(|| ()), Poll::Pending);
+    sender.fail();
+    assert_eq!(wakes.get(), 1);
+    let failed = Poll::Ready(Err(Error::PeerFailed));
+    assert_eq!(receiver.poll_wait(|| ()), failed);
+}
+
+#[test]
+fn a_task_that_waited_in_vain_wakes_up_from_a_blocking_wait() {
+    let memory = ring::<Native>(4);
+    let wakes = &Cell::new(0);
+    let mut receiver = receiver(&memory, wakes, never);
+    let mut sender = sender(&memory, wakes, || {
+        receiver.filled().unwrap().release(1);
+        assert_eq!(wakes.get(), 1);
+    });
+    assert_eq!(sender.send(&[0; 4]), Ok(4));
+    assert_eq!(sender.poll_wait(3, || ()), Poll::Pending);
+    assert_eq!(sender.wait(1), Ok(1));
 }

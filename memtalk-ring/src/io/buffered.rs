@@ -41,9 +41,9 @@ use crate::wait::{Spin, Wait};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Buffered<'b, M: Memory, W: Wait<M::Atomics> = Spin> {
-    receiver: Receiver<M, W>,
+    pub(super) receiver: Receiver<M, W>,
     /// At least one byte long.
-    buffer: &'b mut [u8],
+    pub(super) buffer: &'b mut [u8],
     /// The bytes from `start` up to `end` were received and not read. `start` is at most
     /// `end`, and `end` at most the length of `buffer`.
     start: usize,
@@ -84,9 +84,36 @@ impl<'b, M: Memory, W: Wait<M::Atomics>> Buffered<'b, M, W> {
         (self.receiver, unread.unwrap_or_default())
     }
 
-    fn unread(&self) -> &[u8] {
+    pub(super) fn unread(&self) -> &[u8] {
         let unread = self.buffer.get(self.start..self.end);
         unread.unwrap_or_default()
+    }
+
+    /// Whether a read into `buf` has no use for the buffer: nothing is in it, and `buf` is
+    /// not smaller.
+    pub(super) fn goes_past_buffer(&self, buf: &[u8]) -> bool {
+        self.unread().is_empty() && buf.len() >= self.buffer.len()
+    }
+
+    /// The first `received` bytes of the buffer are all that is in it.
+    pub(super) fn holds(&mut self, received: usize) {
+        (self.start, self.end) = (0, received);
+    }
+
+    /// Reads what is in the buffer, as much as fits into `buf`.
+    pub(super) fn copy_to(&mut self, buf: &mut [u8]) -> usize {
+        let mut read = 0;
+        for (to, from) in buf.iter_mut().zip(self.unread()) {
+            *to = *from;
+            read += 1;
+        }
+        self.take(read);
+        read
+    }
+
+    /// `amt` bytes of the buffer, or all if those are fewer, were read.
+    pub(super) fn take(&mut self, amt: usize) {
+        self.start = self.start.saturating_add(amt).min(self.end);
     }
 }
 
@@ -99,16 +126,11 @@ impl<M: Memory, W: Wait<M::Atomics>> Read for Buffered<'_, M, W> {
         if buf.is_empty() {
             return Ok(0);
         }
-        if self.unread().is_empty() && buf.len() >= self.buffer.len() {
+        if self.goes_past_buffer(buf) {
             return self.receiver.read(buf);
         }
-        let mut read = 0;
-        for (to, from) in buf.iter_mut().zip(self.fill_buf()?) {
-            *to = *from;
-            read += 1;
-        }
-        self.consume(read);
-        Ok(read)
+        self.fill_buf()?;
+        Ok(self.copy_to(buf))
     }
 
     fn read_exact(&mut self, buf: &mut [u8]) -> Result<(), ReadExactError<Error>> {
@@ -126,13 +148,13 @@ impl<M: Memory, W: Wait<M::Atomics>> BufRead for Buffered<'_, M, W> {
     fn fill_buf(&mut self) -> Result<&[u8], Error> {
         if self.unread().is_empty() {
             let received = self.receiver.read(self.buffer)?;
-            (self.start, self.end) = (0, received);
+            self.holds(received);
         }
         Ok(self.unread())
     }
 
     /// Consumes `amt` bytes, or all that were lent if those are fewer.
     fn consume(&mut self, amt: usize) {
-        self.start = self.start.saturating_add(amt).min(self.end);
+        self.take(amt);
     }
 }

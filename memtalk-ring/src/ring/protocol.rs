@@ -65,6 +65,30 @@
 //! waits only until its peer's end is over announces [`THE_END`], more than any
 //! capacity.)
 //!
+//! # A task in place of a thread
+//! A task that finds too little returns, and is polled again once its waker was woken
+//! ([`Side::poll_wait`]). The same fences order it:
+//!
+//! ```text
+//! the waiting task                     the publishing end
+//!   register the waker
+//!   want := n        (Announce)          index := new    (Publish…), once or more
+//!   fence SeqCst     (AnnounceFence)     fence SeqCst    (PublishFence)
+//!   look again       (Load…)             look at want    (LoadWant)
+//!                                        if that many are there: wake
+//! ```
+//!
+//! The second look takes the place of the comparison. If it finds too little, the other
+//! fence comes later: the publishing end sees the announcement, and wakes. Whoever is told
+//! of that (an interrupt handler, another thread) wakes the waker, which was registered
+//! before. Or it looked for the waker before that was registered. Then what it was told of
+//! was published before, and the second look sees it. (This takes a place for the waker
+//! that synchronises the two: a [`Bell`](crate::Bell), for example.)
+//!
+//! The announcement stands when the task has returned. The next wait replaces it. A task
+//! that finds enough takes it back. In between the peer may wake for nothing. So a task that
+//! is never polled again has done no harm: it has moved no byte, and nobody waits for it.
+//!
 //! # The end of a stream
 //! An end's state shares the word with its index ([`word`](crate::ring::word)). So
 //! whoever sees the end of a stream has also seen its last byte, and a process that
@@ -83,6 +107,8 @@
 //!
 //! Anything else is [`Error::Corrupt`], for good. Whatever the peer writes, an end
 //! accesses only its slab.
+
+use core::task::Poll;
 
 use super::capacity::Capacity;
 use super::header::{Line, RingHeader};
@@ -241,6 +267,11 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
 
     pub(crate) fn capacity(&self) -> u32 {
         self.capacity.bytes()
+    }
+
+    #[cfg(feature = "embedded-io-async")]
+    pub(crate) fn way_to_wait(&self) -> &W {
+        &self.wait
     }
 
     /// How many bytes were available at the last [`look`](Self::look), less those that we
@@ -420,13 +451,59 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         let mut looks = 0_u32;
         loop {
             self.look()?;
-            if self.available >= want || self.peer != State::Open {
+            if self.has(want) {
                 return Ok(());
             }
             looks = looks.saturating_add(1);
             if !self.wait.pause(looks) {
                 self.sleep(want);
             }
+        }
+    }
+
+    /// One step of such a wait, for a task: it never blocks. If it finds too little, it
+    /// calls `register`, which keeps the task's waker for whoever is told of the peer's
+    /// wake-up, announces what it wants, and looks again.
+    pub(crate) fn poll_wait(
+        &mut self,
+        want: u32,
+        register: impl FnOnce(),
+    ) -> Poll<Result<(), Error>> {
+        self.look()?;
+        if !self.has(want) {
+            register();
+            self.announce(want);
+            self.look()?;
+            if !self.has(want) {
+                return Poll::Pending;
+            }
+        }
+        self.retract();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether at least `want` bytes are available, or the peer's end is over.
+    #[inline(always)]
+    fn has(&self, want: u32) -> bool {
+        self.available >= want || self.peer != State::Open
+    }
+
+    /// Asks the peer for a wake-up. A look at the peer's word after this sees what it has
+    /// published, or else the peer sees the announcement.
+    #[inline]
+    fn announce(&self, want: u32) {
+        if W::SLEEPS {
+            let mine = mine::<R, _>(&self.memory);
+            M::Atomics::store::<site::Announce>(&mine.want, want);
+            M::Atomics::fence::<site::AnnounceFence>();
+        }
+    }
+
+    #[inline]
+    fn retract(&self) {
+        if W::SLEEPS {
+            let mine = mine::<R, _>(&self.memory);
+            M::Atomics::store::<site::Retract>(&mine.want, 0);
         }
     }
 
@@ -443,11 +520,9 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
     /// Sleeps until the peer wakes us, unless its word has changed since the last look. May
     /// return early.
     fn sleep(&mut self, want: u32) {
-        let mine = mine::<R, _>(&self.memory);
+        self.announce(want);
         let theirs = theirs::<R, _>(&self.memory);
-        M::Atomics::store::<site::Announce>(&mine.want, want);
-        M::Atomics::fence::<site::AnnounceFence>();
         self.wait.sleep(Watched::new(&theirs.index), self.seen);
-        M::Atomics::store::<site::Retract>(&mine.want, 0);
+        self.retract();
     }
 }

@@ -1,5 +1,7 @@
 //! [`Receiver`]: the end of a ring that reads bytes out of it.
 
+use core::task::{Poll, ready};
+
 use super::memory::Memory;
 use super::protocol::{Parts, Receiving, Side};
 use super::word::State;
@@ -12,7 +14,8 @@ use crate::wait::{Spin, Wait};
 /// - [`receive`](Self::receive) copies the bytes that are there, without waiting.
 /// - [`filled`](Self::filled) lends the filled part of the slab, to be used in place
 ///   (zero-copy) and released.
-/// - [`wait`](Self::wait) waits for a byte or the end of the stream.
+/// - [`wait`](Self::wait) waits for a byte or the end of the stream;
+///   [`poll_wait`](Self::poll_wait) does so for an asynchronous task.
 /// - [`close`](Self::close) confirms that the whole stream was delivered.
 ///
 /// A receiver that is dropped before [`close`](Self::close) has given up: the
@@ -118,6 +121,58 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
         Ok(self.side.available() as usize)
     }
 
+    /// [`wait`](Self::wait) for an asynchronous task: never blocks. If nothing is there,
+    /// calls `register`, and returns [`Poll::Pending`].
+    ///
+    /// - `register` keeps the task's waker for whoever is told when the sender calls its
+    ///   [`Wait::wake`]: for an interrupt handler, by a [`Bell`](crate::Bell), or for
+    ///   another thread. That one wakes the waker, and the task calls this again.
+    /// - Before `Pending` is returned, `register` has been called, and the sender asked for
+    ///   a wake-up. The wake-up comes once a byte or the end of the stream is there, or the
+    ///   sender has failed. It may come before this returns, and it may come for nothing.
+    /// - If the ends do not sleep ([`Wait::SLEEPS`]), or the sender wakes nobody, `register`
+    ///   has to arrange that the task calls this again after a while: by a timer, or by
+    ///   waking the waker at once.
+    /// - *Cancellation:* a task may stop waiting at any time, and use the end in any other
+    ///   way. No byte was moved. The request for a wake-up stands until a later call of
+    ///   this finds something. Until then the sender may wake for nothing.
+    ///
+    /// ```
+    /// # use core::ptr::NonNull;
+    /// # use memtalk_ring::{Page, Presence, RawRegion, Seat, Spin};
+    /// use core::future::poll_fn;
+    /// # use core::task::{Context, Poll, Waker};
+    /// # #[repr(align(64))]
+    /// # struct Memory([u8; 4096]);
+    /// # let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096])))).cast();
+    /// # let region = unsafe { RawRegion::new(memory, 4096) };
+    /// # let page = unsafe { Page::initialise(region, Presence::DEVICE) }?;
+    /// # let (mut sender, _) = unsafe { page.ends(Seat::First, Spin) };
+    /// # let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
+    /// // These ends wake nobody, so the task asks to be polled again at once.
+    /// let wait = poll_fn(|task| receiver.poll_wait(|| task.waker().wake_by_ref()));
+    ///
+    /// # let mut wait = core::pin::pin!(wait);
+    /// # let mut task = Context::from_waker(Waker::noop());
+    /// # assert_eq!(wait.as_mut().poll(&mut task), Poll::Pending);
+    /// sender.send(b"hello")?;
+    /// # use core::future::Future;
+    /// # assert_eq!(wait.as_mut().poll(&mut task), Poll::Ready(Ok(5)));
+    /// # async {
+    /// assert_eq!(wait.await, Ok(5));
+    /// # };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`receive`](Self::receive).
+    pub fn poll_wait(&mut self, register: impl FnOnce()) -> Poll<Result<usize, Error>> {
+        self.check_open()?;
+        ready!(self.side.poll_wait(1, register))?;
+        self.check_peer()?;
+        Poll::Ready(Ok(self.side.available() as usize))
+    }
+
     /// Whether the stream has ended and all of it was received, as far as the last call has
     /// seen. Does not look at the shared memory itself.
     #[must_use]
@@ -146,6 +201,11 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// earlier `fail`.
     pub fn fail(&mut self) {
         self.side.end(State::Failed);
+    }
+
+    #[cfg(feature = "embedded-io-async")]
+    pub(crate) fn way_to_wait(&self) -> &W {
+        self.side.way_to_wait()
     }
 
     fn check_open(&self) -> Result<(), Error> {

@@ -1,5 +1,7 @@
 //! [`Sender`]: the end of a ring that writes bytes into it.
 
+use core::task::{Poll, ready};
+
 use super::memory::Memory;
 use super::protocol::{Parts, Sending, Side, THE_END};
 use super::word::State;
@@ -16,6 +18,8 @@ use crate::wait::{Spin, Wait};
 /// - [`end`](Self::end) marks the end of the stream.
 /// - [`wait_delivered`](Self::wait_delivered) waits until the receiver has confirmed the
 ///   whole stream.
+/// - [`poll_wait`](Self::poll_wait) and [`poll_delivered`](Self::poll_delivered) do so for
+///   an asynchronous task.
 ///
 /// A sender that is dropped before [`end`](Self::end) has given up: the receiver
 /// gets what was committed, and then [`Error::PeerFailed`] instead of an end of
@@ -115,12 +119,33 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     /// As for [`send`](Self::send).
     pub fn wait(&mut self, want: usize) -> Result<usize, Error> {
         self.check_open()?;
-        let capacity = self.side.capacity();
-        // Not `clamp`, which would panic if the capacity were 0.
-        let want = u32::try_from(want).map_or(capacity, |want| want.max(1).min(capacity));
-        self.side.wait(want)?;
+        self.side.wait(self.possible(want))?;
         self.check_peer()?;
         Ok(self.side.available() as usize)
+    }
+
+    /// [`wait`](Self::wait) for an asynchronous task: never blocks. If fewer than `want`
+    /// bytes are free, calls `register`, and returns [`Poll::Pending`]. All that
+    /// [`Receiver::poll_wait`](crate::Receiver::poll_wait) says holds here as well.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send).
+    pub fn poll_wait(
+        &mut self,
+        want: usize,
+        register: impl FnOnce(),
+    ) -> Poll<Result<usize, Error>> {
+        self.check_open()?;
+        ready!(self.side.poll_wait(self.possible(want), register))?;
+        self.check_peer()?;
+        Poll::Ready(Ok(self.side.available() as usize))
+    }
+
+    /// `want` bytes, or as many as can be free.
+    fn possible(&self, want: usize) -> u32 {
+        let capacity = self.side.capacity();
+        // Not `clamp`, which would panic if the capacity were 0.
+        u32::try_from(want).map_or(capacity, |want| want.max(1).min(capacity))
     }
 
     /// Marks the end of the stream (a half-close): no byte follows. Never waits. Does
@@ -166,6 +191,26 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
             self.side.wait(THE_END)?;
         }
         Ok(())
+    }
+
+    /// [`wait_delivered`](Self::wait_delivered) for an asynchronous task: never blocks. If
+    /// the stream is not confirmed yet, calls `register`, and returns [`Poll::Pending`],
+    /// as [`poll_wait`](Self::poll_wait) does.
+    ///
+    /// # Errors
+    /// As for [`delivered`](Self::delivered).
+    pub fn poll_delivered(&mut self, register: impl FnOnce()) -> Poll<Result<(), Error>> {
+        self.end();
+        if self.side.state() == State::Closed {
+            ready!(self.side.poll_wait(THE_END, register))?;
+        }
+        self.delivered()?;
+        Poll::Ready(Ok(()))
+    }
+
+    #[cfg(feature = "embedded-io-async")]
+    pub(crate) fn way_to_wait(&self) -> &W {
+        self.side.way_to_wait()
     }
 
     fn check_open(&self) -> Result<(), Error> {

@@ -145,6 +145,14 @@ macro_rules! backend {
             impl Backend for $name {
                 type Futex = Futex;
 
+                fn alone(section: &mut dyn FnMut()) {
+                    $checker::lazy_static! {
+                        static ref ALONE: Mutex<()> = Mutex::new(());
+                    }
+                    let _one = ALONE.lock().unwrap();
+                    section();
+                }
+
                 fn give_way() {
                     thread::yield_now();
                 }

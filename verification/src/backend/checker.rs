@@ -7,6 +7,9 @@ pub trait Backend: CompareExchange<Word: Send + Sync, Byte: Send> {
     /// How a blocking end waits.
     type Futex: Wait<Self> + Clone + Default + Send + 'static;
 
+    /// Runs `section`. Nobody else's section runs meanwhile.
+    fn alone(section: &mut dyn FnMut());
+
     /// Lets other threads run before this one goes on.
     fn give_way();
 

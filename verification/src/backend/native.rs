@@ -2,6 +2,7 @@
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use memtalk_ring::{Native, Spin};
 
@@ -9,6 +10,12 @@ use super::checker::Backend;
 
 impl Backend for Native {
     type Futex = Spin;
+
+    fn alone(section: &mut dyn FnMut()) {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let _one = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        section();
+    }
 
     fn give_way() {
         std::thread::yield_now();

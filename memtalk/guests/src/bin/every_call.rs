@@ -14,13 +14,14 @@
 use core::hint::{black_box, spin_loop};
 use core::panic::PanicInfo;
 use core::ptr::{NonNull, with_exposed_provenance_mut};
+use core::task::Waker;
 
 #[cfg(any(target_arch = "arm", target_arch = "aarch64"))]
 use memtalk_ring::Event;
 use memtalk_ring::header::Snapshot;
 use memtalk_ring::layout::capacity_of;
 use memtalk_ring::{
-    Capacity, Doorbell, Error, Idle, Native, Page, PageError, PageRing, Presence, RawRegion,
+    Bell, Capacity, Doorbell, Error, Idle, Native, Page, PageError, PageRing, Presence, RawRegion,
     Receiver, Region, Seat, Sender, Spin, Wait,
 };
 
@@ -31,6 +32,10 @@ const PAGE: (usize, usize) = (0x2000_0000, 4096);
 
 /// The address of a device's register that could be.
 const REGISTER: usize = 0x4005_0000;
+
+/// A bell that could be.
+// SAFETY: the program is never run.
+static BELL: Bell = unsafe { Bell::new(|section| section()) };
 
 /// Uses the result of a call.
 fn take<T>(value: T) {
@@ -104,7 +109,15 @@ fn send<W: Wait<Native>>(sender: &mut Sender<Ring, W>) -> Result<(), Error> {
         _ => sender.end(),
     }
     take(sender.delivered()?);
+    take(sender.poll_wait(black_box(len), register));
+    take(sender.poll_delivered(register));
     sender.wait_delivered()
+}
+
+/// Registers a waker with the bell.
+fn register() {
+    BELL.register_sender(Waker::noop());
+    BELL.register_receiver(Waker::noop());
 }
 
 fn receive<W: Wait<Native>>(receiver: &mut Receiver<Ring, W>) -> Result<(), Error> {
@@ -112,6 +125,7 @@ fn receive<W: Wait<Native>>(receiver: &mut Receiver<Ring, W>) -> Result<(), Erro
     take(receiver.capacity());
     take(receiver.receive(bytes.get_mut(..len).unwrap_or_default())?);
     take(receiver.wait()?);
+    take(receiver.poll_wait(register));
     let filled = receiver.filled()?;
     take((filled.len(), filled.is_empty()));
     take(filled.parts());
@@ -177,9 +191,40 @@ fn traits<W: Wait<Native>>(mut sender: Sender<Ring, W>, mut receiver: Receiver<R
     drop(receiver);
 }
 
+/// Every call of embedded-io-async's traits.
+#[cfg(feature = "embedded-io-async")]
+fn tasks<W: Wait<Native> + Clone>(page: &Page<RawRegion>, wait: W) {
+    use core::pin::pin;
+    use core::task::Context;
+    use embedded_io_async::{BufRead, Read, Write};
+    use memtalk_ring::Buffered;
+
+    fn poll<T>(future: impl Future<Output = T>) {
+        let future = pin!(future);
+        take(future.poll(&mut Context::from_waker(Waker::noop())));
+    }
+
+    // SAFETY: the program is never run.
+    let (mut sender, mut receiver) = unsafe { page.ends(Seat::First, BELL.with(wait)) };
+    let (mut bytes, len) = black_box(([1; 64], 3));
+    poll(sender.write(bytes.get(..len).unwrap_or_default()));
+    poll(sender.write_all(bytes.get(..len).unwrap_or_default()));
+    poll(sender.flush());
+    poll(receiver.read(bytes.get_mut(..len).unwrap_or_default()));
+    poll(receiver.read_exact(bytes.get_mut(..len).unwrap_or_default()));
+    let mut buffer = [0; 16];
+    let mut buffered = Buffered::new(receiver, &mut buffer);
+    poll(buffered.read(bytes.get_mut(..len).unwrap_or_default()));
+    poll(buffered.read_exact(bytes.get_mut(..len).unwrap_or_default()));
+    poll(buffered.fill_buf());
+    buffered.consume(black_box(3));
+    take(bytes);
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
     numbers();
+    BELL.on_doorbell();
     let (address, size) = black_box(PAGE);
     let register = NonNull::new(with_exposed_provenance_mut(black_box(REGISTER)));
     let base = NonNull::new(with_exposed_provenance_mut(address));
@@ -191,6 +236,8 @@ extern "C" fn _start() -> ! {
         if let Ok(page) = pages(region) {
             ends(&page, Spin);
             ends(&page, Idle(take::<u32>));
+            #[cfg(feature = "embedded-io-async")]
+            tasks(&page, doorbell);
             ends(&page, doorbell);
             #[cfg(any(target_arch = "arm", target_arch = "aarch64"))]
             ends(&page, Event);
