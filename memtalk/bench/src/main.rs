@@ -47,6 +47,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            guard::check();
             eprintln!("memtalk-bench: {error}");
             ExitCode::FAILURE
         }

@@ -110,7 +110,14 @@ impl Drop for Place {
 
 /// Removes all that this process has made.
 pub(crate) fn sweep() {
-    let _ = fs::remove_dir_all(Path::new(SHM).join(prefix()));
+    let directory = Path::new(SHM).join(prefix());
+    // Another thread may be making files there. Once the directory is gone, it cannot.
+    for _ in 0..1_000 {
+        let _ = fs::remove_dir_all(&directory);
+        if !directory.exists() {
+            break;
+        }
+    }
     let objects = format!("{}-", prefix());
     let entries = fs::read_dir(SHM).into_iter().flatten().flatten();
     for entry in entries.filter(|e| e.file_name().to_string_lossy().starts_with(&objects)) {

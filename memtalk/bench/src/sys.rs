@@ -11,7 +11,7 @@ use std::mem::{size_of, zeroed};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, parent_id};
 use std::path::Path;
 use std::process::Command;
 use std::ptr;
@@ -27,12 +27,29 @@ fn check(result: c_int) -> io::Result<c_int> {
 /// Makes the kernel kill the process of `command` when the thread that starts it ends, however
 /// that ends.
 pub(crate) fn die_with_parent(command: &mut Command) {
-    let ask = || {
+    let parent = std::process::id();
+    let ask = move || {
         // SAFETY: this request takes numbers only.
-        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) }).map(drop)
+        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+        // The kernel does not look back at a parent that has died before that.
+        if parent_id() != parent {
+            // SAFETY: takes a number only.
+            unsafe { libc::_exit(1) };
+        }
+        Ok(())
     };
-    // SAFETY: `ask` makes one system call and allocates nothing.
+    // SAFETY: `ask` makes system calls and allocates nothing.
     unsafe { command.pre_exec(ask) };
+}
+
+/// Kills a child, and waits until it is dead.
+pub(crate) fn kill(child: u32) {
+    if let Ok(child) = libc::pid_t::try_from(child) {
+        // SAFETY: takes numbers only.
+        unsafe { libc::kill(child, libc::SIGKILL) };
+        // SAFETY: the status is not asked for.
+        unsafe { libc::waitpid(child, ptr::null_mut(), 0) };
+    }
 }
 
 /// Makes a FIFO and opens both ends. A blocking open of one end would wait for the other.
