@@ -9,6 +9,7 @@
 //! with a role as its arguments: see [`role`].
 
 mod answer;
+mod apart;
 mod carry;
 mod chart;
 mod guard;

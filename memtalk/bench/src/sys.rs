@@ -147,8 +147,9 @@ pub(crate) fn nanoseconds() -> u64 {
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
 }
 
-/// A cache line that one of two processes writes.
-#[repr(C, align(64))]
+/// A cache line that one of two processes writes. Its neighbour stays empty: processors fetch
+/// lines in pairs.
+#[repr(C, align(128))]
 pub(crate) struct Line {
     pub(crate) message: AtomicU64,
     pub(crate) word: AtomicU32,
