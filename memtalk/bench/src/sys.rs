@@ -68,12 +68,23 @@ pub(crate) fn fifo(path: &Path) -> io::Result<(File, File)> {
     Ok((reader, writer))
 }
 
-/// The numbers of the processors that we may run on.
-pub(crate) fn processors() -> io::Result<Vec<usize>> {
+/// The processors that the calling thread may run on.
+fn allowed() -> io::Result<libc::cpu_set_t> {
     // SAFETY: a set of processors is a bit mask.
     let mut set: libc::cpu_set_t = unsafe { zeroed() };
     // SAFETY: `set` is that large.
     check(unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) })?;
+    Ok(set)
+}
+
+fn allow(set: &libc::cpu_set_t) -> io::Result<()> {
+    // SAFETY: `set` is that large.
+    check(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), set) }).map(drop)
+}
+
+/// The numbers of the processors that we may run on.
+pub(crate) fn processors() -> io::Result<Vec<usize>> {
+    let set = allowed()?;
     let most = 8 * size_of::<libc::cpu_set_t>();
     // SAFETY: the number is within the set.
     Ok((0..most)
@@ -90,8 +101,7 @@ pub(crate) fn pin(cpu: usize) -> io::Result<()> {
     let mut set: libc::cpu_set_t = unsafe { zeroed() };
     // SAFETY: the number is within the set.
     unsafe { libc::CPU_SET(cpu, &mut set) };
-    // SAFETY: `set` is that large.
-    check(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set) }).map(drop)
+    allow(&set)
 }
 
 fn signal_set(signals: &[c_int]) -> libc::sigset_t {
