@@ -31,6 +31,7 @@ pub(crate) struct Unit {
 
 impl Unit {
     pub(crate) const GB_PER_S: Self = Self::more("GB/s");
+    pub(crate) const MB_PER_S: Self = Self::more("MB/s");
     pub(crate) const NS: Self = Self::less("ns");
     pub(crate) const US: Self = Self::less("µs");
     pub(crate) const MS: Self = Self::less("ms");
@@ -68,12 +69,13 @@ pub(crate) struct Verdict {
     pub(crate) measured: Option<Samples>,
 }
 
-/// A condition on the median of the rounds' numbers.
+/// A condition on the rounds' numbers: on their median, or on each of them.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
     Under(f64),
+    NeverUnder(f64),
 }
 
 impl Target {
@@ -82,11 +84,15 @@ impl Target {
             Self::AtLeast(bound) => numbers.median >= bound,
             Self::AtMost(bound) => numbers.median <= bound,
             Self::Under(bound) => numbers.median < bound,
+            Self::NeverUnder(bound) => numbers.low >= bound,
         }
     }
 
     pub(crate) fn bound(self) -> f64 {
-        let (Self::AtLeast(bound) | Self::AtMost(bound) | Self::Under(bound)) = self;
+        let (Self::AtLeast(bound)
+        | Self::AtMost(bound)
+        | Self::Under(bound)
+        | Self::NeverUnder(bound)) = self;
         bound
     }
 }
@@ -97,6 +103,7 @@ impl Display for Target {
             Self::AtLeast(bound) => write!(f, "at least {bound}"),
             Self::AtMost(bound) => write!(f, "at most {bound}"),
             Self::Under(bound) => write!(f, "under {bound}"),
+            Self::NeverUnder(bound) => write!(f, "never under {bound}"),
         }
     }
 }

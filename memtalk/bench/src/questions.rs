@@ -1,10 +1,12 @@
 //! The questions, in the order in which they are asked.
 
 mod both_ways;
+pub(crate) mod busy;
 mod byte;
 mod first_byte;
 mod idle;
 pub(crate) mod latency;
+mod one_processor;
 mod one_way;
 mod pairs;
 mod pipes;
@@ -44,6 +46,8 @@ pub(crate) const ALL: &[Question] = &[
     question!("pipes", ALL_ROUNDS, pipes::measure, pipes::judge),
     question!("both-ways", ALL_ROUNDS, both_ways::measure, both_ways::judge),
     question!("pairs", 5, pairs::measure, pairs::judge),
+    question!("one-processor", 5, one_processor::measure, one_processor::judge),
+    question!("busy", 3, busy::measure, busy::judge),
     question!("byte", ALL_ROUNDS, byte::measure, byte::judge),
     question!("polling", ALL_ROUNDS, latency::measure_polling, latency::judge_polling),
     question!("sleeping", ALL_ROUNDS, latency::measure_sleeping, latency::judge_sleeping),

@@ -59,6 +59,13 @@ impl Scratch {
         }
         Ok(place)
     }
+
+    /// A new file of zeros, too long to be read to its end, which takes no memory.
+    pub(crate) fn endless(&self) -> Result<Place> {
+        let place = self.place();
+        File::create(&place.path)?.set_len(1 << 40)?;
+        Ok(place)
+    }
 }
 
 impl Drop for Scratch {

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) round_trips: usize,
     /// `IDLE`: seconds of doing nothing.
     pub(crate) idle: Duration,
+    /// `BUSY`: seconds of a talk beside programs that only compute.
+    pub(crate) busy: Duration,
     /// `CPUS`: the two processors for pinned sides, like `0,2`. `None` if the machine has
     /// only one.
     pub(crate) cpus: Option<[usize; 2]>,
@@ -53,6 +55,7 @@ impl Settings {
             bytes: number("BYTES", or(1 << 30, 1 << 23))?,
             round_trips: number("ROUND_TRIPS", or(200_000, 5_000))?,
             idle: Duration::from_secs_f64(number("IDLE", if quick { 0.5 } else { 10.0 })?),
+            busy: Duration::from_secs_f64(number("BUSY", if quick { 0.5 } else { 30.0 })?),
             cpus: cpus()?,
             starts: or(20, 3),
         };

@@ -104,6 +104,25 @@ pub(crate) fn pin(cpu: usize) -> io::Result<()> {
     allow(&set)
 }
 
+/// While this lives, the calling thread and all that it starts are kept on one processor. What
+/// it has started stays there.
+pub(crate) struct Pinned(libc::cpu_set_t);
+
+impl Pinned {
+    pub(crate) fn to(cpu: usize) -> io::Result<Self> {
+        let before = allowed()?;
+        pin(cpu)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // It was allowed before, so it is allowed again.
+        let _ = allow(&self.0);
+    }
+}
+
 fn signal_set(signals: &[c_int]) -> libc::sigset_t {
     // SAFETY: a set of signals is a bit mask.
     let mut set = unsafe { zeroed() };

@@ -53,7 +53,7 @@ pub(crate) fn judge(answer: &mut Answer) {
 }
 
 /// The time from the start of the second sides to the end of all processes.
-fn run(bench: &Bench, way: Way, pairs: usize, input: &Path) -> Result<Duration> {
+pub(super) fn run(bench: &Bench, way: Way, pairs: usize, input: &Path) -> Result<Duration> {
     let first = || {
         let ends = Ends::new(Stdio::null(), Stdio::null());
         way.first(bench, Traffic::OneWay, ends)

@@ -39,7 +39,7 @@ pub(crate) fn judge(answer: &mut Answer) {
 }
 
 /// The time from the start of the second side to the end of all processes.
-fn run(bench: &Bench, way: Way, input: &Path) -> Result<Duration> {
+pub(super) fn run(bench: &Bench, way: Way, input: &Path) -> Result<Duration> {
     let (from_first, to_drain) = io::pipe()?;
     let mut drain = Command::new("cat");
     drain.stdin(from_first).stdout(Stdio::null());
