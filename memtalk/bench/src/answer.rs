@@ -87,14 +87,6 @@ impl Target {
             Self::NeverUnder(bound) => numbers.low >= bound,
         }
     }
-
-    pub(crate) fn bound(self) -> f64 {
-        let (Self::AtLeast(bound)
-        | Self::AtMost(bound)
-        | Self::Under(bound)
-        | Self::NeverUnder(bound)) = self;
-        bound
-    }
 }
 
 impl Display for Target {
