@@ -1,10 +1,10 @@
 //! The machine's mode: whether its two processors are near each other or far apart.
 //!
 //! A virtual machine may be moved to other processors at any minute, and two of them may be
-//! twice as far apart as two others. That changes all numbers about two processes, and not
-//! all by the same factor. So a cache line's way from one processor to the other and back is
-//! timed before each round. If the longest such trip of a run is well above the shortest, the
-//! rounds count as near or far, and the border is the geometric middle of the two.
+//! four times as far apart as two others. That changes all numbers about two processes, and
+//! not all by the same factor. So a cache line's way from one processor to the other and back
+//! is timed before each round. If the longest such trip of a run is well above the shortest,
+//! the rounds count as near or far, and the border is the geometric middle of the two.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
