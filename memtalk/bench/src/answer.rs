@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 
 use crate::measure::{Samples, Spread};
+use crate::peers::BEFORE;
 
 /// The answer to a question.
 pub(crate) struct Answer {
@@ -30,6 +31,7 @@ pub(crate) struct Unit {
 
 impl Unit {
     pub(crate) const GB_PER_S: Self = Self::more("GB/s");
+    pub(crate) const MB_PER_S: Self = Self::more("MB/s");
     pub(crate) const NS: Self = Self::less("ns");
     pub(crate) const US: Self = Self::less("µs");
     pub(crate) const MS: Self = Self::less("ms");
@@ -61,32 +63,29 @@ pub(crate) struct Verdict {
     /// Which of our numbers: its contestant and cell. Empty if there is only one.
     pub(crate) what: String,
     pub(crate) target: Target,
-    /// What the target is a multiple of, or what it counts.
+    /// What the target is a share of, or what it counts.
     pub(crate) of: String,
-    /// `None` if there was nothing to compare with.
-    pub(crate) measured: Option<Spread>,
+    /// One number for each round. `None` if there was nothing to compare with.
+    pub(crate) measured: Option<Samples>,
 }
 
-/// A condition on a number.
+/// A condition on the rounds' numbers: on their median, or on each of them.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
     Under(f64),
+    NeverUnder(f64),
 }
 
 impl Target {
-    fn is_met_by(self, number: f64) -> bool {
+    fn is_met_by(self, numbers: Spread) -> bool {
         match self {
-            Self::AtLeast(bound) => number >= bound,
-            Self::AtMost(bound) => number <= bound,
-            Self::Under(bound) => number < bound,
+            Self::AtLeast(bound) => numbers.median >= bound,
+            Self::AtMost(bound) => numbers.median <= bound,
+            Self::Under(bound) => numbers.median < bound,
+            Self::NeverUnder(bound) => numbers.low >= bound,
         }
-    }
-
-    pub(crate) fn bound(self) -> f64 {
-        let (Self::AtLeast(bound) | Self::AtMost(bound) | Self::Under(bound)) = self;
-        bound
     }
 }
 
@@ -96,14 +95,15 @@ impl Display for Target {
             Self::AtLeast(bound) => write!(f, "at least {bound}"),
             Self::AtMost(bound) => write!(f, "at most {bound}"),
             Self::Under(bound) => write!(f, "under {bound}"),
+            Self::NeverUnder(bound) => write!(f, "never under {bound}"),
         }
     }
 }
 
 impl Verdict {
     pub(crate) fn outcome(&self) -> &'static str {
-        match self.measured {
-            Some(spread) if self.target.is_met_by(spread.median) => "met",
+        match &self.measured {
+            Some(numbers) if self.target.is_met_by(numbers.spread()) => "met",
             Some(_) => "missed",
             None => "not measured",
         }
@@ -131,6 +131,31 @@ impl Answer {
         answer
     }
 
+    /// Adds what a later pass has measured. A contestant that was left out once is left out.
+    pub(crate) fn add(&mut self, later: Self) {
+        self.rows.retain_mut(|row| {
+            let more = later.rows.iter().find(|more| more.name == row.name);
+            for (samples, more) in row
+                .samples
+                .iter_mut()
+                .zip(more.iter().flat_map(|m| &m.samples))
+            {
+                samples.add(more);
+            }
+            more.is_some()
+        });
+        for note in later.notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+    }
+
+    /// One sample of each round: those of any contestant. `None` if nothing was measured.
+    pub(crate) fn rounds(&self) -> Option<&Samples> {
+        self.rows.first()?.samples.first()
+    }
+
     /// The best row of the others in a cell.
     pub(crate) fn best_other(&self, cell: usize) -> Option<&Row> {
         let of = |row: &&Row| row.samples[cell].median();
@@ -149,19 +174,49 @@ impl Answer {
 
     /// Compares our row `ours` in `cell` with the row named `other`.
     pub(crate) fn judge(&mut self, ours: usize, cell: usize, other: Option<&str>, target: Target) {
+        let of = format!("of {}", other.unwrap_or("the best other"));
+        self.compare(ours, cell, other, target, of);
+    }
+
+    /// Compares each of our rows, in each cell, with the same of the command `BEFORE`, if it
+    /// takes part.
+    pub(crate) fn judge_before(&mut self, target: Target) {
+        for ours in 0..self.rows.len() {
+            let before = format!("{BEFORE}{}", self.rows[ours].name);
+            if self.rows.iter().any(|row| row.name == before) {
+                for cell in 0..self.cells.len() {
+                    self.compare(ours, cell, Some(&before), target, "of before".into());
+                }
+            }
+        }
+    }
+
+    fn compare(
+        &mut self,
+        ours: usize,
+        cell: usize,
+        other: Option<&str>,
+        target: Target,
+        of: String,
+    ) {
         let theirs = other.and_then(|name| self.rows.iter().find(|row| row.name == name));
         let row = &self.rows[ours];
         let measured = theirs.map(|theirs| row.samples[cell].ratio_to(&theirs.samples[cell]));
-        let only_one = self.rows.iter().filter(|row| row.ours).count() == 1;
-        let what = match (only_one, self.cells[cell].as_str()) {
-            (true, cell) => cell.to_owned(),
+        let now = |row: &&Row| row.ours && !row.name.starts_with(BEFORE);
+        let only_one = self.rows.iter().filter(now).count() == 1;
+        let cell = match (self.cells[cell].as_str(), self.over) {
+            (cell, Some(what)) => format!("{cell} {what}"),
+            (cell, None) => cell.to_owned(),
+        };
+        let what = match (only_one, cell.as_str()) {
+            (true, _) => cell,
             (false, "") => row.name.clone(),
-            (false, cell) => format!("{}, {cell}", row.name),
+            (false, _) => format!("{}, {cell}", row.name),
         };
         self.verdicts.push(Verdict {
             what,
             target,
-            of: format!("times {}", other.unwrap_or("the others")),
+            of,
             measured,
         });
     }

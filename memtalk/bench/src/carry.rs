@@ -37,7 +37,7 @@ pub(crate) fn check(
         match (lost, way.is_ours()) {
             (0, _) => honest.push(way),
             (_, false) => notes.push(format!(
-                "{way} is left out: it lost bytes in {lost} of {TRIALS} trials"
+                "{way} is left out: it lost bytes in some of {TRIALS} trials"
             )),
             (_, true) => return Err(format!("{way} lost bytes").into()),
         }

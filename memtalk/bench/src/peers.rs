@@ -20,14 +20,24 @@ use crate::{Bench, Result, sys};
 /// A way to get bytes from one process to another.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    Memtalk { pages: usize },
+    Memtalk {
+        pages: usize,
+    },
+    /// Another version of memtalk: the command `BEFORE`.
+    Before {
+        pages: usize,
+    },
     Socat,
     Netcat,
-    Fifo,
+    /// `cat` over a FIFO, or two for both ways.
+    Fifos,
 }
 
 /// The other programs, each with its default settings.
-pub(crate) const OTHERS: [Way; 3] = [Way::Socat, Way::Netcat, Way::Fifo];
+pub(crate) const OTHERS: [Way; 3] = [Way::Socat, Way::Netcat, Way::Fifos];
+
+/// What the names of rows of the command `BEFORE` begin with.
+pub(crate) const BEFORE: &str = "before: ";
 
 /// Which sides send.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,9 +57,10 @@ impl Display for Way {
         match self {
             Self::Memtalk { pages: 1 } => f.write_str("memtalk, 1 page"),
             Self::Memtalk { pages } => write!(f, "memtalk, {pages} pages"),
+            Self::Before { pages } => write!(f, "{BEFORE}{}", Self::Memtalk { pages: *pages }),
             Self::Socat => f.write_str("socat"),
             Self::Netcat => f.write_str("nc -U"),
-            Self::Fifo => f.write_str("cat over a FIFO"),
+            Self::Fifos => f.write_str("FIFOs"),
         }
     }
 }
@@ -68,9 +79,15 @@ pub(crate) fn missing() -> Vec<String> {
         .collect()
 }
 
-/// Those of `ways` that are installed.
-pub(crate) fn present(ways: impl IntoIterator<Item = Way>) -> Vec<Way> {
-    ways.into_iter().filter(|way| way.is_there()).collect()
+/// memtalk with each number of pages, the same of the command `BEFORE` if there is one, and
+/// those of `others` that are installed.
+pub(crate) fn present(bench: &Bench, pages: &[usize], others: &[Way]) -> Vec<Way> {
+    let mut ways: Vec<Way> = pages.iter().map(|&pages| Way::Memtalk { pages }).collect();
+    if bench.settings.before.is_some() {
+        ways.extend(pages.iter().map(|&pages| Way::Before { pages }));
+    }
+    ways.extend(others.iter().filter(|way| way.is_there()));
+    ways
 }
 
 /// The rows of an answer with one cell.
@@ -86,7 +103,15 @@ pub(crate) fn rows(ways: &[Way], samples: Vec<Samples>) -> Vec<Row> {
 
 impl Way {
     pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Self::Memtalk { .. })
+        matches!(self, Self::Memtalk { .. } | Self::Before { .. })
+    }
+
+    /// The program that is memtalk here.
+    fn memtalk(self, bench: &Bench) -> &str {
+        match (self, &bench.settings.before) {
+            (Self::Before { .. }, Some(before)) => before,
+            _ => &bench.settings.memtalk,
+        }
     }
 
     fn is_there(self) -> bool {
@@ -100,7 +125,7 @@ impl Way {
                 let path = env::var_os("PATH").unwrap_or_default();
                 env::split_paths(&path).any(|directory| directory.join("socat").is_file())
             }
-            Self::Memtalk { .. } | Self::Fifo => true,
+            Self::Memtalk { .. } | Self::Before { .. } | Self::Fifos => true,
         }
     }
 
@@ -114,13 +139,10 @@ impl Way {
             Ok(())
         };
         match (self, traffic) {
-            (Self::Memtalk { pages }, _) => {
+            (Self::Memtalk { pages } | Self::Before { pages }, _) => {
                 let pages = pages.to_string();
-                start(
-                    &bench.settings.memtalk,
-                    &["-f", place.object(), "--pages", &pages],
-                    ends,
-                )?;
+                let arguments = ["-f", place.object(), "--pages", &pages];
+                start(self.memtalk(bench), &arguments, ends)?;
             }
             (Self::Socat, Traffic::OneWay) => {
                 start("socat", &["-u", &place.text("UNIX-LISTEN:"), "-"], ends)?;
@@ -137,7 +159,7 @@ impl Way {
             (Self::Netcat, Traffic::BothWays) => {
                 start("nc", &["-N", "-l", "-U", &place.text("")], ends)?;
             }
-            (Self::Fifo, _) => {
+            (Self::Fifos, _) => {
                 let (reader, writer) = sys::fifo(place.path())?;
                 left_for_second.push(writer);
                 start("cat", &[], Ends::new(reader, ends.stdout))?;
@@ -192,8 +214,8 @@ impl First<'_> {
     /// Whether the socket, FIFO or object exists.
     fn is_there(&self) -> bool {
         match self.way {
-            Way::Memtalk { .. } => self.place.object_path().exists(),
-            Way::Socat | Way::Netcat | Way::Fifo => self.place.path().exists(),
+            Way::Memtalk { .. } | Way::Before { .. } => self.place.object_path().exists(),
+            Way::Socat | Way::Netcat | Way::Fifos => self.place.path().exists(),
         }
     }
 
@@ -212,8 +234,8 @@ impl First<'_> {
             Ok(())
         };
         match (self.way, self.traffic) {
-            (Way::Memtalk { .. }, _) => {
-                start(&bench.settings.memtalk, &["-f", place.object()], ends)?;
+            (way @ (Way::Memtalk { .. } | Way::Before { .. }), _) => {
+                start(way.memtalk(bench), &["-f", place.object()], ends)?;
             }
             (Way::Socat, traffic) => {
                 // The socket may have a name before it accepts connections.
@@ -224,7 +246,7 @@ impl First<'_> {
                 }
             }
             (Way::Netcat, _) => start("nc", &["-N", "-U", &place.text("")], ends)?,
-            (Way::Fifo, _) => {
+            (Way::Fifos, _) => {
                 let mut left = self.left_for_second.into_iter();
                 let writer = left.next().ok_or("the FIFO is gone")?;
                 start("cat", &[], Ends::new(ends.stdin, writer))?;

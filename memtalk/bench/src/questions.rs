@@ -1,10 +1,12 @@
-//! The questions, by name, in the order in which they are asked.
+//! The questions, in the order in which they are asked.
 
 mod both_ways;
+pub(crate) mod busy;
 mod byte;
 mod first_byte;
 mod idle;
 pub(crate) mod latency;
+mod one_processor;
 mod one_way;
 mod pairs;
 mod pipes;
@@ -14,21 +16,44 @@ pub(crate) mod sweep;
 use crate::answer::Answer;
 use crate::{Bench, Result};
 
-/// Asks a question: measures, and judges by its targets.
-pub(crate) type Ask = fn(&Bench) -> Result<Answer>;
+/// A question. Every pass measures some of its rounds, and in the end all are judged.
+pub(crate) struct Question {
+    pub(crate) name: &'static str,
+    /// The most rounds that are worth their time.
+    pub(crate) most: usize,
+    pub(crate) measure: fn(&Bench) -> Result<Answer>,
+    /// Compares with the targets. The answer has rows, each with samples.
+    pub(crate) judge: fn(&mut Answer),
+}
 
-/// All questions with their names.
-pub(crate) const ALL: &[(&str, Ask)] = &[
-    ("one-way", one_way::ask),
-    ("pipes", pipes::ask),
-    ("both-ways", both_ways::ask),
-    ("byte", byte::ask),
-    ("polling", latency::ask_polling),
-    ("sleeping", latency::ask_sleeping),
-    ("rings", rings::ask),
-    ("first-byte", first_byte::ask),
-    ("idle", idle::ask),
-    ("pairs", pairs::ask),
-    ("pages", sweep::ask_pages),
-    ("chunks", sweep::ask_chunks),
+macro_rules! question {
+    ($name:literal, $most:expr, $measure:path, $judge:path) => {
+        Question {
+            name: $name,
+            most: $most,
+            measure: $measure,
+            judge: $judge,
+        }
+    };
+}
+
+/// As many rounds as the settings say.
+const ALL_ROUNDS: usize = usize::MAX;
+
+#[rustfmt::skip]
+pub(crate) const ALL: &[Question] = &[
+    question!("one-way", ALL_ROUNDS, one_way::measure, one_way::judge),
+    question!("pipes", ALL_ROUNDS, pipes::measure, pipes::judge),
+    question!("both-ways", ALL_ROUNDS, both_ways::measure, both_ways::judge),
+    question!("pairs", 5, pairs::measure, pairs::judge),
+    question!("one-processor", 5, one_processor::measure, one_processor::judge),
+    question!("busy", 3, busy::measure, busy::judge),
+    question!("byte", ALL_ROUNDS, byte::measure, byte::judge),
+    question!("polling", ALL_ROUNDS, latency::measure_polling, latency::judge_polling),
+    question!("sleeping", ALL_ROUNDS, latency::measure_sleeping, latency::judge_sleeping),
+    question!("rings", ALL_ROUNDS, rings::measure, rings::judge),
+    question!("first-byte", ALL_ROUNDS, first_byte::measure, first_byte::judge),
+    question!("idle", 1, idle::measure, idle::judge),
+    question!("pages", 5, sweep::measure_pages, sweep::judge),
+    question!("chunks", 5, sweep::measure_chunks, sweep::judge),
 ];

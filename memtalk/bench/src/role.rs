@@ -1,7 +1,7 @@
 //! The roles that this program plays as another process of its own questions.
 
 use crate::Result;
-use crate::questions::{latency, sweep};
+use crate::questions::{busy, latency, sweep};
 
 /// Plays the role for which the bench has started this process.
 pub(crate) fn play(role: &str, arguments: &[String]) -> Result {
@@ -9,6 +9,7 @@ pub(crate) fn play(role: &str, arguments: &[String]) -> Result {
         "ping" | "pong" => latency::play(role, arguments),
         "write" => sweep::write(arguments),
         "read" => sweep::read(arguments),
+        "compute" => busy::compute(),
         _ => Err(format!("no role is called {role}; the bench takes no arguments").into()),
     }
 }

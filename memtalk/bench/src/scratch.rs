@@ -59,6 +59,13 @@ impl Scratch {
         }
         Ok(place)
     }
+
+    /// A new file of zeros, too long to be read to its end, which takes no memory.
+    pub(crate) fn endless(&self) -> Result<Place> {
+        let place = self.place();
+        File::create(&place.path)?.set_len(1 << 40)?;
+        Ok(place)
+    }
 }
 
 impl Drop for Scratch {
@@ -110,7 +117,14 @@ impl Drop for Place {
 
 /// Removes all that this process has made.
 pub(crate) fn sweep() {
-    let _ = fs::remove_dir_all(Path::new(SHM).join(prefix()));
+    let directory = Path::new(SHM).join(prefix());
+    // Another thread may be making files there. Once the directory is gone, it cannot.
+    for _ in 0..1_000 {
+        let _ = fs::remove_dir_all(&directory);
+        if !directory.exists() {
+            break;
+        }
+    }
     let objects = format!("{}-", prefix());
     let entries = fs::read_dir(SHM).into_iter().flatten().flatten();
     for entry in entries.filter(|e| e.file_name().to_string_lossy().starts_with(&objects)) {

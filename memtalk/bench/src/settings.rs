@@ -1,6 +1,6 @@
 //! How much is measured, according to environment variables.
 //!
-//! The defaults take about seven minutes on two processors. `QUICK=1` only shows that
+//! The defaults take about twenty minutes on two processors. `QUICK=1` only shows that
 //! nothing is broken.
 
 use std::env;
@@ -14,6 +14,8 @@ use crate::{Result, sys};
 pub(crate) struct Settings {
     /// `MEMTALK`: the program under test.
     pub(crate) memtalk: String,
+    /// `BEFORE`: another version of it, which takes part as well.
+    pub(crate) before: Option<String>,
     /// `CHARTS`: the directory that the charts go to.
     pub(crate) charts: PathBuf,
     /// `ONLY`: names of questions, separated by commas or spaces. Empty: all.
@@ -28,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) round_trips: usize,
     /// `IDLE`: seconds of doing nothing.
     pub(crate) idle: Duration,
+    /// `BUSY`: seconds of a talk beside programs that only compute.
+    pub(crate) busy: Duration,
     /// `CPUS`: the two processors for pinned sides, like `0,2`. `None` if the machine has
     /// only one.
     pub(crate) cpus: Option<[usize; 2]>,
@@ -44,12 +48,14 @@ impl Settings {
         let charts = env::var_os("CHARTS").unwrap_or_else(|| "target/bench".into());
         let settings = Self {
             memtalk,
+            before: env::var("BEFORE").ok().filter(|path| !path.is_empty()),
             charts: charts.into(),
             only: list("ONLY"),
             rounds: number("ROUNDS", or(9, 2))?,
             bytes: number("BYTES", or(1 << 30, 1 << 23))?,
             round_trips: number("ROUND_TRIPS", or(200_000, 5_000))?,
             idle: Duration::from_secs_f64(number("IDLE", if quick { 0.5 } else { 10.0 })?),
+            busy: Duration::from_secs_f64(number("BUSY", if quick { 0.5 } else { 30.0 })?),
             cpus: cpus()?,
             starts: or(20, 3),
         };
@@ -88,7 +94,7 @@ fn cpus() -> Result<Option<[usize; 2]>> {
         wanted.push(word.parse()?);
     }
     match (wanted.as_slice(), sys::processors()?.as_slice()) {
-        (&[one, other], _) | (&[], &[one, other, ..]) => Ok(Some([one, other])),
+        (&[one, other], _) | (&[], &[one, other, ..]) if one != other => Ok(Some([one, other])),
         (&[], _) => Ok(None),
         _ => Err("CPUS must name two processors, like 0,1".into()),
     }

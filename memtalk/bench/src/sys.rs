@@ -11,7 +11,7 @@ use std::mem::{size_of, zeroed};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, parent_id};
 use std::path::Path;
 use std::process::Command;
 use std::ptr;
@@ -27,12 +27,29 @@ fn check(result: c_int) -> io::Result<c_int> {
 /// Makes the kernel kill the process of `command` when the thread that starts it ends, however
 /// that ends.
 pub(crate) fn die_with_parent(command: &mut Command) {
-    let ask = || {
+    let parent = std::process::id();
+    let ask = move || {
         // SAFETY: this request takes numbers only.
-        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) }).map(drop)
+        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+        // The kernel does not look back at a parent that has died before that.
+        if parent_id() != parent {
+            // SAFETY: takes a number only.
+            unsafe { libc::_exit(1) };
+        }
+        Ok(())
     };
-    // SAFETY: `ask` makes one system call and allocates nothing.
+    // SAFETY: `ask` makes system calls and allocates nothing.
     unsafe { command.pre_exec(ask) };
+}
+
+/// Kills a child, and waits until it is dead.
+pub(crate) fn kill(child: u32) {
+    if let Ok(child) = libc::pid_t::try_from(child) {
+        // SAFETY: takes numbers only.
+        unsafe { libc::kill(child, libc::SIGKILL) };
+        // SAFETY: the status is not asked for.
+        unsafe { libc::waitpid(child, ptr::null_mut(), 0) };
+    }
 }
 
 /// Makes a FIFO and opens both ends. A blocking open of one end would wait for the other.
@@ -51,12 +68,23 @@ pub(crate) fn fifo(path: &Path) -> io::Result<(File, File)> {
     Ok((reader, writer))
 }
 
-/// The numbers of the processors that we may run on.
-pub(crate) fn processors() -> io::Result<Vec<usize>> {
+/// The processors that the calling thread may run on.
+fn allowed() -> io::Result<libc::cpu_set_t> {
     // SAFETY: a set of processors is a bit mask.
     let mut set: libc::cpu_set_t = unsafe { zeroed() };
     // SAFETY: `set` is that large.
     check(unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) })?;
+    Ok(set)
+}
+
+fn allow(set: &libc::cpu_set_t) -> io::Result<()> {
+    // SAFETY: `set` is that large.
+    check(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), set) }).map(drop)
+}
+
+/// The numbers of the processors that we may run on.
+pub(crate) fn processors() -> io::Result<Vec<usize>> {
+    let set = allowed()?;
     let most = 8 * size_of::<libc::cpu_set_t>();
     // SAFETY: the number is within the set.
     Ok((0..most)
@@ -73,8 +101,26 @@ pub(crate) fn pin(cpu: usize) -> io::Result<()> {
     let mut set: libc::cpu_set_t = unsafe { zeroed() };
     // SAFETY: the number is within the set.
     unsafe { libc::CPU_SET(cpu, &mut set) };
-    // SAFETY: `set` is that large.
-    check(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set) }).map(drop)
+    allow(&set)
+}
+
+/// While this lives, the calling thread and all that it starts are kept on one processor. What
+/// it has started stays there.
+pub(crate) struct Pinned(libc::cpu_set_t);
+
+impl Pinned {
+    pub(crate) fn to(cpu: usize) -> io::Result<Self> {
+        let before = allowed()?;
+        pin(cpu)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // It was allowed before, so it is allowed again.
+        let _ = allow(&self.0);
+    }
 }
 
 fn signal_set(signals: &[c_int]) -> libc::sigset_t {
@@ -130,8 +176,9 @@ pub(crate) fn nanoseconds() -> u64 {
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
 }
 
-/// A cache line that one of two processes writes.
-#[repr(C, align(64))]
+/// A cache line that one of two processes writes. Its neighbour stays empty: processors fetch
+/// lines in pairs.
+#[repr(C, align(128))]
 pub(crate) struct Line {
     pub(crate) message: AtomicU64,
     pub(crate) word: AtomicU32,

@@ -2,16 +2,15 @@
 
 use crate::answer::{Answer, Target, Unit};
 use crate::measure::gigabytes_per_second;
-use crate::peers::{self, Traffic, Way};
+use crate::peers::{self, OTHERS, Traffic, Way};
 use crate::{Bench, Result, carry};
 
-pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
+pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
     let bytes = bench.settings.bytes / 2;
-    let ours = [1, 16].map(|pages| Way::Memtalk { pages });
-    let ways = peers::present(ours.into_iter().chain(peers::OTHERS));
+    let ways = peers::present(bench, &[1, 16], &OTHERS);
     let (ways, notes) = carry::check(bench, ways, Traffic::BothWays)?;
     let input = bench.scratch.file(bytes)?;
-    let samples = bench.rounds("both-ways", &ways, |way| {
+    let samples = bench.rounds(&ways, |way| {
         let time = carry::timed(bench, *way, Traffic::BothWays, input.path())?;
         Ok(gigabytes_per_second(2 * bytes, time))
     })?;
@@ -21,8 +20,13 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
         bytes >> 20
     );
     let mut answer = Answer::new(title, Unit::GB_PER_S, peers::rows(&ways, samples));
-    answer.judge_best(0, 0, Target::AtLeast(1.0));
-    answer.judge_best(1, 0, Target::AtLeast(2.0));
     answer.notes = notes;
     Ok(answer)
+}
+
+pub(crate) fn judge(answer: &mut Answer) {
+    let fifos = Way::Fifos.to_string();
+    answer.judge(0, 0, Some(&fifos), Target::AtLeast(0.7));
+    answer.judge(1, 0, Some(&fifos), Target::AtLeast(1.2));
+    answer.judge_before(Target::AtLeast(0.9));
 }

@@ -9,16 +9,18 @@ use crate::answer::{Answer, Target, Unit};
 use crate::peers::{self, Ends, Talk, Traffic, Way};
 use crate::{Bench, Result};
 
-pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
+pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
     let count = bench.settings.round_trips / 100;
-    let ways = [Way::Memtalk { pages: 1 }, Way::Socat, Way::Netcat];
-    let ways = peers::present(ways);
-    let samples = bench.rounds("byte", &ways, |way| run(bench, *way, count))?;
+    let ways = peers::present(bench, &[1], &[Way::Socat, Way::Netcat]);
+    let samples = bench.rounds(&ways, |way| run(bench, *way, count))?;
 
     let title = format!("one byte there and back through pipes on all four ends, {count} times");
-    let mut answer = Answer::new(title, Unit::US, peers::rows(&ways, samples));
-    answer.judge_best(0, 0, Target::AtMost(0.7));
-    Ok(answer)
+    Ok(Answer::new(title, Unit::US, peers::rows(&ways, samples)))
+}
+
+pub(crate) fn judge(answer: &mut Answer) {
+    answer.judge_best(0, 0, Target::AtMost(0.35));
+    answer.judge_before(Target::AtMost(1.1));
 }
 
 /// Microseconds for one byte there and back.

@@ -6,52 +6,53 @@ use std::fs;
 use std::thread;
 
 use crate::answer::{Answer, Row, Target, Unit, Verdict};
-use crate::measure::{Samples, rounds};
 use crate::peers::Way;
 use crate::questions::byte::Conversation;
 use crate::{Bench, Result};
 
-pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
+type Count = fn(&Cost) -> u64;
+
+/// What is counted, each in a talk of its own.
+const COUNTED: [(&str, Count); 2] = [
+    ("context switches", |cost| cost.switches),
+    ("ticks of processor time", |cost| cost.ticks),
+];
+
+pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
     let idle = bench.settings.idle;
-    let mut ticks = Vec::new();
-    let switches = rounds("idle", 1, &[Way::Memtalk { pages: 1 }], |way| {
-        let conversation = Conversation::start(bench, *way)?;
+    let samples = bench.rounds(&COUNTED, |(_, count)| {
+        let conversation = Conversation::start(bench, Way::Memtalk { pages: 1 })?;
         let ids: Vec<u32> = conversation.talk.processes.iter().map(|p| p.id()).collect();
         // The processes look for a moment before they fall asleep.
         thread::sleep(idle / 10);
-        let before = Cost::of(&ids)?;
+        let before = count(&Cost::of(&ids)?);
         thread::sleep(idle);
-        let after = Cost::of(&ids)?;
+        let after = count(&Cost::of(&ids)?);
         conversation.finish()?;
-        ticks.push((after.ticks - before.ticks) as f64);
-        Ok((after.switches - before.switches) as f64)
+        Ok((after - before) as f64)
     })?;
-    let ticks = Samples::from(ticks);
 
-    let seconds = idle.as_secs_f64();
-    let title = format!("both waiting for {seconds} s: what two processes cost");
-    let verdict = |what: &str, samples: &Samples| Verdict {
-        what: what.into(),
-        target: Target::AtMost(0.0),
-        of: format!("in {seconds} s"),
-        measured: Some(samples.spread()),
-    };
-    let verdicts = vec![
-        verdict("context switches", &switches[0]),
-        verdict("ticks of processor time", &ticks),
-    ];
-    let row = |name: &str, samples| Row {
-        name: name.into(),
+    let title = format!(
+        "both waiting for {} s: what two processes cost",
+        idle.as_secs_f64()
+    );
+    let rows = COUNTED.iter().zip(samples).map(|((name, _), samples)| Row {
+        name: (*name).into(),
         ours: true,
-        samples,
-    };
-    let rows = vec![
-        row("context switches", switches),
-        row("processor time, ticks", vec![ticks]),
-    ];
-    let mut answer = Answer::new(title, Unit::less(""), rows);
-    answer.verdicts = verdicts;
-    Ok(answer)
+        samples: vec![samples],
+    });
+    Ok(Answer::new(title, Unit::less(""), rows.collect()))
+}
+
+pub(crate) fn judge(answer: &mut Answer) {
+    for row in &answer.rows {
+        answer.verdicts.push(Verdict {
+            what: row.name.clone(),
+            target: Target::AtMost(0.0),
+            of: String::new(),
+            measured: Some(row.samples[0].clone()),
+        });
+    }
 }
 
 /// The cost of some processes so far.

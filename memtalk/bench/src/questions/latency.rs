@@ -36,23 +36,12 @@ enum Pace {
     Sleeping,
 }
 
-pub(crate) fn ask_polling(bench: &Bench) -> Result<Answer> {
+pub(crate) fn measure_polling(bench: &Bench) -> Result<Answer> {
     let count = bench.settings.round_trips;
     let title = format!("8 bytes there and back between processes, both looking, {count} times");
     let kinds = [Kind::Memtalk, Kind::Atomics, Kind::Iceoryx2];
-    let mut answer = ask(
-        bench,
-        "polling",
-        title,
-        Unit::NS,
-        &kinds,
-        count,
-        Pace::Looking,
-    )?;
+    let mut answer = measure(bench, title, Unit::NS, &kinds, count, Pace::Looking)?;
     if !answer.rows.is_empty() {
-        for (kind, target) in [(Kind::Atomics, 1.3), (Kind::Iceoryx2, 0.333)] {
-            answer.judge(0, 0, Some(&kind.to_string()), Target::AtMost(target));
-        }
         answer.notes.push(
             "memtalk has no polling mode: its ends look for a while before they sleep, long enough \
              for a ping-pong"
@@ -62,28 +51,25 @@ pub(crate) fn ask_polling(bench: &Bench) -> Result<Answer> {
     Ok(answer)
 }
 
-pub(crate) fn ask_sleeping(bench: &Bench) -> Result<Answer> {
+pub(crate) fn judge_polling(answer: &mut Answer) {
+    for (kind, target) in [(Kind::Atomics, 1.25), (Kind::Iceoryx2, 0.333)] {
+        answer.judge(0, 0, Some(&kind.to_string()), Target::AtMost(target));
+    }
+}
+
+pub(crate) fn measure_sleeping(bench: &Bench) -> Result<Answer> {
     let count = (bench.settings.round_trips / 1000).max(10);
     let title = format!("8 bytes there and back between processes, both sleeping, {count} times");
     let kinds = [Kind::Memtalk, Kind::Pipes, Kind::Sockets, Kind::Futex];
-    let mut answer = ask(
-        bench,
-        "sleeping",
-        title,
-        Unit::US,
-        &kinds,
-        count,
-        Pace::Sleeping,
-    )?;
-    if !answer.rows.is_empty() {
-        answer.judge(0, 0, Some(&Kind::Futex.to_string()), Target::AtMost(1.1));
-    }
-    Ok(answer)
+    measure(bench, title, Unit::US, &kinds, count, Pace::Sleeping)
 }
 
-fn ask(
+pub(crate) fn judge_sleeping(answer: &mut Answer) {
+    answer.judge(0, 0, Some(&Kind::Futex.to_string()), Target::AtMost(1.0));
+}
+
+fn measure(
     bench: &Bench,
-    name: &str,
     title: String,
     unit: Unit,
     kinds: &[Kind],
@@ -93,12 +79,11 @@ fn ask(
     let Some(cpus) = bench.settings.cpus else {
         return Ok(Answer::none(&title, "this needs two processors"));
     };
-    let scale = if unit.name == Unit::NS.name {
-        1.0
-    } else {
-        1e-3
+    let scale = match pace {
+        Pace::Looking => 1.0,
+        Pace::Sleeping => 1e-3,
     };
-    let samples = bench.rounds(name, kinds, |kind| {
+    let samples = bench.rounds(kinds, |kind| {
         Ok(run(bench, *kind, cpus, count, pace)? * scale)
     })?;
     let rows = kinds.iter().zip(samples).map(|(kind, samples)| Row {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::answer::{Answer, Row, Target, Unit};
 use crate::measure::gigabytes_per_second;
-use crate::peers::{self, Traffic, Way};
+use crate::peers::{self, OTHERS, Traffic, Way};
 use crate::process::Process;
 use crate::{Bench, Result, carry};
 
@@ -32,15 +32,14 @@ impl Display for Contestant {
 /// The name of the limit.
 const LIMIT: &str = "dd bs=64k (one copy)";
 
-pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
+pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
     let bytes = bench.settings.bytes;
-    let ours = [1, 16, 256].map(|pages| Way::Memtalk { pages });
-    let ways = peers::present(ours.into_iter().chain(peers::OTHERS));
+    let ways = peers::present(bench, &[1, 16, 256], &OTHERS);
     let (ways, notes) = carry::check(bench, ways, Traffic::OneWay)?;
     let input = bench.scratch.file(bytes)?;
     let mut contestants: Vec<_> = ways.into_iter().map(Contestant::Through).collect();
     contestants.push(Contestant::OneCopy);
-    let samples = bench.rounds("one-way", &contestants, |contestant| {
+    let samples = bench.rounds(&contestants, |contestant| {
         let time = match contestant {
             Contestant::Through(way) => carry::timed(bench, *way, Traffic::OneWay, input.path()),
             Contestant::OneCopy => copy(input.path()),
@@ -55,14 +54,18 @@ pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
     });
     let title = format!("one way, a file of {} MiB to /dev/null", bytes >> 20);
     let mut answer = Answer::new(title, Unit::GB_PER_S, rows.collect());
-    // The limit is not among the others that we have to beat.
-    let limit = answer.rows.pop();
-    answer.judge_best(0, 0, Target::AtLeast(2.0));
-    answer.judge_best(1, 0, Target::AtLeast(4.0));
-    answer.rows.extend(limit);
-    answer.judge(2, 0, Some(LIMIT), Target::AtLeast(0.85));
     answer.notes = notes;
     Ok(answer)
+}
+
+pub(crate) fn judge(answer: &mut Answer) {
+    // The limit is not among the others that we have to beat.
+    let limit = answer.rows.pop();
+    answer.judge_best(0, 0, Target::AtLeast(1.5));
+    answer.judge_best(1, 0, Target::AtLeast(3.5));
+    answer.rows.extend(limit);
+    answer.judge(2, 0, Some(LIMIT), Target::AtLeast(0.95));
+    answer.judge_before(Target::AtLeast(0.9));
 }
 
 /// The time that `dd` takes for one copy of the file.

@@ -10,30 +10,36 @@ use std::time::{Duration, Instant};
 
 use crate::answer::{Answer, Target, Unit};
 use crate::measure::gigabytes_per_second;
-use crate::peers::{self, Ends, Traffic, Way};
+use crate::peers::{self, Ends, OTHERS, Traffic, Way};
 use crate::process::Process;
 use crate::{Bench, Result};
 
-pub(crate) fn ask(bench: &Bench) -> Result<Answer> {
+pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
     let bytes = bench.settings.bytes / 2;
     let input = bench.scratch.file(bytes)?;
-    let ours = [1, 16, 256].map(|pages| Way::Memtalk { pages });
-    let ways = peers::present(ours.into_iter().chain(peers::OTHERS));
-    let samples = bench.rounds("pipes", &ways, |way| {
+    let ways = peers::present(bench, &[1, 16, 256], &OTHERS);
+    let samples = bench.rounds(&ways, |way| {
         Ok(gigabytes_per_second(bytes, run(bench, *way, input.path())?))
     })?;
 
     let mib = bytes >> 20;
     let title = format!("one way, pipe in and pipe out (cat file | X, X | cat), {mib} MiB");
-    let mut answer = Answer::new(title, Unit::GB_PER_S, peers::rows(&ways, samples));
+    Ok(Answer::new(
+        title,
+        Unit::GB_PER_S,
+        peers::rows(&ways, samples),
+    ))
+}
+
+pub(crate) fn judge(answer: &mut Answer) {
     answer.judge_best(0, 0, Target::AtLeast(1.0));
     answer.judge_best(1, 0, Target::AtLeast(1.3));
     answer.judge_best(2, 0, Target::AtLeast(1.5));
-    Ok(answer)
+    answer.judge_before(Target::AtLeast(0.9));
 }
 
 /// The time from the start of the second side to the end of all processes.
-fn run(bench: &Bench, way: Way, input: &Path) -> Result<Duration> {
+pub(super) fn run(bench: &Bench, way: Way, input: &Path) -> Result<Duration> {
     let (from_first, to_drain) = io::pipe()?;
     let mut drain = Command::new("cat");
     drain.stdin(from_first).stdout(Stdio::null());

@@ -16,11 +16,11 @@ use crate::peers::{Traffic, Way};
 use crate::process::Process;
 use crate::{Bench, Result, carry};
 
-pub(crate) fn ask_pages(bench: &Bench) -> Result<Answer> {
+pub(crate) fn measure_pages(bench: &Bench) -> Result<Answer> {
     let bytes = bench.settings.bytes;
     let input = bench.scratch.file(bytes)?;
     let pages: Vec<usize> = (0..=12).map(|power| 1 << power).collect();
-    let samples = bench.some_rounds("pages", &pages, |&pages| {
+    let samples = bench.rounds(&pages, |&pages| {
         let way = Way::Memtalk { pages };
         let time = carry::timed(bench, way, Traffic::OneWay, input.path())?;
         Ok(gigabytes_per_second(bytes, time))
@@ -33,27 +33,15 @@ pub(crate) fn ask_pages(bench: &Bench) -> Result<Answer> {
     Ok(answer(title, "pages", names, samples))
 }
 
-pub(crate) fn ask_chunks(bench: &Bench) -> Result<Answer> {
+pub(crate) fn measure_chunks(bench: &Bench) -> Result<Answer> {
     let chunks: Vec<usize> = (0..=20).map(|power| 1 << power).collect();
-    let samples = bench.some_rounds("chunks", &chunks, |&chunk| run_chunks(bench, chunk))?;
+    let samples = bench.rounds(&chunks, |&chunk| run_chunks(bench, chunk))?;
     let title = "the library, one page, by the size of a write".into();
     let names = chunks.iter().map(|&chunk| size(chunk)).collect();
     Ok(answer(title, "bytes in a write", names, samples))
 }
 
 fn answer(title: String, over: &'static str, cells: Vec<String>, samples: Vec<Samples>) -> Answer {
-    let neighbours = samples.windows(2).enumerate();
-    let ratios = neighbours.map(|(i, pair)| (i, pair[1].ratio_to(&pair[0])));
-    let lowest = ratios.min_by(|(_, a), (_, b)| a.median.total_cmp(&b.median));
-    let verdict = Verdict {
-        what: match lowest {
-            Some((i, _)) => format!("lowest, from {} to {}", cells[i], cells[i + 1]),
-            None => "lowest".into(),
-        },
-        target: Target::AtLeast(0.7),
-        of: "times the smaller neighbour".into(),
-        measured: lowest.map(|(_, spread)| spread),
-    };
     let row = Row {
         name: "memtalk".into(),
         ours: true,
@@ -62,8 +50,24 @@ fn answer(title: String, over: &'static str, cells: Vec<String>, samples: Vec<Sa
     let mut answer = Answer::new(title, Unit::GB_PER_S, vec![row]);
     answer.cells = cells;
     answer.over = Some(over);
-    answer.verdicts.push(verdict);
     answer
+}
+
+/// The lowest ratio of a point to the one before.
+pub(crate) fn judge(answer: &mut Answer) {
+    let (samples, cells) = (&answer.rows[0].samples, &answer.cells);
+    let neighbours = samples.windows(2).enumerate();
+    let ratios = neighbours.map(|(i, pair)| (i, pair[1].ratio_to(&pair[0])));
+    let lowest = ratios.min_by(|(_, a), (_, b)| a.median().total_cmp(&b.median()));
+    answer.verdicts.push(Verdict {
+        what: match lowest {
+            Some((i, _)) => format!("lowest, from {} to {}", cells[i], cells[i + 1]),
+            None => "lowest".into(),
+        },
+        target: Target::AtLeast(0.7),
+        of: "of the smaller neighbour".into(),
+        measured: lowest.map(|(_, ratios)| ratios),
+    });
 }
 
 fn size(bytes: usize) -> String {
