@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use memtalk::look::Party;
-use memtalk::{Cancel, Channel, Error, Name, NameError, Options};
+use memtalk::{Cancel, Channel, Departure, Error, Name, NameError, Options};
 use support::{BOUND, Object, bound_the_whole, bounded, eventually};
 
 /// A time that passes in a test.
@@ -254,7 +254,7 @@ fn calls_that_never_wait_report_a_peer_that_gave_up() {
     let (mut one, mut other) = pair();
     other.sender.write_all(b"last").unwrap();
     drop(other);
-    one.peer.wait_until_gone();
+    assert_eq!(one.peer.wait_until_gone(), Some(Departure::GaveUp));
     assert!(one.peer.is_gone());
     assert_eq!(one.receiver.try_read(&mut [0; 8]).unwrap(), 4);
     for error in [
@@ -352,7 +352,7 @@ fn another_thread_gives_up_the_wait_for_a_peer() {
     let object = Object::new();
     let cancel = Cancel::new();
     let options = Options::new().cancelled_by(&cancel);
-    let name = object.name().to_owned();
+    let name = object.name();
     let waits = thread::spawn(move || options.open(name));
     eventually("it waits", || object.exists());
     assert!(!cancel.is_cancelled());
@@ -370,7 +370,7 @@ fn the_waits_for_a_machine_and_for_a_turn_are_given_up() {
         let object = Object::new();
         let cancel = Cancel::new();
         let options = options.cancelled_by(&cancel);
-        let name = object.name().to_owned();
+        let name = object.name();
         let waits = thread::spawn(move || options.open(name));
         cancel.cancel();
         let given_up = bounded("the wait", move || waits.join()).unwrap();
@@ -386,10 +386,10 @@ fn who_waits_at_the_door_gives_up() {
     let first = Options::new().sit_down(object.name()).unwrap();
     let door = File::options().read(true).write(true).open(object.path());
     let door = door.unwrap();
-    assert!(support::try_lock(&door, 0, libc::F_WRLCK.into()));
+    assert!(support::try_lock(&door, 0, libc::F_WRLCK));
     let cancel = Cancel::new();
     let options = Options::new().cancelled_by(&cancel);
-    let name = object.name().to_owned();
+    let name = object.name();
     let waits = thread::spawn(move || options.sit_down(name).map(drop));
     cancel.cancel();
     let given_up = bounded("the wait", move || waits.join()).unwrap();
@@ -420,7 +420,7 @@ fn whatever_turns_into_a_name_opens() {
     let alone = Options::new().timeout(Duration::ZERO);
     for result in [
         alone.open(object.name()),
-        alone.open(object.name().to_owned()),
+        alone.open(object.name()),
         alone.open(&name),
         alone.open(name),
     ] {
@@ -482,8 +482,8 @@ fn what_is_printed_for_debugging_is_of_use_to_a_person() {
 fn types_can_be_named() {
     use memtalk::look::{End, EndState, Onlooker, Process, Ring, Seen, State, Traffic};
     use memtalk::{
-        Awaited, Departure, NamedObject, PageError, Peer, Receiver, Sender, Service, Status,
-        TalkHandle, Waiting,
+        Awaited, NamedObject, PageError, Peer, Receiver, Sender, Service, Status, TalkHandle,
+        Waiting,
     };
     fn name<T>() -> usize {
         std::any::type_name::<T>().len()

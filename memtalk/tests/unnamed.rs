@@ -4,9 +4,8 @@
 mod support;
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -144,25 +143,30 @@ fn child_that_dies() {
 }
 
 #[test]
-fn the_death_of_a_parent_is_noticed() {
+fn the_death_of_who_created_the_memory_is_noticed() {
     bound_the_whole();
-    let (mut ours, theirs) = UnixStream::pair().unwrap();
-    let mut parent = child("parent_that_dies", OwnedFd::from(theirs));
-    let memory = receive_descriptor(&mut ours);
+    let (told, tells) = std::io::pipe().unwrap();
+    let mut first = child("child_that_creates_and_dies", tells);
+    let mut number = String::new();
+    BufReader::new(told).read_line(&mut number).unwrap();
+    // As good as a descriptor that it has sent.
+    let path = format!("/proc/{}/fd/{}", first.id(), number.trim());
+    let memory = File::options().read(true).write(true).open(path).unwrap();
     let mut channel = Options::new().join_memfd(&memory).unwrap();
     drop(memory);
     let mut received = Vec::new();
     let error = channel.receiver.read_to_end(&mut received).unwrap_err();
     assert_eq!(received, b"last words");
     assert!(matches!(Error::from_io(&error), Some(Error::PeerDied)));
-    let _ = parent.wait();
+    let _ = first.wait();
 }
 
 #[test]
 #[ignore = "the child of another test"]
-fn parent_that_dies() {
+fn child_that_creates_and_dies() {
     let (waiting, memory) = bounded_options().create_memfd().unwrap();
-    send_descriptor(&std::io::stdin(), &memory);
+    let tells = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+    writeln!(File::from(tells), "{}", memory.as_raw_fd()).unwrap();
     let mut channel = waiting.wait_for_peer().unwrap();
     channel.sender.write_all(b"last words").unwrap();
     // SAFETY: no pointers are involved.
@@ -227,7 +231,7 @@ fn memfd(flags: u32) -> File {
 #[test]
 fn what_is_not_such_memory_is_refused() {
     bound_the_whole();
-    let join = |memory: &dyn std::os::fd::AsFd| Options::new().join_memfd(memory.as_fd());
+    let join = |memory: &dyn AsFd| Options::new().join_memfd(memory.as_fd());
     let (pipe, _writer) = std::io::pipe().unwrap();
     assert!(matches!(join(&pipe), Err(Error::NotAnObject)));
     let folder = File::open("/").unwrap();
@@ -334,65 +338,4 @@ fn child_with_many_pairs() {
     drop(pairs);
     support::eventually("all is closed", || open_files() == before);
     Channel::pair().unwrap();
-}
-
-/// Sends a descriptor over a socket (`SCM_RIGHTS`).
-fn send_descriptor(socket: &impl AsRawFd, descriptor: &impl AsRawFd) {
-    let mut byte = [0_u8];
-    let mut control = Control::new();
-    let (mut part, mut message) = control.message(&mut byte);
-    message.msg_iov = &raw mut part;
-    // SAFETY: the message points to buffers of the lengths that it says.
-    let sent = unsafe {
-        let header = libc::CMSG_FIRSTHDR(&raw const message);
-        (*header).cmsg_level = libc::SOL_SOCKET;
-        (*header).cmsg_type = libc::SCM_RIGHTS;
-        (*header).cmsg_len = libc::CMSG_LEN(4) as usize;
-        libc::CMSG_DATA(header)
-            .cast::<i32>()
-            .write_unaligned(descriptor.as_raw_fd());
-        libc::sendmsg(socket.as_raw_fd(), &raw const message, 0)
-    };
-    assert_eq!(sent, 1);
-}
-
-/// Receives one.
-fn receive_descriptor(socket: &mut UnixStream) -> OwnedFd {
-    let mut byte = [0_u8];
-    let mut control = Control::new();
-    let (mut part, mut message) = control.message(&mut byte);
-    message.msg_iov = &raw mut part;
-    // SAFETY: as above; the kernel has put one descriptor there, which nobody else owns.
-    unsafe {
-        let received = libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC);
-        assert_eq!(received, 1);
-        let header = libc::CMSG_FIRSTHDR(&raw const message);
-        assert!(!header.is_null());
-        let fd = libc::CMSG_DATA(header).cast::<i32>().read_unaligned();
-        OwnedFd::from_raw_fd(fd)
-    }
-}
-
-/// Room for a control message with one descriptor.
-#[repr(C, align(8))]
-struct Control([u8; 24]);
-
-impl Control {
-    fn new() -> Self {
-        Self([0; 24])
-    }
-
-    /// A message of one byte with this control message, without its part.
-    fn message(&mut self, byte: &mut [u8; 1]) -> (libc::iovec, libc::msghdr) {
-        let part = libc::iovec {
-            iov_base: byte.as_mut_ptr().cast(),
-            iov_len: 1,
-        };
-        // SAFETY: a struct of integers and pointers, for which zero is a value.
-        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-        message.msg_iovlen = 1;
-        message.msg_control = self.0.as_mut_ptr().cast();
-        message.msg_controllen = self.0.len();
-        (part, message)
-    }
 }

@@ -11,8 +11,8 @@ use crate::look::Party;
 /// The peer of a talk: who it is, and whether it has gone. Clones may go to other threads.
 ///
 /// ```
-/// use memtalk::Channel;
 /// use memtalk::look::Party;
+/// use memtalk::{Channel, Departure};
 ///
 /// # fn main() -> Result<(), memtalk::Error> {
 /// let (channel, theirs) = Channel::pair()?;
@@ -20,7 +20,7 @@ use crate::look::Party;
 ///     println!("process {} of user {}", process.pid, process.user);
 /// }
 /// drop(theirs);
-/// channel.peer.wait_until_gone();
+/// assert_eq!(channel.peer.wait_until_gone(), Some(Departure::GaveUp));
 /// assert!(channel.peer.is_gone());
 /// # Ok(())
 /// # }
