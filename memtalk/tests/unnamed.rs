@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use memtalk::{Channel, Departure, Error, Options};
+use support::seccomp::{self, Call};
 use support::{BOUND, bound_the_whole, bounded, fcntl};
 
 /// A child: this test program, which runs only the test of this name.
@@ -306,6 +307,38 @@ fn child_with_few_descriptors() {
         support::eventually("all is closed", || open_files() == before);
     }
     assert_eq!(succeeded, 4, "a pair takes four descriptors");
+}
+
+#[test]
+fn whatever_a_pair_lacks_nothing_is_left_behind() {
+    let status = child("child_that_lacks_something", Stdio::null()).wait();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_that_lacks_something() {
+    bound_the_whole();
+    let before = open_files();
+    for (call, error, told) in [
+        (libc::SYS_memfd_create, libc::EMFILE, "ulimit -n"),
+        (
+            libc::SYS_fallocate,
+            libc::ENOSPC,
+            "get memory for the object",
+        ),
+        (libc::SYS_openat, libc::ENOENT, "mount procfs at /proc"),
+        (libc::SYS_clone3, libc::EAGAIN, "ulimit -u"),
+    ] {
+        let lacks = move || {
+            seccomp::fail_here(Call(call, None), error);
+            Channel::pair().map(drop)
+        };
+        let error = std::thread::spawn(lacks).join().unwrap().unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+        support::eventually("all is closed", || open_files() == before);
+    }
+    Channel::pair().unwrap();
 }
 
 #[test]

@@ -17,6 +17,7 @@ struct Noted {
     naps: RefCell<Vec<Option<Duration>>>,
     clock: Cell<Duration>,
     wakes: Cell<u32>,
+    looks: Cell<u32>,
 }
 
 impl Kernel<Native> for &Noted {
@@ -24,7 +25,8 @@ impl Kernel<Native> for &Noted {
         self.clock.get()
     }
 
-    fn pause(&mut self, _looks: u32) -> bool {
+    fn pause(&mut self, looks: u32) -> bool {
+        self.looks.set(looks);
         false
     }
 
@@ -108,6 +110,11 @@ fn limited_naps(word: u32) -> [Vec<u128>; 2] {
         .set_limit(Some(Duration::from_millis(2)));
     let naps = [(), ()].map(|()| {
         assert_eq!(receiver.wait(), Err(Error::TimedOut));
+        assert_eq!(
+            noted.looks.get(),
+            u32::MAX,
+            "the kernel learns nothing of it"
+        );
         let naps = noted.naps.take().into_iter();
         naps.map(|nap| nap.unwrap().as_micros()).collect()
     });

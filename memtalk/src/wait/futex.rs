@@ -124,7 +124,12 @@ impl<M: PageMemory, K: Kernel<M::Atomics>> Wait<M::Atomics> for Futex<M, K> {
             if looks == 1 {
                 sleeper.end = now.saturating_add(limit);
             }
-            return now >= sleeper.end;
+            let over = now >= sleeper.end;
+            if over {
+                // To the next wait, this one has slept.
+                self.kernel.pause(u32::MAX);
+            }
+            return over;
         }
         false
     }
