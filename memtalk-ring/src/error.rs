@@ -16,6 +16,10 @@ pub enum Error {
     Ended,
     /// The stream cannot be confirmed yet: its end was not reached.
     NotAtEnd,
+    /// The way to wait has given up before what was waited for has come
+    /// ([`Wait::gives_up`](crate::Wait::gives_up)). Nothing has changed, and the next call
+    /// may succeed.
+    TimedOut,
 }
 
 impl core::fmt::Display for Error {
@@ -27,6 +31,7 @@ impl core::fmt::Display for Error {
             }
             Self::Ended => "this end of the stream is over",
             Self::NotAtEnd => "the end of the stream was not reached",
+            Self::TimedOut => "the peer did not do in time what was waited for",
         })
     }
 }

@@ -37,6 +37,7 @@ impl embedded_io::Error for Error {
             Self::Ended => ErrorKind::BrokenPipe,
             // No function of these traits returns it.
             Self::NotAtEnd => ErrorKind::Other,
+            Self::TimedOut => ErrorKind::TimedOut,
         }
     }
 }

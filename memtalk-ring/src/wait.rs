@@ -48,6 +48,16 @@ pub trait Wait<A: Atomics> {
     /// it may only if [`SLEEPS`](Self::SLEEPS).
     fn pause(&mut self, looks: u32) -> bool;
 
+    /// Whether to give up this wait: because its time is over, for example. Asked after each
+    /// look that found too little, the `looks`-th of this wait, from 1 on, and before
+    /// [`pause`](Self::pause). The wait then returns
+    /// [`Error::TimedOut`](crate::Error::TimedOut), and leaves no announcement behind. By
+    /// default, no wait is given up.
+    #[inline(always)]
+    fn gives_up(&mut self, _looks: u32) -> bool {
+        false
+    }
+
     /// Sleeps until a [`wake`](Self::wake) for `word` if `word` still holds `seen`.
     /// Otherwise returns at once. It may return early.
     ///

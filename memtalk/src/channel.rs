@@ -1,37 +1,51 @@
 //! Opening a channel by name: its options, the wait for the peer, and the two ends.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memtalk_ring::Seat;
 
+use crate::cancel::Cancel;
 use crate::ends::receiver::Receiver;
 use crate::ends::sender::Sender;
 use crate::error::Error;
 use crate::lifecycle::await_peer::Arrival;
 use crate::lifecycle::await_turn::Turn;
-use crate::lifecycle::request::{Part, Request, Tenancy};
+use crate::lifecycle::request::{Part, Place, Request, Tenancy};
 use crate::lifecycle::retry::Deadline;
 use crate::lifecycle::step::Awaited;
 use crate::name::Name;
 use crate::sys::{self, map};
 use crate::talk::Talk;
-use crate::talk::fate::Peer;
 use crate::talk::handle::{Current, TalkHandle};
+use crate::talk::peer::Peer;
 use crate::talk::seated::Seated;
 use crate::talk::watch::watch;
 use crate::wait::linux::{Linux, Sleep};
+
+/// Opens the channel `name` with the default [`Options`]: waits for the peer, and returns the
+/// two ends.
+///
+/// # Errors
+/// Those of [`Options::open`].
+pub fn open(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Channel, Error> {
+    Options::new().open(name)
+}
 
 /// How to open a channel: number of pages, permissions, timeout, and where the page is.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use memtalk::{Name, Options};
+/// use memtalk::Options;
 /// use std::time::Duration;
 ///
-/// let name = Name::new(format!("/memtalk-doc-{}", std::process::id()))?;
-/// let alone = Options::new().pages(16).timeout(Duration::ZERO).open(&name);
+/// # let name = format!("/memtalk-doc-{}", std::process::id());
+/// # /*
+/// let name = "/nobody-is-here";
+/// # */
+/// let alone = Options::new().pages(16).timeout(Duration::ZERO).open(name);
 /// assert!(matches!(alone, Err(memtalk::Error::Timeout(_))));
 /// # Ok(())
 /// # }
@@ -41,6 +55,7 @@ pub struct Options {
     pages: Option<usize>,
     mode: Option<u32>,
     timeout: Option<Duration>,
+    cancel: Option<Cancel>,
     tenancy: Option<Tenancy>,
     part: Part,
 }
@@ -83,6 +98,13 @@ impl Options {
         self
     }
 
+    /// Gives up the wait for the peer once `cancel` says so, in another thread for example.
+    #[must_use]
+    pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
+        self.cancel = Some(cancel.clone());
+        self
+    }
+
     /// Talks to a virtual machine or a device whose memory the object is. Joins the page
     /// at this offset, in bytes and a multiple of 64, as soon as the machine has
     /// initialised it. We create, initialise and remove nothing, and touch nothing outside
@@ -114,12 +136,12 @@ impl Options {
     }
 
     /// Opens the channel `name`: creates or joins the shared memory object, waits for the
-    /// peer, and returns the two ends.
+    /// peer, and returns the two ends. A name is a [`Name`] or a text.
     ///
     /// # Errors
     /// Those of [`sit_down`](Self::sit_down) and
     /// [`wait_for_peer`](Waiting::wait_for_peer).
-    pub fn open(&self, name: &Name) -> Result<Channel, Error> {
+    pub fn open(&self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Channel, Error> {
         self.sit_down(name)?.wait_for_peer()
     }
 
@@ -128,18 +150,20 @@ impl Options {
     /// and the machine has not initialised its page yet, this waits for the machine.
     ///
     /// # Errors
+    /// - [`Error::Name`] if `name` is none.
     /// - [`Error::Busy`] if two parties talk there already.
     /// - [`Error::Foreign`], [`Error::NotAnObject`], [`Error::NotOurs`],
     ///   [`Error::ModesDiffer`], [`Error::PagesDiffer`] or [`Error::SeveralPages`] if what
     ///   is there cannot be used. It is left untouched.
     /// - [`Error::Pages`], [`Error::Mode`] or [`Error::Offset`] if an option is out of
     ///   range.
-    /// - [`Error::Timeout`] if a machine has initialised no page in time.
+    /// - [`Error::Timeout`] if a machine has initialised no page in time;
+    ///   [`Error::Cancelled`].
     /// - [`Error::LeftBehind`] if an earlier talk left an object of another user, who did
     ///   not remove it in time.
     /// - [`Error::Stuck`] if another process keeps the object locked.
     /// - [`Error::System`] if a system call fails.
-    pub fn sit_down(&self, name: &Name) -> Result<Waiting, Error> {
+    pub fn sit_down(&self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Waiting, Error> {
         self.sit_down_with(name, |time, _| sys::nap(time))
     }
 
@@ -153,12 +177,21 @@ impl Options {
     /// Those of [`sit_down`](Self::sit_down).
     pub fn sit_down_with(
         &self,
-        name: &Name,
+        name: impl TryInto<Name, Error: Into<Error>>,
         idle: impl FnMut(Duration, Option<Awaited>),
     ) -> Result<Waiting, Error> {
-        let (request, deadline) = (self.request(name)?, Deadline::new(self.timeout));
+        self.sit_down_at(Place::of(name)?, idle)
+    }
+
+    pub(crate) fn sit_down_at(
+        &self,
+        place: Place,
+        idle: impl FnMut(Duration, Option<Awaited>),
+    ) -> Result<Waiting, Error> {
+        let request = self.request(place)?;
+        let deadline = Deadline::new(self.timeout, self.cancel.clone());
         let current = Arc::new(Current::default());
-        let talk = current.sit_down(|| Seated::sit_down(request.clone(), deadline, idle))?;
+        let talk = current.sit_down(|| Seated::sit_down(request.clone(), &deadline, idle))?;
         Ok(Waiting {
             request,
             talk,
@@ -167,18 +200,20 @@ impl Options {
         })
     }
 
-    pub(crate) fn request(&self, name: &Name) -> Result<Request, Error> {
-        Request::new(name.clone(), self.pages, self.mode, self.tenancy, self.part)
+    pub(crate) fn request(&self, place: Place) -> Result<Request, Error> {
+        match place {
+            Place::Name(_) => Request::new(place, self.pages, self.mode, self.tenancy, self.part),
+            Place::Unnamed(_) => Request::new(place, self.pages, None, None, Part::None),
+        }
     }
 }
 
 /// Our seat at an object, before the channel is open; the peer may be there already.
 ///
 /// Dropping it gets up: gives up the seat, and removes the name if that is ours to remove.
-#[derive(Debug)]
 pub struct Waiting {
     request: Request,
-    talk: Arc<Talk>,
+    pub(crate) talk: Arc<Talk>,
     /// What every [`TalkHandle`] shares.
     current: Arc<Current>,
     deadline: Deadline,
@@ -190,7 +225,7 @@ impl Waiting {
     ///
     /// # Errors
     /// - [`Error::Timeout`] if no peer came in time. The object is removed then, and nobody
-    ///   has joined it.
+    ///   has joined it. [`Error::Cancelled`], in the same way.
     /// - [`Error::System`] if a system call fails.
     /// - If the name was removed: those of [`sit_down`](Options::sit_down), or
     ///   [`Error::Ended`] if [`TalkHandle::remove_name`] removed it.
@@ -211,10 +246,10 @@ impl Waiting {
         moved: impl Fn(),
     ) -> Result<Channel, Error> {
         let (mut talk, deadline) = (self.talk, self.deadline);
-        while !begins(&talk.seated, deadline)? {
+        while !begins(&talk.seated, &deadline)? {
             // Get up first. If the name leads here again, we would join ourselves.
             drop(talk);
-            let seated = || Seated::sit_down(self.request.clone(), deadline, &mut idle);
+            let seated = || Seated::sit_down(self.request.clone(), &deadline, &mut idle);
             talk = self.current.sit_down(seated)?;
             moved();
         }
@@ -229,8 +264,17 @@ impl Waiting {
     }
 }
 
+/// The place that the wait is at.
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting")
+            .field("place", &self.request.place)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Waits until the talk begins. `false` if it cannot: we are to start over.
-fn begins(seated: &Seated, deadline: Deadline) -> Result<bool, Error> {
+fn begins(seated: &Seated, deadline: &Deadline) -> Result<bool, Error> {
     Ok(match seated.seat {
         Seat::First => seated.wait_for_peer(deadline)? != Arrival::NameLost,
         Seat::Second => seated.wait_for_turn(deadline)? == Turn::Ours,
@@ -238,34 +282,28 @@ fn begins(seated: &Seated, deadline: Deadline) -> Result<bool, Error> {
 }
 
 /// An open channel: the two ends of a talk. They may move to different threads, and each
-/// may be closed while the other stays open.
+/// may be closed while the other stays open. [How to close them](crate#closing) without a
+/// deadlock: [`close`](Self::close) or [`finish`](Self::finish).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use memtalk::{Name, Options};
+/// use memtalk::{Channel, Error};
 /// use std::io::{BufRead, Write};
 ///
-/// let name = Name::new(format!("/memtalk-echo-{}", std::process::id()))?;
-/// let theirs = name.clone();
-/// let echo = std::thread::spawn(move || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-///     let mut channel = Options::new().open(&theirs)?;
-///     std::io::copy(&mut channel.receiver, &mut channel.sender)?;
-///     channel.receiver.close()?;
-///     channel.sender.close()?;
-///     Ok(())
+/// let (mut channel, mut theirs) = Channel::pair()?;
+/// let echo = std::thread::spawn(move || -> Result<(), Error> {
+///     // Until the end of the stream.
+///     std::io::copy(&mut theirs.receiver, &mut theirs.sender).unwrap();
+///     theirs.close()
 /// });
 ///
-/// let mut channel = Options::new().open(&name)?;
 /// channel.sender.write_all(b"hello\n")?;
 /// let mut line = String::new();
 /// channel.receiver.read_line(&mut line)?;
 /// assert_eq!(line, "hello\n");
 ///
-/// channel.sender.end();
-/// assert_eq!(channel.receiver.read_line(&mut line)?, 0);
-/// channel.receiver.close()?;
-/// channel.sender.close()?; // Returns once the peer has confirmed every byte.
-/// echo.join().unwrap().unwrap();
+/// channel.close()?; // Returns once the peer has confirmed every byte.
+/// echo.join().unwrap()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -275,7 +313,7 @@ pub struct Channel {
     pub sender: Sender,
     /// Receives the peer's stream.
     pub receiver: Receiver,
-    /// Tells when the peer has gone.
+    /// Who the peer is, and whether it has gone.
     pub peer: Peer,
 }
 
@@ -287,7 +325,7 @@ impl Channel {
         let ends = map::ends(page, *seat, wait);
         let (sender, receiver) = ends.ok_or(Error::Ended)?;
         Ok(Self {
-            peer: Peer(Arc::clone(&talk.fate)),
+            peer: Peer::new(&talk),
             sender: Sender::new(sender, Arc::clone(&talk)),
             receiver: Receiver::new(receiver, talk),
         })
@@ -328,6 +366,8 @@ impl Channel {
     /// # }
     /// ```
     ///
+    /// The ends' timeouts bound each wait in it.
+    ///
     /// # Errors
     /// Those of `rest`, and those of reading and closing; [`Error::from_io`] tells which.
     /// The talk has ended then, and the peer is told that it is incomplete.
@@ -338,5 +378,46 @@ impl Channel {
         self.receiver.close()?;
         self.sender.close()?;
         Ok(count)
+    }
+
+    /// Ends the talk in good order, after its last byte was read: ends our stream, waits for
+    /// the end of the peer's, confirms it, and waits until the peer has confirmed ours. `Ok`
+    /// is a certificate for both streams.
+    ///
+    /// It cannot deadlock with a peer that calls this or [`finish`](Self::finish). The ends'
+    /// timeouts bound each of its two waits.
+    ///
+    /// # Errors
+    /// [`Error::NotAtEnd`] if the peer sends something that was not read: use
+    /// [`finish`](Self::finish) then. Otherwise those of reading and closing. The talk has
+    /// ended in any case, and after an error the peer is told that it is incomplete.
+    pub fn close(self) -> Result<(), Error> {
+        let Self {
+            mut sender,
+            mut receiver,
+            ..
+        } = self;
+        sender.end();
+        receiver.wait_for_end()?;
+        receiver.close()?;
+        sender.close()
+    }
+
+    /// As [`close`](Self::close), but waits no longer than `time` in all.
+    ///
+    /// # Errors
+    /// [`Error::Stalled`] if the peer has not closed its ends in time. The others are those of
+    /// [`close`](Self::close).
+    pub fn close_within(self, time: Duration) -> Result<(), Error> {
+        let began = Instant::now();
+        let Self {
+            mut sender,
+            mut receiver,
+            ..
+        } = self;
+        sender.end();
+        receiver.wait_for_end_within(time)?;
+        receiver.close()?;
+        sender.close_within(time.saturating_sub(began.elapsed()))
     }
 }

@@ -3,10 +3,13 @@
 pub(crate) mod system;
 mod words;
 
+use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
 use memtalk_ring::PageError;
+
+use crate::name::NameError;
 
 /// Why a talk did not begin, or did not end with both streams complete.
 ///
@@ -19,6 +22,8 @@ use memtalk_ring::PageError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
+    /// A text is not a name, for this reason.
+    Name(NameError),
     /// The number of pages is 0, or more than fit in 1 GiB.
     Pages {
         /// The largest number of pages.
@@ -42,6 +47,9 @@ pub enum Error {
     /// What the name leads to is not a shared memory object but, for example, a directory
     /// or a symbolic link.
     NotAnObject,
+    /// The object without a name that was given to us can be truncated, and cannot be sealed
+    /// against that: it is no memfd, or its seals are sealed.
+    Unsealed,
     /// The object belongs to another user, and it does not let us in, or
     /// [`Options::mode`] was not used.
     ///
@@ -91,6 +99,12 @@ pub enum Error {
     /// Somebody truncated the object while it was in use, or took memory out of
     /// it and filled the file system.
     Truncated,
+    /// The peer has sent nothing, made no room or not confirmed in time: a timeout of
+    /// [`Receiver`](crate::Receiver) or [`Sender`](crate::Sender) is over. Nothing is lost,
+    /// and the next call may succeed.
+    Stalled,
+    /// The wait for a peer was given up by [`Cancel`](crate::Cancel).
+    Cancelled,
     /// This end is already closed, or the name was removed by
     /// [`TalkHandle::remove_name`](crate::TalkHandle::remove_name).
     Ended,
@@ -121,7 +135,8 @@ impl Error {
     }
 
     /// The memtalk error inside an [`io::Error`] that an end returned. `None` if the error
-    /// is not the talk's but that of the caller's own file or descriptor.
+    /// is not the talk's but that of the caller's own file or descriptor; and for
+    /// [`io::ErrorKind::WouldBlock`], which is no failure.
     #[must_use]
     pub fn from_io(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
@@ -129,17 +144,22 @@ impl Error {
 
     fn kind(&self) -> io::ErrorKind {
         match self {
-            Self::Pages { .. } | Self::Mode | Self::Offset | Self::Ended | Self::NotAtEnd => {
-                io::ErrorKind::InvalidInput
-            }
+            Self::Name(_)
+            | Self::Pages { .. }
+            | Self::Mode
+            | Self::Offset
+            | Self::Ended
+            | Self::NotAtEnd => io::ErrorKind::InvalidInput,
             Self::NotOurs { .. }
             | Self::Unreadable
             | Self::ModesDiffer { .. }
             | Self::LeftBehind { .. } => io::ErrorKind::PermissionDenied,
-            Self::Timeout(_) => io::ErrorKind::TimedOut,
+            Self::Timeout(_) | Self::Stalled => io::ErrorKind::TimedOut,
+            Self::Cancelled => io::ErrorKind::ConnectionAborted,
             Self::Busy | Self::Stuck => io::ErrorKind::ResourceBusy,
             Self::Foreign(_)
             | Self::NotAnObject
+            | Self::Unsealed
             | Self::PagesDiffer { .. }
             | Self::SeveralPages(..)
             | Self::Corrupt
@@ -152,6 +172,25 @@ impl Error {
     }
 }
 
+impl From<NameError> for Error {
+    fn from(reason: NameError) -> Self {
+        Self::Name(reason)
+    }
+}
+
+/// For what turns into a [`Name`](crate::Name) and cannot fail to.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<NameError> for io::Error {
+    fn from(reason: NameError) -> Self {
+        Error::from(reason).into()
+    }
+}
+
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         Self::new(error.kind(), error)
@@ -161,6 +200,7 @@ impl From<Error> for io::Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::Name(reason) => Some(reason),
             Self::Foreign(reason) => Some(reason),
             Self::System { source, .. } => Some(source),
             _ => None,

@@ -1,47 +1,96 @@
-//! Two Linux processes exchange two byte streams through a named page of shared memory.
+//! Two Linux processes exchange two byte streams through a page of shared memory.
 //!
-//! One stream goes each way, through one POSIX shared memory object. Both processes run the
-//! same code with the same name, in either order. The first party creates the object, the
-//! second joins it, and a third is refused with [`Error::Busy`].
-//!
-//! [`Options::open`] waits for the peer and returns a [`Channel`]: a [`Sender`], which
+//! One stream goes each way. A [`Channel`] has the two ends of a talk: a [`Sender`], which
 //! implements [`Write`](std::io::Write), and a [`Receiver`], which implements
-//! [`Read`](std::io::Read) and [`BufRead`](std::io::BufRead):
+//! [`Read`](std::io::Read) and [`BufRead`](std::io::BufRead).
+//!
+//! **Two programs meet under a name**, in either order, each with the same code:
 //!
 //! ```
-//! use memtalk::{Channel, Name, Options};
-//! use std::io::{Read, Write};
-//! # use std::time::Duration;
+//! use std::io::Write;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let name = format!("/memtalk-lib-{}", std::process::id());
 //! # let theirs = name.clone();
 //! # let peer = std::thread::spawn(move || {
-//! #     let mut channel = Options::new().open(&Name::new(theirs).unwrap()).unwrap();
-//! #     let mut question = String::new();
-//! #     channel.receiver.read_to_string(&mut question).unwrap();
-//! #     channel.receiver.close().unwrap();
-//! #     channel.sender.write_all(b"the answer").unwrap();
-//! #     channel.sender.close().unwrap();
+//! #     let mut channel = memtalk::open(theirs).unwrap();
+//! #     channel.sender.write_all(b"the other").unwrap();
+//! #     channel.finish(&mut std::io::sink()).unwrap();
 //! # });
 //! # /*
 //! let name = "/someobject";
 //! # */
-//! let Channel { mut sender, mut receiver, .. } = Options::new().open(&Name::new(name)?)?;
-//!
-//! sender.write_all(b"a question")?;
-//! sender.end(); // Half-close: the other direction stays open.
-//!
-//! let mut answer = String::new();
-//! receiver.read_to_string(&mut answer)?;
-//! assert_eq!(answer, "the answer");
-//! receiver.close()?; // Confirms to the peer that we have all of its stream.
-//!
-//! sender.close()?; // Waits until the peer has confirmed all of ours.
+//! let mut channel = memtalk::open(name)?; // Waits for the peer.
+//! channel.sender.write_all(b"one side")?;
+//! let mut theirs = Vec::new();
+//! channel.finish(&mut theirs)?; // Ends, receives, confirms, and waits for the same.
+//! assert_eq!(theirs, b"the other");
 //! # peer.join().unwrap();
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! **Request and reply**, within a time. [`Options`] say how to open:
+//!
+//! ```
+//! use memtalk::Options;
+//! use std::io::{BufRead, Write};
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let name = format!("/memtalk-lib-reply-{}", std::process::id());
+//! # let theirs = name.clone();
+//! # let peer = std::thread::spawn(move || {
+//! #     let mut channel = memtalk::open(theirs).unwrap();
+//! #     let mut line = String::new();
+//! #     channel.receiver.read_line(&mut line).unwrap();
+//! #     channel.sender.write_all(b"42\n").unwrap();
+//! #     channel.close().unwrap();
+//! # });
+//! # /*
+//! let name = "/answers";
+//! # */
+//! let second = Duration::from_secs(1);
+//! let mut channel = Options::new().timeout(10 * second).open(name)?;
+//! channel.receiver.set_read_timeout(Some(second))?;
+//! channel.sender.write_all(b"6 * 7\n")?;
+//! let mut reply = String::new();
+//! channel.receiver.read_line(&mut reply)?; // After a second: ErrorKind::TimedOut.
+//! assert_eq!(reply, "42\n");
+//! channel.close_within(second)?;
+//! # peer.join().unwrap();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Two threads**, or any two that need no name:
+//!
+//! ```
+//! use memtalk::Channel;
+//! use std::io::{Read, Write};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (mut one, other) = Channel::pair()?;
+//! let thread = std::thread::spawn(move || -> std::io::Result<Vec<u8>> {
+//!     let mut received = Vec::new();
+//!     other.finish(&mut received)?;
+//!     Ok(received)
+//! });
+//! one.sender.write_all(b"hello")?;
+//! one.close()?; // Returns once the other side has all of it.
+//! assert_eq!(thread.join().unwrap()?, b"hello");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | to talk with | use |
+//! | --- | --- |
+//! | a process that knows the name | [`open`], [`Options::open`] |
+//! | a child, or a process at the other end of a socket | [`Options::create_memfd`], [`Options::join_memfd`] |
+//! | a thread | [`Channel::pair`] |
+//! | many, one after the other | [`Service`]; they use [`Options::as_client`] |
+//! | a virtual machine, a board | [`Options::at_offset`], [`Options::anywhere`] |
+//! | nobody: to look who talks | [`look`] |
 //!
 //! # What is promised
 //! - **Delivery is certified.** [`Sender::close`] returns `Ok` only after the
@@ -66,15 +115,63 @@
 //!   make us access memory outside the page. If somebody truncates the object while it is
 //!   mapped, an access to it raises SIGBUS. The `memtalk` command turns that into a
 //!   message; a program that uses the library has to expect SIGBUS, as with any shared
-//!   mapping of a file.
+//!   mapping of a file. Memory without a name is sealed: nobody can truncate it.
 //!
-//! [`look`] shows which talks there are, and who sits where, without disturbing them.
+//! # Closing
+//! Each stream has two ends, and a certificate needs both: the receiver has read to the end
+//! and [confirms](Receiver::close), the sender [waits for that](Sender::close). If both sides
+//! first wait for their certificate, they wait for ever. So there is an order, the same on
+//! both sides:
+//!
+//! 1. [`Sender::end`]: ours is complete. This does not wait.
+//! 2. Read until a read returns 0.
+//! 3. [`Receiver::close`]: theirs is safe with us. This does not wait.
+//! 4. [`Sender::close`]: wait until they say the same of ours.
+//!
+//! [`Channel::finish`] and [`Channel::close`] do this, and cannot deadlock with each other
+//! nor with themselves. Whoever takes fewer steps, or dies, is noticed.
+//!
+//! # Waiting, and not waiting
+//! A call waits only for the peer, and only if it has to:
+//!
+//! | to bound | use |
+//! | --- | --- |
+//! | the wait for a peer | [`Options::timeout`]; [`Cancel`], from another thread |
+//! | a read, a write, a close | [`Receiver::set_read_timeout`], [`Sender::set_write_timeout`], [`Sender::close_within`], [`Channel::close_within`] |
+//! | anything, to no time at all | [`Receiver::try_read`], [`Receiver::try_fill_buf`], [`Sender::try_write`], [`Sender::is_delivered`], [`Peer::is_gone`] |
+//! | a talk, from another thread | [`TalkHandle::give_up`] |
+//!
+//! A time that is over is [`io::ErrorKind::TimedOut`](std::io::ErrorKind::TimedOut), a call
+//! that would have had to wait is [`WouldBlock`](std::io::ErrorKind::WouldBlock). Neither loses
+//! a byte.
+//!
+//! # What it costs
+//! | what | cost |
+//! | --- | --- |
+//! | [`write`](std::io::Write::write), [`read`](std::io::Read::read) | a copy; no system call, unless the peer sleeps or has to be waited for. With [`try_write`](Sender::try_write) and [`try_read`](Receiver::try_read), never a wait |
+//! | a timeout | the clock is looked at while a call waits; nothing otherwise |
+//! | an open channel | a descriptor, a mapping, and a thread that sleeps until the peer is gone |
+//! | [`open`], [`Channel::pair`] | some thirty system calls for each side |
+//! | [`Peer::is_gone`] | a load |
+//! | [`Peer::party`] | a search of `/proc`: milliseconds |
+//!
+//! # Processes, threads and signals
+//! - **Threads.** The ends may move to different threads; each is used by one at a time. Both
+//!   sides of a talk may be in one process, even in one thread, which then must not wait for
+//!   itself: that is what the calls that never wait are for.
+//! - **Fork.** A child that does not exec (`fork(2)` alone) shares our locks. So the peer
+//!   learns of our death only once that child has ended, too. The child must not use the
+//!   ends: two would write in one place. A child that execs shares nothing, since all
+//!   descriptors are closed then.
+//! - **Signals** interrupt no call: it goes on waiting. The library installs no handler. A
+//!   process that is to end because of a signal should say so first:
+//!   [`TalkHandle::leave`]. Otherwise the peer takes that for a death.
+//! - **Exit.** `std::process::exit` drops nothing, so the peer takes it for a death, too,
+//!   unless both ends were closed.
 //!
 //! # What it is not for
 //! - More than two parties, or two machines.
 //! - Messages: a stream has no boundaries, and a read returns what has come so far.
-//! - A bounded wait during the talk: [`Options::timeout`] bounds the wait for the peer and
-//!   nothing after it.
 //!
 //! Both sides need the same layout of the page. It carries a version number: see
 //! [`memtalk_ring::layout`]. Linux only, since it needs `futex(2)` and open file
@@ -86,6 +183,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("memtalk runs on Linux only: it needs futex(2) and open file description locks");
 
+mod cancel;
 mod channel;
 mod ends;
 mod error;
@@ -100,17 +198,23 @@ mod status;
 #[doc(hidden)]
 pub mod sys;
 mod talk;
+mod unnamed;
 #[doc(hidden)]
 pub mod wait;
 
-pub use channel::{Channel, Options, Waiting};
+pub use cancel::Cancel;
+pub use channel::{Channel, Options, Waiting, open};
 pub use ends::receiver::Receiver;
 pub use ends::sender::Sender;
 pub use error::Error;
 pub use lifecycle::step::Awaited;
+/// Why an object is not a page: [`Error::Foreign`], [`look::State::Foreign`].
+#[doc(inline)]
+pub use memtalk_ring::PageError;
 pub use name::{Name, NameError};
 pub use service::Service;
 pub use status::Status;
 pub use sys::named::NamedObject;
-pub use talk::fate::{Departure, Peer};
+pub use talk::fate::Departure;
 pub use talk::handle::TalkHandle;
+pub use talk::peer::Peer;

@@ -1,19 +1,24 @@
 //! Names of POSIX shared memory objects, checked for `shm_open(3)`.
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
+use std::str::FromStr;
 
 use crate::escape::Escaped;
 
 /// A portable name of a POSIX shared memory object: a `/`, then 1 to 254 bytes
 /// that are neither `/` nor NUL. `/.` and `/..` are not names. It need not be UTF-8.
 ///
-/// ```
-/// use memtalk::Name;
+/// Texts of all kinds turn into names, so whatever takes a name takes a text as well.
 ///
-/// assert!(Name::new("/someobject").is_ok());
-/// assert!(Name::new("someobject").is_err());
+/// ```
+/// use memtalk::{Name, NameError};
+///
+/// let name: Name = "/someobject".parse()?;
+/// assert_eq!(Name::try_from("/someobject"), Ok(name));
+/// assert_eq!(Name::new("someobject"), Err(NameError::NoSlash));
+/// # Ok::<(), NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Name(CString);
@@ -82,6 +87,41 @@ impl Name {
     }
 }
 
+impl FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(name: &str) -> Result<Self, NameError> {
+        Self::new(name)
+    }
+}
+
+/// So that a `&Name` is as good as a text where a name is asked for.
+impl From<&Name> for Name {
+    fn from(name: &Name) -> Self {
+        name.clone()
+    }
+}
+
+macro_rules! from_texts {
+    ($($text:ty),*) => {$(
+        impl TryFrom<$text> for Name {
+            type Error = NameError;
+
+            fn try_from(name: $text) -> Result<Self, NameError> {
+                Self::new(name)
+            }
+        }
+    )*};
+}
+
+from_texts!(&str, &String, String, &OsStr, &OsString, OsString);
+
+impl AsRef<OsStr> for Name {
+    fn as_ref(&self) -> &OsStr {
+        self.as_os_str()
+    }
+}
+
 /// Control characters are escaped, since they could break the line or control a terminal.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,6 +139,22 @@ mod tests {
         for name in ["/a", "/some object", "/...", "/.hidden", "/größe", &longest] {
             assert_eq!(Name::new(name).unwrap().to_string(), name);
         }
+    }
+
+    #[test]
+    fn texts_of_all_kinds_turn_into_names() {
+        use std::ffi::{OsStr, OsString};
+        let name = Name::new("/a").unwrap();
+        assert_eq!("/a".parse().as_ref(), Ok(&name));
+        assert_eq!(Name::try_from("/a").as_ref(), Ok(&name));
+        assert_eq!(Name::try_from(String::from("/a")).as_ref(), Ok(&name));
+        assert_eq!(Name::try_from(&String::from("/a")).as_ref(), Ok(&name));
+        assert_eq!(Name::try_from(OsStr::new("/a")).as_ref(), Ok(&name));
+        assert_eq!(Name::try_from(OsString::from("/a")).as_ref(), Ok(&name));
+        assert_eq!(Name::try_from(&OsString::from("/a")).as_ref(), Ok(&name));
+        let text: &OsStr = name.as_ref();
+        assert_eq!(text, "/a");
+        assert_eq!("a".parse::<Name>(), Err(NameError::NoSlash));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! turn if the service dies. Then its clients find its seat free, and wait for the next.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use crate::channel::{Channel, Options};
 use crate::error::Error;
 use crate::lifecycle::await_peer::Arrival;
-use crate::lifecycle::request::{Part, Request};
+use crate::lifecycle::request::{Part, Place, Request};
 use crate::lifecycle::retry::{DOOR_WAIT, Deadline, LOOK, Retry, SHORT_DOOR_WAIT};
 use crate::name::Name;
 use crate::sys;
@@ -60,20 +61,19 @@ const BACKLOG: usize = 64;
 /// ```
 ///
 /// Dropping it removes the name. Talks that have begun go on.
-#[derive(Debug)]
 pub struct Service {
     reception: Arc<Reception>,
     current: Arc<Current>,
 }
 
 /// What the service shares with the thread that receives newcomers.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Reception {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// Who has joined, and waits.
     queue: VecDeque<Arc<Talk>>,
@@ -89,11 +89,14 @@ struct State {
 
 impl Service {
     /// Opens a service under `name`: creates the object, or joins the party that waits
-    /// there. The timeout of `options` is ignored.
+    /// there. The timeout of `options`, and what cancels them, are ignored.
     ///
     /// # Errors
     /// Those of [`Options::sit_down`].
-    pub fn open(options: &Options, name: &Name) -> Result<Self, Error> {
+    pub fn open(
+        options: &Options,
+        name: impl TryInto<Name, Error: Into<Error>>,
+    ) -> Result<Self, Error> {
         Self::open_with(options, name, |_| ())
     }
 
@@ -104,10 +107,10 @@ impl Service {
     /// Those of [`open`](Self::open).
     pub fn open_with(
         options: &Options,
-        name: &Name,
+        name: impl TryInto<Name, Error: Into<Error>>,
         moved: impl Fn(&TalkHandle) + Send + 'static,
     ) -> Result<Self, Error> {
-        let mut request = options.request(name)?;
+        let mut request = options.request(Place::of(name)?)?;
         let current = Arc::new(Current::default());
         let first = current.sit_down(|| sit_down(&request))?;
         moved(&TalkHandle(Arc::clone(&current)));
@@ -161,6 +164,16 @@ impl Service {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.reception.state().idle
+    }
+}
+
+/// The name, and whether it waits.
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("place", &self.current.place())
+            .field("is_idle", &self.is_idle())
+            .finish_non_exhaustive()
     }
 }
 
@@ -222,7 +235,7 @@ impl Reception {
     ) -> Result<(), Error> {
         loop {
             let joined = match talk.seated.seat {
-                Seat::First => talk.seated.wait_for_peer(Deadline::new(None))? != Arrival::NameLost,
+                Seat::First => talk.seated.wait_for_peer(&Deadline::never())? != Arrival::NameLost,
                 Seat::Second => true,
             };
             let mut state = self.state();
@@ -262,5 +275,5 @@ impl Reception {
 
 fn sit_down(request: &Request) -> Result<Seated, Error> {
     let idle = |time: Duration, _| sys::nap(time);
-    Seated::sit_down(request.clone(), Deadline::new(None), idle)
+    Seated::sit_down(request.clone(), &Deadline::never(), idle)
 }

@@ -5,6 +5,7 @@ use crate::error::Error;
 /// The exit status of the `memtalk` command, for programs that want to end with the same
 /// statuses. `Status::from(&error) as u8` is the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[repr(u8)]
 pub enum Status {
     /// Both streams are complete: every byte was written at the other end.
@@ -27,21 +28,26 @@ pub enum Status {
 impl From<&Error> for Status {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Pages { .. } | Error::Mode | Error::Offset => Self::Usage,
+            Error::Name(_) | Error::Pages { .. } | Error::Mode | Error::Offset => Self::Usage,
             Error::Timeout(_) | Error::LeftBehind { .. } => Self::Timeout,
-            Error::PeerDied | Error::PeerRestarted | Error::PeerStopped | Error::Corrupt => {
-                Self::Incomplete
-            }
+            Error::PeerDied
+            | Error::PeerRestarted
+            | Error::PeerStopped
+            | Error::Stalled
+            | Error::Corrupt => Self::Incomplete,
             Error::Busy | Error::Stuck => Self::Busy,
             Error::Foreign(_)
             | Error::NotAnObject
+            | Error::Unsealed
             | Error::NotOurs { .. }
             | Error::Unreadable
             | Error::ModesDiffer { .. }
             | Error::PagesDiffer { .. }
             | Error::SeveralPages(..)
             | Error::Truncated => Self::Foreign,
-            Error::Ended | Error::NotAtEnd | Error::System { .. } => Self::Failed,
+            Error::Cancelled | Error::Ended | Error::NotAtEnd | Error::System { .. } => {
+                Self::Failed
+            }
         }
     }
 }

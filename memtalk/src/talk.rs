@@ -2,6 +2,7 @@
 
 pub(crate) mod fate;
 pub(crate) mod handle;
+pub(crate) mod peer;
 pub(crate) mod seated;
 pub(crate) mod watch;
 
@@ -31,6 +32,7 @@ impl Talk {
             memtalk_ring::Error::PeerFailed => self.fate.reason(),
             memtalk_ring::Error::Ended => Error::Ended,
             memtalk_ring::Error::NotAtEnd => Error::NotAtEnd,
+            memtalk_ring::Error::TimedOut => Error::Stalled,
             // `Corrupt`, and whatever a later ring may find wrong.
             _ if self.seated.was_restarted() => Error::PeerRestarted,
             _ => Error::Corrupt,

@@ -7,17 +7,13 @@ use std::io::{BufRead, ErrorKind, Read, Write};
 use memtalk::{Channel, Departure, Error, Name, Options, Service};
 use support::{BOUND, Object, bound_the_whole, bounded, fcntl};
 
-fn name(object: &Object) -> Name {
-    Name::new(object.name()).unwrap()
-}
-
 /// The two sides of a channel.
 fn pair(object: &Object) -> (Channel, Channel) {
     bound_the_whole();
     let options = Options::new().timeout(BOUND);
-    let theirs = (name(object), options.clone());
-    let other = std::thread::spawn(move || theirs.1.open(&theirs.0).unwrap());
-    let one = options.open(&name(object)).unwrap();
+    let theirs = (object.name(), options.clone());
+    let other = std::thread::spawn(move || theirs.1.open(theirs.0).unwrap());
+    let one = options.open(object.name()).unwrap();
     (
         one,
         bounded("the other side", move || other.join().unwrap()),
@@ -193,8 +189,8 @@ fn bytes_that_a_pipe_does_not_take_are_kept_for_the_next_write() {
     // once.
     let object = Object::new();
     let options = Options::new().timeout(BOUND).pages(6);
-    let waiting = options.sit_down(&name(&object)).unwrap();
-    let mut other = options.open(&name(&object)).unwrap();
+    let waiting = options.sit_down(object.name()).unwrap();
+    let mut other = options.open(object.name()).unwrap();
     let mut one = bounded("the peer", move || waiting.wait_for_peer()).unwrap();
     let sent = support::noise(12_000, 1);
     one.sender.write_all(&sent).unwrap();
@@ -232,7 +228,7 @@ fn a_write_larger_than_the_ring_waits_for_the_reader() {
 fn options_out_of_range_are_refused() {
     let object = Object::new();
     for pages in [0, usize::MAX] {
-        let result = Options::new().pages(pages).open(&name(&object));
+        let result = Options::new().pages(pages).open(object.name());
         assert!(matches!(result, Err(Error::Pages { .. })));
     }
     assert!(!object.exists());
@@ -242,7 +238,7 @@ fn options_out_of_range_are_refused() {
 fn the_library_refuses_a_third_party() {
     let object = Object::new();
     let _talk = pair(&object);
-    let result = Options::new().open(&name(&object));
+    let result = Options::new().open(object.name());
     assert!(matches!(result, Err(Error::Busy)));
 }
 

@@ -530,9 +530,7 @@ fn a_kernel_that_names_no_descriptor_is_asked_by_way_of_proc() {
 fn removing_the_name_keeps_the_seat() {
     // Our own threads may still use the ends, and a peer that sees a free seat speaks for us.
     let object = Object::new();
-    let waiting = options()
-        .sit_down(&Name::new(object.name()).unwrap())
-        .unwrap();
+    let waiting = options().sit_down(object.name()).unwrap();
     let file = object.open();
     waiting.handle().remove_name(BOUND).unwrap();
     assert!(!object.exists());
@@ -547,7 +545,7 @@ fn a_watcher_that_has_seen_its_peer_die_keeps_no_lock() {
     let mut first = object.open_side();
     first.wait_until_seated(&object);
     let file = object.open();
-    let channel = options().open(&Name::new(object.name()).unwrap()).unwrap();
+    let channel = options().open(object.name()).unwrap();
     first.kill();
     let peer = channel.peer.clone();
     let gone = bounded("the death is noticed", move || peer.wait_until_gone());
@@ -562,7 +560,7 @@ fn what_others_write_after_a_death_reaches_no_end() {
     let mut first = object.open_side();
     first.wait_until_seated(&object);
     let file = object.open();
-    let mut channel = options().open(&Name::new(object.name()).unwrap()).unwrap();
+    let mut channel = options().open(object.name()).unwrap();
     first.kill();
     let peer = channel.peer.clone();
     bounded("the death is noticed", move || peer.wait_until_gone());

@@ -207,6 +207,43 @@ mutant "a receiver reads its input" memtalk/src/bin/memtalk/talk.rs \
     's/true => Source::Nothing/true => Source::Stdin/' "-p memtalk --test direction"
 mutant "a sender takes what comes" memtalk/src/bin/memtalk/streams.rs \
     's/Ok(_) => Err(Failure::Unexpected)/Ok(count) => Ok(count)/' "-p memtalk --test direction"
+naps="-p verification --test naps"
+futex=memtalk/src/wait/futex.rs
+mutant "a wait that is given up leaves its announcement" $side \
+    's/Retract>(&mine.want, 0)/Retract>(\&mine.want, want)/' "$naps"
+mutant "a wait is given up although there is room" $side \
+    's/self.available > 0 \&\& want != THE_END/false/' "$naps"
+mutant "free room counts as a confirmation that did not come" $side \
+    's/self.available > 0 \&\& want != THE_END/self.available > 0/' "-p memtalk --test basics" "$naps"
+mutant "the time of a wait begins with the one before" $futex \
+    's/^            if looks == 1 {/            if looks == 1 \&\& sleeper.end.is_zero() {/' "$naps"
+mutant "a sleep outlasts its limit" $futex \
+    's/self.kernel.wait(word, seen, left);/self.kernel.wait(word, seen, None);/' "$naps"
+mutant "a nap outlasts its limit" $futex \
+    's/left.min(self.nap)/self.nap.max(left - left)/' "$naps"
+basics="-p memtalk --test basics"
+mutant "gathered input waits for room with a timeout" memtalk/src/ends/sender.rs \
+    's/if patient \&\& self.route/if self.route/' "$basics"
+mutant "a close with a deadline changes the timeout" memtalk/src/ends/sender.rs \
+    's/set_limit(self.write_timeout)/set_limit(Some(time))/' "$basics"
+mutant "nothing yet is taken for the end" $receiver \
+    's/match count > 0 || self.end.at_end() {/match true {/' "$basics"
+mutant "a full ring is taken for a write of nothing" memtalk/src/ends/sender.rs \
+    's/0 if !bytes.is_empty() => Err/0 if false => Err/' "$basics"
+mutant "a channel is closed over unread bytes" $receiver \
+    's/0 if self.wait()? == 0 => Ok(()),/_ if true => Ok(()),/' "$basics"
+mutant "the wait for a peer is not given up" memtalk/src/lifecycle/retry.rs \
+    '/pub(crate) fn time_to_look/,/^    }/{/Cancel::check/d;}' "$basics"
+mutant "the wait at a door is not given up" memtalk/src/lifecycle/retry.rs \
+    '/pub(crate) fn pause/,/^    }/{/Cancel::check/d;}' "$basics"
+unnamed="-p memtalk --test unnamed"
+mutant "memory that is given is joined through the same open file" memtalk/src/sys/shm.rs \
+    '/pub(crate) fn open_again/,/^}/s/call(|| options.*/call(|| { let _ = (\&path, \&mut options); file.try_clone() })/' "$unnamed"
+mutant "memory that is given can be truncated" memtalk/src/sys/shm.rs \
+    's/if seals \& SIZE != SIZE {/if false {/' "$unnamed"
+mutant "who was given memory starts over" memtalk/src/lifecycle/sit_down.rs \
+    's/if !os.has_name() => {/if false => {/' \
+    "-p verification --test lifecycle -- without_a_name" "$unnamed"
 service=memtalk/src/service.rs
 mutant "a busy service looks free" memtalk/src/lifecycle/linux.rs \
     's/if self.part == Part::BusyService/if false \&\& self.part == Part::BusyService/' "-p memtalk --test service"

@@ -43,7 +43,7 @@
 //!     been told, if it has not started again. A process that says that an object stays, since
 //!     its owner is gone, is right.
 //! 11. A tenant makes, names and removes nothing.
-//! 12. A client makes nothing. No talk begins for which a service has no time, and no
+//! 12. A client makes nothing, nor does who was given an object. No talk begins for which a service has no time, and no
 //!     client's with a service that is gone.
 //! 13. An onlooker changes no name, no word and no lock, and calls no talk over that goes on.
 //!
@@ -82,6 +82,11 @@
 //! In some searches there are services and clients. A service makes every object while it
 //! is busy, and has time at any moment after. Two processes that are services stand for one
 //! that has two objects, too. Property 7 holds for a service and a client.
+//!
+//! # Without a name
+//! In some searches a process makes objects without a name and gives each to the others, who
+//! take no other. The fake kernel's name stands for what was given last. Property 5 does not
+//! hold there: such an object has one talk.
 //!
 //! # What is rewritten by hand, or coarse
 //! Each with the tests of the real command that cover it, in `memtalk/tests`.

@@ -16,6 +16,7 @@ const SEARCH: Search = Search {
     removals: 0,
     tenant: false,
     parts: [Part::None; 3],
+    unnamed: false,
     lives_on: false,
     onlooker: false,
     signals: 0,
@@ -67,6 +68,12 @@ const WITH_SIGNALS: Search = Search {
 /// A service, a client, and one who is neither.
 const WITH_SERVICE: Search = Search {
     parts: [Part::Service, Part::Client, Part::None],
+    ..SEARCH
+};
+
+/// One process that makes objects without a name, and two that are given them.
+const WITHOUT_NAME: Search = Search {
+    unnamed: true,
     ..SEARCH
 };
 
@@ -208,6 +215,20 @@ fn calls_of_a_service_with_two_objects_and_of_a_client_fail() {
 }
 
 #[test]
+fn an_object_without_a_name_is_given_to_two() {
+    find_nothing(&WITHOUT_NAME, 12_000);
+}
+
+#[test]
+fn calls_fail_where_there_is_no_name() {
+    let search = Search {
+        unnamed: true,
+        ..WITH_FAILURES
+    };
+    find_nothing(&search, 3_000);
+}
+
+#[test]
 fn somebody_looks() {
     let search = Search {
         processes: 2,
@@ -315,6 +336,7 @@ fn every_seeded_bug_is_found() {
             starts: 1,
             ..WITH_SERVICE
         },
+        WITHOUT_NAME,
         WITH_ONLOOKER,
     ];
     for &bug in BUGS {

@@ -125,6 +125,9 @@ models! {
     a_byte_arrives_from_a_peer_that_has_left: None, 12, || page::peer_says_nothing::<Loom>(LEFT);
     a_byte_arrives_from_a_peer_whose_seat_word_makes_no_sense: None, 12, || page::peer_says_nothing::<Loom>(!SEATED);
     a_process_that_sleeps_learns_of_a_death: None, 37, page::peer_dies::<Loom>;
+    a_byte_arrives_after_a_wait_that_was_given_up: None, 3_777, page::byte_arrives_late::<Loom>;
+    a_byte_is_taken_after_a_wait_that_was_given_up: None, 4_146, page::byte_is_taken_late::<Loom>;
+    a_confirmation_comes_after_a_wait_that_was_given_up: None, 6_085, page::confirmation_comes_late::<Loom>;
     a_guest_joins: None, 41, page::guest_joins::<Loom>;
     a_guest_offers_a_page: Some(4), 9_106, page::guest_offers_a_page::<Loom>;
     a_guest_starts_again: None, 66, page::guest_starts_again::<Loom>;

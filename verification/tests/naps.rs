@@ -1,28 +1,44 @@
-//! How long a process naps beside a peer that may be silent.
+//! How long a process naps beside a peer that may be silent, and how long it waits if its
+//! time is limited.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use memtalk::wait::futex::{Futex, Kernel};
 use memtalk_ring::layout::LEFT;
-use memtalk_ring::{Native, Page, Presence, Seat, Wait, Watched};
+use memtalk_ring::{Error, Native, Page, Presence, Seat, Wait, Watched};
 use verification::backend::{Backend, SharedPage, page};
 use verification::bound::bound_the_whole;
 
-/// A kernel that records how long it is asked to sleep.
+/// A kernel that records how long it is asked to sleep, and whom to wake. Its time passes in
+/// sleep alone.
 #[derive(Default)]
-struct Noted(RefCell<Vec<Option<Duration>>>);
+struct Noted {
+    naps: RefCell<Vec<Option<Duration>>>,
+    clock: Cell<Duration>,
+    wakes: Cell<u32>,
+    looks: Cell<u32>,
+}
 
 impl Kernel<Native> for &Noted {
-    fn pause(&mut self, _looks: u32) -> bool {
+    fn now(&self) -> Duration {
+        self.clock.get()
+    }
+
+    fn pause(&mut self, looks: u32) -> bool {
+        self.looks.set(looks);
         false
     }
 
     fn wait(&self, _word: Watched<'_, Native>, _seen: u32, timeout: Option<Duration>) {
-        self.0.borrow_mut().push(timeout);
+        self.naps.borrow_mut().push(timeout);
+        let passed = timeout.unwrap_or_default();
+        self.clock.set(self.clock.get() + passed);
     }
 
-    fn wake(&self, _word: Watched<'_, Native>) {}
+    fn wake(&self, _word: Watched<'_, Native>) {
+        self.wakes.set(self.wakes.get() + 1);
+    }
 }
 
 fn page_of_a_process() -> Page<SharedPage<Native>> {
@@ -42,7 +58,7 @@ fn naps(word: u32, looks: u32) -> Vec<Option<Duration>> {
         assert!(!futex.pause(look));
         futex.sleep(page.seat_word(Seat::First), 0);
     }
-    noted.0.into_inner()
+    noted.naps.into_inner()
 }
 
 const SILENT: u32 = Presence::DEVICE.word();
@@ -65,7 +81,7 @@ fn each_wait_begins_with_a_short_nap() {
         assert!(!futex.pause(look));
         futex.sleep(page.seat_word(Seat::First), 0);
     }
-    let naps = noted.0.borrow();
+    let naps = noted.naps.borrow();
     assert_eq!(naps.first(), naps.last());
 }
 
@@ -77,4 +93,71 @@ fn a_process_sleeps_without_a_limit_only_for_a_peer_that_says_it_wakes() {
     }
     assert_ne!(naps(LEFT, 1), [None]);
     assert_ne!(naps(!1, 1), [None]);
+}
+
+/// How long a receiver sleeps each time, in each of two waits of at most 2 ms for a peer
+/// whose seat word is `word` and who sends nothing. Then the peer sends a byte.
+fn limited_naps(word: u32) -> [Vec<u128>; 2] {
+    let (page, noted) = (page_of_a_process(), Noted::default());
+    page.region().set_second(word);
+    let futex = |seat: Seat| Futex::new(page.clone(), seat.peer(), &noted);
+    // SAFETY: the ends of each seat are taken once.
+    let (_, mut receiver) = unsafe { page.ends(Seat::First, futex(Seat::First)) };
+    // SAFETY: as above.
+    let (mut sender, _) = unsafe { page.ends(Seat::Second, futex(Seat::Second)) };
+    receiver
+        .wait_mut()
+        .set_limit(Some(Duration::from_millis(2)));
+    let naps = [(), ()].map(|()| {
+        assert_eq!(receiver.wait(), Err(Error::TimedOut));
+        assert_eq!(
+            noted.looks.get(),
+            u32::MAX,
+            "the kernel learns nothing of it"
+        );
+        let naps = noted.naps.take().into_iter();
+        naps.map(|nap| nap.unwrap().as_micros()).collect()
+    });
+    assert_eq!(sender.send(b"x"), Ok(1));
+    assert_eq!(noted.wakes.get(), 0, "an announcement was left");
+    assert_eq!(receiver.wait(), Ok(1));
+    assert!(noted.naps.take().is_empty());
+    naps
+}
+
+#[test]
+fn a_wait_with_a_limit_sleeps_no_longer() {
+    let two = vec![2000];
+    assert_eq!(limited_naps(Presence::PROCESS.word()), [two.clone(), two]);
+    let short = vec![50, 100, 200, 400, 800, 450];
+    assert_eq!(limited_naps(SILENT), [short.clone(), short]);
+}
+
+#[test]
+fn a_wait_with_a_limit_of_zero_looks_once() {
+    let (page, noted) = (page_of_a_process(), Noted::default());
+    let futex = Futex::new(page.clone(), Seat::Second, &noted);
+    // SAFETY: the ends are taken once.
+    let (mut sender, _) = unsafe { page.ends(Seat::First, futex) };
+    sender.wait_mut().set_limit(Some(Duration::ZERO));
+    assert_eq!(sender.wait(1), Ok(64));
+    assert_eq!(sender.wait_delivered(), Err(Error::TimedOut));
+    assert_eq!(sender.send(&[0]), Err(Error::Ended));
+    assert!(noted.naps.take().is_empty());
+}
+
+#[test]
+fn a_sender_whose_time_is_over_is_content_with_less_room() {
+    let (page, noted) = (page_of_a_process(), Noted::default());
+    page.region().set_second(Presence::PROCESS.word());
+    let futex = |seat: Seat| Futex::new(page.clone(), seat.peer(), &noted);
+    // SAFETY: the ends of each seat are taken once.
+    let (mut sender, _) = unsafe { page.ends(Seat::First, futex(Seat::First)) };
+    // SAFETY: as above.
+    let (_, mut receiver) = unsafe { page.ends(Seat::Second, futex(Seat::Second)) };
+    sender.wait_mut().set_limit(Some(Duration::from_millis(2)));
+    assert_eq!(sender.send(&[0; 64]), Ok(64));
+    assert_eq!(sender.wait(32), Err(Error::TimedOut));
+    assert_eq!(receiver.receive(&mut [0; 3]), Ok(3));
+    assert_eq!(sender.wait(32), Ok(3));
 }

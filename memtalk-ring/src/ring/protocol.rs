@@ -52,6 +52,10 @@
 //! long as copying some hundred bytes. A public function that has published looks at
 //! the announcement before it returns or waits.
 //!
+//! A wait may be given up ([`Wait::gives_up`]), but only after a look and outside the
+//! pattern: the announcement is retracted by then. So a wake-up that comes too late finds
+//! nobody, and the next wait begins as any other.
+//!
 //! The word cannot wrap around to the value that was seen. The sleeping end's index
 //! does not move, so the peer can advance its own by at most one capacity, and there
 //! are twice as many indices.
@@ -274,6 +278,10 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         &self.wait
     }
 
+    pub(crate) fn wait_mut(&mut self) -> &mut W {
+        &mut self.wait
+    }
+
     /// How many bytes were available at the last [`look`](Self::look), less those that we
     /// moved over since.
     pub(crate) fn available(&self) -> u32 {
@@ -446,7 +454,8 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
     }
 
     /// Waits until at least `want` bytes are available, or the peer's end is over. `want` is
-    /// at most the capacity, or [`THE_END`].
+    /// at most the capacity, or [`THE_END`]. A wait that is given up is content with fewer
+    /// bytes, but not with none.
     pub(crate) fn wait(&mut self, want: u32) -> Result<(), Error> {
         let mut looks = 0_u32;
         loop {
@@ -455,6 +464,12 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
                 return Ok(());
             }
             looks = looks.saturating_add(1);
+            if self.wait.gives_up(looks) {
+                return match self.available > 0 && want != THE_END {
+                    true => Ok(()),
+                    false => Err(Error::TimedOut),
+                };
+            }
             if !self.wait.pause(looks) {
                 self.sleep(want);
             }

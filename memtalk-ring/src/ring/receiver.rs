@@ -48,6 +48,11 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
         self.side.capacity() as usize
     }
 
+    /// The way in which this receiver waits, to change it: its time limit, for example.
+    pub fn wait_mut(&mut self) -> &mut W {
+        self.side.wait_mut()
+    }
+
     /// Copies the bytes that are there, as many as fit, to the start of `bytes`, and releases
     /// them. Never waits. Returns how many bytes were received: 0 if `bytes` is empty or
     /// nothing is there. [`at_end`](Self::at_end) tells whether that is the end of the
@@ -113,7 +118,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// that the stream has ended and all of it was received.
     ///
     /// # Errors
-    /// As for [`receive`](Self::receive).
+    /// As for [`receive`](Self::receive); and [`Error::TimedOut`] if the way to wait gives up.
     pub fn wait(&mut self) -> Result<usize, Error> {
         self.check_open()?;
         self.side.wait(1)?;

@@ -51,6 +51,11 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
         self.side.capacity() as usize
     }
 
+    /// The way in which this sender waits, to change it: its time limit, for example.
+    pub fn wait_mut(&mut self) -> &mut W {
+        self.side.wait_mut()
+    }
+
     /// Copies as many of `bytes` as fit into the ring, and commits them. Never waits.
     /// Returns how many bytes were sent: 0 if the ring is full or `bytes` is empty.
     ///
@@ -116,7 +121,8 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     /// and loses no time, because the receiver can go on with the other half.
     ///
     /// # Errors
-    /// As for [`send`](Self::send).
+    /// As for [`send`](Self::send); and [`Error::TimedOut`] if the way to wait gives up and
+    /// nothing is free. If less than `want` is, that is returned.
     pub fn wait(&mut self, want: usize) -> Result<usize, Error> {
         self.check_open()?;
         self.side.wait(self.possible(want))?;
@@ -184,7 +190,8 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     /// confirmed all of it.
     ///
     /// # Errors
-    /// As for [`delivered`](Self::delivered).
+    /// As for [`delivered`](Self::delivered); and [`Error::TimedOut`] if the way to wait
+    /// gives up. The confirmation may still come.
     pub fn wait_delivered(&mut self) -> Result<(), Error> {
         self.end();
         while !self.delivered()? {

@@ -16,7 +16,7 @@ use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude as iox;
 use iceoryx2::prelude::SemanticString;
-use memtalk::{Channel, Name, Options, Receiver, Sender};
+use memtalk::{Channel, Options, Receiver, Sender};
 
 use crate::Result;
 use crate::sys::{self, Line};
@@ -81,7 +81,7 @@ impl Memtalk {
     pub(crate) fn open(object: &str) -> Result<Self> {
         let Channel {
             sender, receiver, ..
-        } = Options::new().open(&Name::new(object)?)?;
+        } = Options::new().open(object)?;
         Ok(Self { sender, receiver })
     }
 }

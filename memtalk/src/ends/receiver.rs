@@ -1,11 +1,14 @@
 //! The receiving end of a channel: [`Receiver`].
 
+use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use memtalk_ring::PageRing;
 
+use super::checked_timeout;
 use super::staging::{Buffer, Route, STAGE};
 use crate::error::Error;
 use crate::sys::map::Mapping;
@@ -21,13 +24,20 @@ use crate::wait::linux::Sleep;
 ///
 /// Dropping a receiver without [`close`](Self::close) gives up: the peer is told that its
 /// stream was not delivered.
-#[derive(Debug)]
+///
+/// Which call waits, and for what:
+///
+/// | call | waits while | no longer than |
+/// | --- | --- | --- |
+/// | [`read`](Read::read), [`fill_buf`](BufRead::fill_buf), [`write_to`](Self::write_to) | nothing is there | [`set_read_timeout`](Self::set_read_timeout) |
+/// | [`try_read`](Self::try_read), [`try_fill_buf`](Self::try_fill_buf), [`close`](Self::close) | never | |
 pub struct Receiver {
     end: memtalk_ring::Receiver<PageRing<Mapping>, Sleep>,
     route: Route,
     /// Bytes that are received and not yet read or written. [`BufRead`] returns references
     /// into this and not into the page, where the peer could change the bytes.
     buffer: Buffer,
+    read_timeout: Option<Duration>,
     talk: Arc<Talk>,
     /// Whether the peer may initialise the page again at any time, and begin another talk
     /// there: a first party outside may. Then we believe the bytes that we have copied
@@ -48,6 +58,7 @@ impl Receiver {
             end,
             route: Route::default(),
             buffer: Buffer::default(),
+            read_timeout: None,
             wary: talk.seated.peer_may_restart(),
             talk,
         }
@@ -60,6 +71,73 @@ impl Receiver {
         self.end.capacity()
     }
 
+    /// Sets how long a call waits for the peer to send something. When that time is over, the
+    /// call fails with [`io::ErrorKind::TimedOut`] ([`Error::Stalled`]). Nothing is lost, and
+    /// it may be made again. `None`, as at first, is no timeout.
+    ///
+    /// The time begins when a call finds that it has to wait. A call that need not wait does
+    /// not look at the clock.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] if the time is zero, as in the standard library.
+    pub fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.read_timeout = checked_timeout(timeout)?;
+        self.end.wait_mut().set_limit(timeout);
+        Ok(())
+    }
+
+    /// The time that [`set_read_timeout`](Self::set_read_timeout) has set.
+    #[must_use]
+    pub fn read_timeout(&self) -> Option<Duration> {
+        self.read_timeout
+    }
+
+    /// Reads what is there, and never waits. Returns the number of bytes; 0 at the end of the
+    /// stream, or if `bytes` is empty.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if nothing is there yet. Otherwise those of
+    /// [`read`](Read::read).
+    pub fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if bytes.is_empty() || !self.buffer.rest().is_empty() {
+            return Ok(self.read_buffered(bytes));
+        }
+        let count = self.end.receive(bytes).map_err(|e| self.talk.error(e))?;
+        self.believe()?;
+        self.something(count)
+    }
+
+    /// As [`fill_buf`](BufRead::fill_buf), but never waits.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if nothing is there yet. Otherwise those of
+    /// [`read`](Read::read).
+    pub fn try_fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.buffer.rest().is_empty() {
+            let count = self.receive_more(STAGE.min(self.end.capacity()))?;
+            self.believe()?;
+            self.something(count)?;
+        }
+        Ok(self.buffer.rest())
+    }
+
+    /// What a call that never waits returns if it has got `count` bytes.
+    fn something(&self, count: usize) -> io::Result<usize> {
+        match count > 0 || self.end.at_end() {
+            true => Ok(count),
+            false => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Reads from the buffer.
+    fn read_buffered(&mut self, bytes: &mut [u8]) -> usize {
+        let buffered = self.buffer.rest();
+        let count = buffered.len().min(bytes.len());
+        bytes[..count].copy_from_slice(&buffered[..count]);
+        self.buffer.consume(count);
+        count
+    }
+
     /// Waits for bytes and writes them to a file descriptor, with one `write(2)` or
     /// `writev(2)`. Returns the number of bytes written; 0 at the end of the stream. Bytes
     /// that the descriptor did not take are kept for the next call.
@@ -69,7 +147,8 @@ impl Receiver {
     /// ring is smaller; if the ring has less than 64 KiB and the descriptor is a pipe or a
     /// socket; and, for a ring of any size, if the peer is a machine that initialised it.
     ///
-    /// If the descriptor is non-blocking and takes nothing, this waits with `poll(2)`.
+    /// If the descriptor is non-blocking and takes nothing, this waits with `poll(2)`. The
+    /// timeout is for the peer, and does not bound that wait.
     ///
     /// # Errors
     /// Those of the descriptor, and those of [`read`](Read::read);
@@ -103,6 +182,25 @@ impl Receiver {
         let there = self.end.wait().map_err(|e| self.talk.error(e))?;
         self.believe()?;
         Ok(there)
+    }
+
+    /// Waits for the end of the stream.
+    ///
+    /// # Errors
+    /// [`Error::NotAtEnd`] if there are bytes that were not read.
+    pub(crate) fn wait_for_end(&mut self) -> Result<(), Error> {
+        match self.buffer.rest().len() {
+            0 if self.wait()? == 0 => Ok(()),
+            _ => Err(Error::NotAtEnd),
+        }
+    }
+
+    /// As [`wait_for_end`](Self::wait_for_end), but no longer than `time`.
+    pub(crate) fn wait_for_end_within(&mut self, time: Duration) -> Result<(), Error> {
+        self.end.wait_mut().set_limit(Some(time));
+        let ended = self.wait_for_end();
+        self.end.wait_mut().set_limit(self.read_timeout);
+        ended
     }
 
     /// Makes sure that what was read last belongs to this talk.
@@ -160,14 +258,22 @@ impl Receiver {
     }
 }
 
+/// The name, and the state of the ring as this end has last seen it.
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("place", self.talk.seated.place())
+            .field("ring", &self.end)
+            .field("buffered", &self.buffer.rest().len())
+            .field("read_timeout", &self.read_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Read for Receiver {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let buffered = self.buffer.rest();
-        if !buffered.is_empty() {
-            let count = buffered.len().min(bytes.len());
-            bytes[..count].copy_from_slice(&buffered[..count]);
-            self.buffer.consume(count);
-            return Ok(count);
+        if !self.buffer.rest().is_empty() {
+            return Ok(self.read_buffered(bytes));
         }
         if bytes.is_empty() || self.wait()? == 0 {
             return Ok(0);

@@ -1,11 +1,14 @@
 //! The sending end of a channel: [`Sender`].
 
+use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use memtalk_ring::PageRing;
 
+use super::checked_timeout;
 use super::staging::{Buffer, Route, STAGE};
 use crate::error::Error;
 use crate::sys::map::Mapping;
@@ -30,7 +33,15 @@ const PIECES: usize = 8;
 ///
 /// Dropping a sender without [`end`](Self::end) or [`close`](Self::close) gives up: the
 /// peer is told that the stream is incomplete.
-#[derive(Debug)]
+///
+/// Which call waits, and for what:
+///
+/// | call | waits while | no longer than |
+/// | --- | --- | --- |
+/// | [`write`](Write::write), [`read_from`](Self::read_from) | the ring is full | [`set_write_timeout`](Self::set_write_timeout) |
+/// | [`close`](Self::close) | the peer has not confirmed | the same |
+/// | [`close_within`](Self::close_within) | the peer has not confirmed | its argument |
+/// | [`try_write`](Self::try_write), [`end`](Self::end), [`is_delivered`](Self::is_delivered) | never | |
 pub struct Sender {
     // Declared, and so dropped, before the talk: the end marks its stream while we still
     // have the seat.
@@ -38,6 +49,7 @@ pub struct Sender {
     route: Route,
     /// What `read_from` has read and not yet sent. Empty unless it runs.
     stage: Buffer,
+    write_timeout: Option<Duration>,
     talk: Arc<Talk>,
 }
 
@@ -50,6 +62,7 @@ impl Sender {
             end,
             route: Route::default(),
             stage: Buffer::default(),
+            write_timeout: None,
             talk,
         }
     }
@@ -65,22 +78,61 @@ impl Sender {
         self.end.capacity()
     }
 
+    /// Sets how long a call waits for the peer: for room in the ring, or in
+    /// [`close`](Self::close) for the confirmation. When that time is over, the call fails
+    /// with [`io::ErrorKind::TimedOut`] ([`Error::Stalled`]). It has sent nothing then, and
+    /// may be made again. `None`, as at first, is no timeout.
+    ///
+    /// The time begins when a call finds that it has to wait. A call that need not wait does
+    /// not look at the clock.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] if the time is zero, as in the standard library.
+    pub fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.write_timeout = checked_timeout(timeout)?;
+        self.end.wait_mut().set_limit(timeout);
+        Ok(())
+    }
+
+    /// The time that [`set_write_timeout`](Self::set_write_timeout) has set.
+    #[must_use]
+    pub fn write_timeout(&self) -> Option<Duration> {
+        self.write_timeout
+    }
+
+    /// Sends as many bytes as fit, and never waits. Returns how many those are.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if the ring is full. Otherwise those of
+    /// [`write`](Write::write).
+    pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.talk.check_peer()?;
+        match self.end.send(bytes).map_err(|e| self.talk.error(e))? {
+            0 if !bytes.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
+            sent => Ok(sent),
+        }
+    }
+
     /// Reads once from a file descriptor and sends what it has read. Returns the number of
     /// bytes; 0 at the descriptor's end of file.
     ///
     /// If the ring has 12 KiB or more, this waits for space and then reads straight into
     /// the shared memory: one copy, made by the kernel. If the ring is smaller, or has less
     /// than 64 KiB and the descriptor is a pipe or a socket, this reads up to 64 KiB into
-    /// private memory, and then sends them.
+    /// private memory, and then sends them. With a
+    /// [timeout](Self::set_write_timeout) it always reads straight into the shared memory,
+    /// so that it holds nothing that it could not send.
     ///
-    /// If the descriptor is non-blocking and has nothing yet, this waits with `poll(2)`.
+    /// If the descriptor is non-blocking and has nothing yet, this waits with `poll(2)`. The
+    /// timeout is for the peer, and does not bound that wait.
     ///
     /// # Errors
     /// Those of the descriptor, and those of [`write`](Write::write);
     /// [`Error::from_io`] tells which.
     pub fn read_from(&mut self, input: impl AsFd) -> io::Result<usize> {
         let capacity = self.end.capacity();
-        if self.route.is_staged(input.as_fd(), capacity) {
+        let patient = self.write_timeout.is_none();
+        if patient && self.route.is_staged(input.as_fd(), capacity) {
             // Look at the peer each time, even if we know of free space: if something is
             // wrong, we report it before we read more.
             self.end.wait(1).map_err(|e| self.talk.error(e))?;
@@ -118,19 +170,59 @@ impl Sender {
         self.end.end();
     }
 
+    /// Whether the peer has confirmed our whole stream. Never waits. `false` before
+    /// [`end`](Self::end).
+    ///
+    /// # Errors
+    /// Those of [`close`](Self::close), but [`Error::Stalled`].
+    pub fn is_delivered(&mut self) -> Result<bool, Error> {
+        self.end.delivered().map_err(|e| self.talk.error(e))
+    }
+
     /// Marks the end of the stream, unless [`end`](Self::end) has, and waits until the
     /// peer has confirmed all of it. `Ok` is a certificate: every byte was delivered.
     ///
     /// The peer confirms with [`Receiver::close`](crate::Receiver::close), after it has
     /// read to the end. If both sides call this before that, both wait for ever. So call
     /// [`end`](Self::end), read to the end, close the receiver, and only then call this;
-    /// or let [`Channel::finish`](crate::Channel::finish) do all of it.
+    /// or let [`Channel::finish`](crate::Channel::finish) or
+    /// [`Channel::close`](crate::Channel::close) do all of it.
     ///
     /// # Errors
     /// [`Error::PeerDied`], [`Error::PeerRestarted`], [`Error::PeerStopped`] or
-    /// [`Error::Corrupt`]: there is no certificate then, although bytes may have arrived.
+    /// [`Error::Corrupt`]; and [`Error::Stalled`] if the
+    /// [timeout](Self::set_write_timeout) is over. There is no certificate then, although
+    /// bytes may have arrived.
     pub fn close(mut self) -> Result<(), Error> {
+        self.wait_delivered()
+    }
+
+    /// As [`close`](Self::close), but waits no longer than `time`; with zero, not at all.
+    /// After [`Error::Stalled`] the stream has ended, and the confirmation may still come:
+    /// this can be called again. Dropping the sender takes nothing back.
+    ///
+    /// # Errors
+    /// Those of [`close`](Self::close).
+    pub fn close_within(&mut self, time: Duration) -> Result<(), Error> {
+        self.end.wait_mut().set_limit(Some(time));
+        let delivered = self.wait_delivered();
+        self.end.wait_mut().set_limit(self.write_timeout);
+        delivered
+    }
+
+    fn wait_delivered(&mut self) -> Result<(), Error> {
         self.end.wait_delivered().map_err(|e| self.talk.error(e))
+    }
+}
+
+/// The name, and the state of the ring as this end has last seen it.
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("place", self.talk.seated.place())
+            .field("ring", &self.end)
+            .field("write_timeout", &self.write_timeout)
+            .finish_non_exhaustive()
     }
 }
 

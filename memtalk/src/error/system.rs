@@ -7,6 +7,7 @@ pub(crate) mod doing {
     pub(crate) const ALLOCATE: &str = "get memory for the object";
     pub(crate) const CREATE: &str = "create the object";
     pub(crate) const EXAMINE: &str = "examine the object";
+    pub(crate) const OPEN_AGAIN: &str = "open the object again";
     pub(crate) const OPEN: &str = "open the object";
     pub(crate) const PUBLISH: &str = "give the object its name";
     pub(crate) const START_THREAD: &str = "start a thread";
@@ -24,6 +25,7 @@ pub(super) fn remedy(doing: &str, error: i32) -> Option<&'static str> {
         (libc::ENOENT, doing::PUBLISH) => {
             "mount procfs at /proc, which this takes before Linux 6.10"
         }
+        (libc::ENOENT, doing::OPEN_AGAIN) => "mount procfs at /proc, which this takes",
         (libc::ENOSPC | libc::EDQUOT, doing::CREATE | doing::PUBLISH) => {
             "/dev/shm holds as many objects as it may (df -i /dev/shm): remove those that nobody uses"
         }

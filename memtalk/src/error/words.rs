@@ -22,6 +22,7 @@ impl fmt::Display for Error {
 impl Error {
     fn what(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Name(reason) => fmt::Display::fmt(reason, f),
             Self::Pages { most } => write!(f, "the number of pages must be from 1 to {most}"),
             Self::Mode => f.write_str("the mode must be 600, 660, 606 or 666"),
             Self::Offset => f.write_str("the offset must be a multiple of 64, less than 2^62"),
@@ -37,6 +38,7 @@ impl Error {
             Self::NotAnObject => {
                 f.write_str("the name leads to something that is not a shared memory object")
             }
+            Self::Unsealed => f.write_str("this memory can be truncated at any time"),
             Self::NotOurs { owner } => {
                 f.write_str("the object belongs to another user")?;
                 named(Some(*owner), f)?;
@@ -72,6 +74,8 @@ impl Error {
             Self::Truncated => f.write_str(
                 "another process truncated the shared memory object, or filled its file system",
             ),
+            Self::Stalled => f.write_str("the peer did not go on in time"),
+            Self::Cancelled => f.write_str("the wait for a peer was given up"),
             Self::Ended => f.write_str("this end of the channel is already closed"),
             Self::NotAtEnd => f.write_str("the end of the stream is not reached yet"),
             Self::System { doing, source } => {
@@ -82,7 +86,12 @@ impl Error {
 
     fn remedy(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Pages { .. } | Self::Mode | Self::Offset | Self::Ended => return None,
+            Self::Name(_)
+            | Self::Pages { .. }
+            | Self::Mode
+            | Self::Offset
+            | Self::Cancelled
+            | Self::Ended => return None,
             Self::System { doing, source } => {
                 return system::remedy(doing, source.raw_os_error()?);
             }
@@ -91,6 +100,7 @@ impl Error {
             Self::Stuck => "continue it or end it if it is stopped, or use another name",
             Self::Foreign(_) => "use another name, or remove the object",
             Self::NotAnObject => "use another name",
+            Self::Unsealed => "make it with memfd_create(2), and allow sealing",
             Self::NotOurs { .. } => {
                 "if that is your peer, both sides need the same Options::mode; if not, use another name"
             }
@@ -109,6 +119,7 @@ impl Error {
             Self::PeerDied | Self::PeerStopped | Self::Corrupt | Self::Truncated => {
                 "start both sides again"
             }
+            Self::Stalled => "try again, or allow more time",
             Self::NotAtEnd => "read on until a read returns 0",
         })
     }

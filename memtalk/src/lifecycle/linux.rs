@@ -11,7 +11,7 @@ use memtalk_ring::{Page, PageError, Presence, Seat};
 use super::content::HEAD;
 use super::object::{Object, metadata};
 use super::os::{Content, Found, Os};
-use super::request::{Part, Request, Tenancy};
+use super::request::{Part, Place, Request, Tenancy};
 use super::scan;
 use crate::error::Error;
 use crate::error::system::doing;
@@ -30,9 +30,14 @@ impl Request {
         self.mode.unwrap_or(0o600)
     }
 
-    /// Opens the object that the name leads to, if there is one.
+    /// Opens the object, if there is one.
     fn open_file(&self) -> Result<Found<File>, Error> {
-        let file = match shm::open(self.name.as_c_str()) {
+        let name = match &self.place {
+            Place::Name(name) => name,
+            Place::Unnamed(None) => return Ok(Found::Nothing),
+            Place::Unnamed(Some(given)) => return open_again(given).map(Found::Object),
+        };
+        let file = match shm::open(name.as_c_str()) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Found::Contended),
@@ -65,7 +70,10 @@ impl Request {
     }
 
     fn look_at_name(&self) -> Result<Option<Metadata>, Error> {
-        let found = shm::examine(self.name.as_c_str());
+        let Some(name) = self.place.name() else {
+            return Ok(None);
+        };
+        let found = shm::examine(name.as_c_str());
         found.map_err(Error::system(doing::EXAMINE))
     }
 
@@ -78,9 +86,13 @@ impl Request {
 
     /// Checks that an object lets in no user that our mode does not let in. There is one
     /// exception: the owner of a machine decides who may read its memory (QEMU lets
-    /// everybody read it). Nobody else can have written there that it is a machine's.
+    /// everybody read it). Nobody else can have written there that it is a machine's. An
+    /// object without a name lets in whoever was given it.
     fn check_mode(&self, object: &Object, first: Option<Presence>) -> Result<(), Error> {
         const WRITE: u32 = 0o222;
+        if !self.has_name() {
+            return Ok(());
+        }
         let (found, asked) = (object.metadata()?.mode() & 0o777, self.mode());
         let (more, machine) = (found & !asked, first.is_some_and(|first| first.outside));
         match more == 0 || machine && more & WRITE == 0 {
@@ -104,6 +116,16 @@ impl Request {
     }
 }
 
+/// Opens an object that we were given once more: locks belong to an open file, and whoever
+/// gave it to us may keep it open. Nobody can truncate it from now on.
+fn open_again(given: &File) -> Result<File, Error> {
+    if !metadata(given)?.is_file() {
+        return Err(Error::NotAnObject);
+    }
+    shm::seal(given).map_err(|_| Error::Unsealed)?;
+    shm::open_again(given).map_err(Error::system(doing::OPEN_AGAIN))
+}
+
 impl Os for Request {
     type Object = Object;
     type Error = Error;
@@ -116,10 +138,14 @@ impl Os for Request {
         self.part == Part::Client
     }
 
+    fn has_name(&self) -> bool {
+        self.place.name().is_some()
+    }
+
     fn owns_name(&self, object: &Object) -> bool {
         let first = |page: &Page<Mapping>| page.presence(Seat::First);
         let first = object.page.as_ref().and_then(first);
-        !self.is_tenant() && first.is_none_or(|first| !first.outside)
+        self.has_name() && !self.is_tenant() && first.is_none_or(|first| !first.outside)
     }
 
     fn open(&mut self) -> Result<Found<Object>, Error> {
@@ -141,9 +167,18 @@ impl Os for Request {
 
     fn create(&mut self) -> Result<Object, Error> {
         let size = self.size();
-        let file = shm::create().map_err(Error::system(doing::CREATE))?;
-        shm::set_mode(&file, self.mode()).map_err(Error::system("set the object's mode"))?;
+        let file = match self.has_name() {
+            true => shm::create(),
+            false => shm::create_sealable(),
+        };
+        let file = file.map_err(Error::system(doing::CREATE))?;
+        if self.has_name() {
+            shm::set_mode(&file, self.mode()).map_err(Error::system("set the object's mode"))?;
+        }
         shm::allocate(&file, size).map_err(Error::system(doing::ALLOCATE))?;
+        if !self.has_name() {
+            shm::seal(&file).map_err(Error::system("seal the object"))?;
+        }
         let mut object = Object::new(file, 0);
         if !object.try_sit(Seat::First)? {
             // Nobody else has it open, so this cannot be. But nobody sits without the lock.
@@ -159,7 +194,10 @@ impl Os for Request {
     }
 
     fn publish(&mut self, object: &Object) -> Result<bool, Error> {
-        match shm::publish(&object.file, self.name.as_c_str()) {
+        let Some(name) = self.place.name() else {
+            return Ok(true);
+        };
+        match shm::publish(&object.file, name.as_c_str()) {
             Ok(()) => Ok(true),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(e) => Err(Error::system(doing::PUBLISH)(e)),
@@ -167,7 +205,10 @@ impl Os for Request {
     }
 
     fn unlink(&mut self) -> Result<bool, Error> {
-        match shm::unlink(self.name.as_c_str()).map_err(|e| (e.kind(), e)) {
+        let Some(name) = self.place.name() else {
+            return Ok(true);
+        };
+        match shm::unlink(name.as_c_str()).map_err(|e| (e.kind(), e)) {
             Ok(()) | Err((io::ErrorKind::NotFound, _)) => Ok(true),
             Err((io::ErrorKind::PermissionDenied, _)) => Ok(false),
             Err((_, e)) => Err(Error::system("remove the object")(e)),
@@ -175,6 +216,9 @@ impl Os for Request {
     }
 
     fn is_named(&mut self, object: &Object) -> Result<bool, Error> {
+        if !self.has_name() {
+            return Ok(true);
+        }
         let ours = object.metadata()?;
         let same = |found: Metadata| (found.dev(), found.ino()) == (ours.dev(), ours.ino());
         Ok(self.look_at_name()?.is_some_and(same))
@@ -213,6 +257,8 @@ impl Os for Request {
             {
                 Content::Foreign(reason)
             }
+            // It was initialised before we were given it, or never will be.
+            Content::Unclaimed(reason) if !self.has_name() => Content::Foreign(reason),
             content => content,
         })
     }

@@ -54,8 +54,12 @@ pub trait Os {
     /// or are told that two parties talk.
     fn is_client(&self) -> bool;
 
+    /// Whether a name leads to the object. An object without one, which a party got from the
+    /// other, has one talk: nobody can start over there.
+    fn has_name(&self) -> bool;
+
     /// Whether the name of an object that we sit at is ours to remove: not if we are a
-    /// tenant, nor if its first party is outside.
+    /// tenant, nor if its first party is outside, nor if there is none.
     fn owns_name(&self, object: &Self::Object) -> bool;
 
     /// Opens the object that the name leads to, if there is one.
@@ -72,7 +76,7 @@ pub trait Os {
     /// may.
     fn unlink(&mut self) -> Result<bool, Self::Error>;
 
-    /// Whether the name leads to this object.
+    /// Whether the name leads to this object. True as well if it has no name.
     fn is_named(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
 
     /// Locks the door; `false` while somebody else holds it. Does not wait.

@@ -1,4 +1,8 @@
-//! What a process asks for: a name, and the size, permissions and place of the page.
+//! What a process asks for: the place, size and permissions of the page.
+
+use std::fmt;
+use std::fs::File;
+use std::sync::Arc;
 
 use memtalk_ring::layout::{LINE, MAX_SIZE};
 
@@ -8,6 +12,44 @@ use crate::sys::shm;
 
 /// Offsets of pages are less than this. That is far from the largest offset of a file.
 const OFFSETS: u64 = 1 << 62;
+
+/// The object that the page is in.
+#[derive(Clone)]
+pub(crate) enum Place {
+    /// The one that this name leads to, or is to lead to.
+    Name(Name),
+    /// One without a name: a new one, whose first party we are; or one of which somebody has
+    /// given us this open file. Its first party has initialised it before that.
+    Unnamed(Option<Arc<File>>),
+}
+
+impl Place {
+    /// The object with this name.
+    ///
+    /// # Errors
+    /// [`Error::Name`] if it is none.
+    pub(crate) fn of(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Self, Error> {
+        name.try_into().map(Self::Name).map_err(Into::into)
+    }
+
+    /// The name, if there is one.
+    pub(crate) fn name(&self) -> Option<&Name> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Unnamed(_) => None,
+        }
+    }
+}
+
+/// The name as it is printed elsewhere.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => name.fmt(f),
+            None => f.write_str("without a name"),
+        }
+    }
+}
 
 /// Where a tenant's page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +71,10 @@ pub(crate) fn checked_offset(offset: u64) -> Result<u64, Error> {
     }
 }
 
-/// A name, and what is asked for there.
+/// A place, and what is asked for there.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    pub(crate) name: Name,
+    pub(crate) place: Place,
     /// Pages of an object that we create, or that an object must have.
     pub(crate) pages: Option<usize>,
     /// Permissions. If they are given, objects of other users are accepted.
@@ -61,7 +103,7 @@ impl Request {
     /// # Errors
     /// [`Error::Pages`], [`Error::Mode`], [`Error::Offset`].
     pub(crate) fn new(
-        name: Name,
+        place: Place,
         pages: Option<usize>,
         mode: Option<u32>,
         tenancy: Option<Tenancy>,
@@ -77,7 +119,7 @@ impl Request {
         match pages {
             Some(pages) if !(1..=most).contains(&pages) => Err(Error::Pages { most }),
             _ => Ok(Self {
-                name,
+                place,
                 pages,
                 mode,
                 tenancy,

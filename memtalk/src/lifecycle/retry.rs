@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::cancel::Cancel;
 use crate::error::Error;
 
 /// How long a newcomer waits for others to free the door. They hold it for some tens of
@@ -21,26 +22,36 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 /// the name is removed.
 pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
-/// When the wait for a peer ends.
-#[derive(Clone, Copy, Debug)]
+/// When the wait for a peer ends: after a time, or once it is cancelled.
+#[derive(Clone, Debug)]
 pub(crate) struct Deadline {
     began: Instant,
     timeout: Option<Duration>,
+    cancel: Option<Cancel>,
 }
 
 impl Deadline {
-    /// After `timeout` from now, or never.
-    pub(crate) fn new(timeout: Option<Duration>) -> Self {
-        let began = Instant::now();
-        Self { began, timeout }
+    /// After `timeout` from now, and once `cancel` says so.
+    pub(crate) fn new(timeout: Option<Duration>, cancel: Option<Cancel>) -> Self {
+        Self {
+            began: Instant::now(),
+            timeout,
+            cancel,
+        }
+    }
+
+    /// Never.
+    pub(crate) fn never() -> Self {
+        Self::new(None, None)
     }
 
     /// How long to wait before the next look for an event that wakes nobody: at least
     /// `least`, but not beyond the deadline.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if the deadline has passed.
-    pub(crate) fn time_to_look(self, least: Duration) -> Result<Duration, Error> {
+    /// [`Error::Timeout`] if the deadline has passed; [`Error::Cancelled`].
+    pub(crate) fn time_to_look(&self, least: Duration) -> Result<Duration, Error> {
+        Cancel::check(self.cancel.as_ref())?;
         let pause = LOOK.max(least);
         match self.timeout {
             None => Ok(pause),
@@ -51,14 +62,17 @@ impl Deadline {
         }
     }
 
-    /// The error once the deadline has passed.
-    pub(crate) fn over(self) -> Error {
-        Error::Timeout(self.timeout.unwrap_or_default())
+    /// The error once the wait is over.
+    pub(crate) fn over(&self) -> Error {
+        let timeout = Error::Timeout(self.timeout.unwrap_or_default());
+        let cancelled = Cancel::check(self.cancel.as_ref());
+        cancelled.err().unwrap_or(timeout)
     }
 
     /// Tries at a door, for [`DOOR_WAIT`] or until the deadline, whichever comes first.
-    pub(crate) fn retry(self) -> Retry {
+    pub(crate) fn retry(&self) -> Retry {
         let mut retry = Retry::within(DOOR_WAIT);
+        retry.cancel = self.cancel.clone();
         if let Some(timeout) = self.timeout
             && let Some(end) = self.began.checked_add(timeout)
             && end < retry.end
@@ -75,6 +89,7 @@ pub(crate) struct Retry {
     pause: Duration,
     /// The user's timeout, if `end` is its end and not that of the door's own limit.
     over: Option<Duration>,
+    cancel: Option<Cancel>,
 }
 
 impl Retry {
@@ -84,6 +99,7 @@ impl Retry {
             end: Instant::now() + time,
             pause: FIRST_PAUSE,
             over: None,
+            cancel: None,
         }
     }
 
@@ -91,8 +107,9 @@ impl Retry {
     ///
     /// # Errors
     /// Once the time is over: [`Error::Timeout`] if that was the user's timeout, or else
-    /// [`Error::Stuck`].
+    /// [`Error::Stuck`]. [`Error::Cancelled`].
     pub(crate) fn pause(&mut self, idle: impl FnOnce(Duration)) -> Result<(), Error> {
+        Cancel::check(self.cancel.as_ref())?;
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(self.over.map_or(Error::Stuck, Error::Timeout));

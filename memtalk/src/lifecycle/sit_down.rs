@@ -13,6 +13,8 @@ pub enum Refusal<E> {
     Busy,
     /// The object is not a page; it was left untouched.
     Foreign(PageError),
+    /// The object has no name, and its talk is over.
+    Over,
     /// A call to the operating system failed.
     Os(E),
 }
@@ -214,6 +216,9 @@ impl<O> SitDown<O> {
             // A client waits for its turn at the second seat.
             Outcome::Join if os.is_client() => Self::Take(object),
             Outcome::Join => Self::LookAtTurn(object),
+            Outcome::Retire | Outcome::SpeakFor(_) | Outcome::Wait if !os.has_name() => {
+                return Err(Refusal::Over);
+            }
             Outcome::Busy if os.is_client() => return Ok(Self::wait_for_turn()),
             Outcome::Retire => Self::Retire(object),
             Outcome::SpeakFor(seat) => Self::SpeakFor(object, seat),

@@ -2,6 +2,7 @@
 
 /// Whom a process waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Awaited {
     /// The peer, to join or to leave.
     Peer,

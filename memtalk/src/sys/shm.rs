@@ -69,6 +69,43 @@ pub(crate) fn create() -> io::Result<File> {
     call(|| options.open(DIRECTORY))
 }
 
+/// Creates an empty object in memory, which never has a name and can be
+/// [sealed](seal).
+pub(crate) fn create_sealable() -> io::Result<File> {
+    let create = |flags| {
+        let flags = flags | libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+        // SAFETY: a C string.
+        retry(|| unsafe { libc::memfd_create(c"memtalk".as_ptr(), flags) })
+    };
+    let fd = match create(libc::MFD_NOEXEC_SEAL) {
+        // Before Linux 6.3, which has this to please administrators.
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => create(0),
+        fd => fd,
+    }?;
+    // SAFETY: a new descriptor that nobody else owns.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// Sees to it that nobody can change the size of the object any more.
+pub(crate) fn seal(file: &File) -> io::Result<()> {
+    const SIZE: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
+    let fd = file.as_raw_fd();
+    // SAFETY: no pointers are involved.
+    let seals = retry(|| unsafe { libc::fcntl(fd, libc::F_GET_SEALS) })?;
+    if seals & SIZE != SIZE {
+        // SAFETY: as above.
+        retry(|| unsafe { libc::fcntl(fd, libc::F_ADD_SEALS, SIZE) })?;
+    }
+    Ok(())
+}
+
+/// Opens an object once more, for reading and writing: with locks of its own.
+pub(crate) fn open_again(file: &File) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    call(|| options.read(true).write(true).open(&path))
+}
+
 /// Gives `name` to an object without one; [`io::ErrorKind::AlreadyExists`] if the name
 /// is in use.
 pub(crate) fn publish(file: &File, name: &CStr) -> io::Result<()> {

@@ -1,7 +1,7 @@
-//! How the peer went, once it has, and waiting for that: [`Departure`], [`Peer`].
+//! How the peer went, once it has, and waiting for that: [`Departure`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::Error;
@@ -111,6 +111,14 @@ impl Fate {
         self.ended.notify_all();
     }
 
+    /// Waits until the peer is gone, or we have got up. `None` if it goes because of us.
+    pub(super) fn wait_until_gone(&self) -> Option<Departure> {
+        let ongoing = |state: &mut State| state.peer.is_none() && !state.over;
+        let ended = self.ended.wait_while(self.lock(), ongoing);
+        let state = ended.unwrap_or_else(PoisonError::into_inner);
+        state.peer.filter(|_| !state.given_up)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,30 +128,5 @@ impl Fate {
         let ongoing = |state: &mut State| !state.over;
         let waited = self.ended.wait_timeout_while(self.lock(), time, ongoing);
         !waited.unwrap_or_else(PoisonError::into_inner).0.over
-    }
-}
-
-/// The peer, to wait for its departure.
-#[derive(Clone, Debug)]
-pub struct Peer(pub(crate) Arc<Fate>);
-
-impl Peer {
-    /// Whether the peer has gone, as far as is known at this moment. It may have gone a
-    /// moment ago; a party outside, up to 0.1 s ago.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        self.0.check().is_err()
-    }
-
-    /// Waits, asleep, until the peer has closed its ends and left, or has died. Our own
-    /// ends learn of a departure by themselves. This is for a thread that has to know
-    /// while the ends are busy elsewhere. `None` if both our ends are dropped or given up
-    /// first: nobody watches the peer then, or it goes because of that.
-    #[must_use]
-    pub fn wait_until_gone(&self) -> Option<Departure> {
-        let ongoing = |state: &mut State| state.peer.is_none() && !state.over;
-        let ended = self.0.ended.wait_while(self.0.lock(), ongoing);
-        let state = ended.unwrap_or_else(PoisonError::into_inner);
-        state.peer.filter(|_| !state.given_up)
     }
 }

@@ -1,5 +1,6 @@
 //! Ending a talk from another thread, while its ends may be in use: [`TalkHandle`].
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use super::Talk;
 use super::seated::Seated;
 use crate::error::Error;
 use crate::lifecycle::get_up::Removed;
+use crate::lifecycle::request::Place;
 use crate::lifecycle::retry::{DOOR_WAIT, Retry};
 use crate::look::Party;
 use crate::sys;
@@ -17,7 +19,7 @@ use crate::sys::named::NamedObject;
 ///
 /// If somebody removes the name while we wait for a peer, and we take a seat at another
 /// object, the handle follows.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TalkHandle(pub(crate) Arc<Current>);
 
 impl TalkHandle {
@@ -106,6 +108,15 @@ impl TalkHandle {
     }
 }
 
+/// The place of the talk, unless that has ended.
+impl fmt::Debug for TalkHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TalkHandle")
+            .field("place", &self.0.place())
+            .finish_non_exhaustive()
+    }
+}
+
 /// The talk that a handle is about. It changes if a first party loses its name and sits
 /// down again.
 #[derive(Debug, Default)]
@@ -123,6 +134,12 @@ impl Current {
     pub(crate) fn only(talk: &Arc<Talk>) -> Self {
         let talk = Arc::downgrade(talk);
         Self(Mutex::new(Sitting { talk, over: false }))
+    }
+
+    /// Where the talk is, unless it has ended or somebody sits down at this moment.
+    pub(crate) fn place(&self) -> Option<Place> {
+        let talk = self.0.try_lock().ok()?.talk.upgrade()?;
+        Some(talk.seated.place().clone())
     }
 
     /// Sits down, perhaps in place of an earlier talk.

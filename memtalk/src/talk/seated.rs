@@ -1,23 +1,25 @@
 //! A process at its seat: driving the lifecycle's machines, and looking at the peer.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use memtalk_ring::{Departure, Page, Presence, Seat};
 
 use crate::error::Error;
+use crate::error::system::doing;
 use crate::lifecycle::await_peer::{Arrival, AwaitPeer};
 use crate::lifecycle::await_turn::{AwaitTurn, Turn};
 use crate::lifecycle::get_up::{GetUp, Reason, RemoveName, Removed};
 use crate::lifecycle::object::Object;
 use crate::lifecycle::os::Os;
-use crate::lifecycle::request::{Part, Request};
+use crate::lifecycle::request::{Part, Place, Request};
 use crate::lifecycle::retry::{Deadline, Retry, SHORT_DOOR_WAIT};
 use crate::lifecycle::sit_down::{Refusal, SitDown};
 use crate::lifecycle::step::{Awaited, Step};
 use crate::look::{self, Party};
 use crate::sys::map::{self, Mapping};
 use crate::sys::named::NamedObject;
-use crate::sys::{self, crash_points};
+use crate::sys::{self, crash_points, shm};
 use crate::wait::futex::{Kernel, sleep_until_taken};
 use crate::wait::linux::{Linux, Sleep};
 
@@ -36,7 +38,7 @@ impl Seated {
     /// there is nothing to clean up.
     pub(crate) fn sit_down(
         mut request: Request,
-        deadline: Deadline,
+        deadline: &Deadline,
         mut idle: impl FnMut(Duration, Option<Awaited>),
     ) -> Result<Self, Error> {
         let mut retry = deadline.retry();
@@ -58,7 +60,9 @@ impl Seated {
                     // on it.
                     match (deadline.time_to_look(19 * looked.elapsed()), awaited) {
                         (Ok(time), _) => idle(time, Some(awaited)),
-                        (Err(_), Awaited::Owner) => return Err(request.left_behind()),
+                        (Err(Error::Timeout(_)), Awaited::Owner) => {
+                            return Err(request.left_behind());
+                        }
                         (Err(error), _) => return Err(error),
                     }
                     retry = deadline.retry();
@@ -67,20 +71,39 @@ impl Seated {
                 Ok(Step::Done((object, seat))) => return Self::new(request, object, seat),
                 Err(Refusal::Busy) => return Err(Error::Busy),
                 Err(Refusal::Foreign(reason)) => return Err(Error::Foreign(reason)),
+                Err(Refusal::Over) => return Err(Error::PeerStopped),
                 Err(Refusal::Os(error)) => return Err(error),
             };
         }
     }
 
-    fn new(request: Request, object: Object, seat: Seat) -> Result<Self, Error> {
+    fn new(mut request: Request, object: Object, seat: Seat) -> Result<Self, Error> {
         // The machine ends only with an object that it has mapped.
         let page = object.page.clone().ok_or(Error::NotAnObject)?;
+        if let Place::Unnamed(given) = &mut request.place {
+            // It is open by our own descriptor now.
+            *given = None;
+        }
         Ok(Self {
             request,
             object,
             page,
             seat,
         })
+    }
+
+    /// The object that the page is in.
+    pub(crate) fn place(&self) -> &Place {
+        &self.request.place
+    }
+
+    /// The open file of an object without a name, for whoever is to be our peer. It is
+    /// another open file than ours, so our locks do not go with it.
+    ///
+    /// # Errors
+    /// [`Error::System`] if a system call fails.
+    pub(crate) fn give(&self) -> Result<File, Error> {
+        shm::open_again(&self.object.file).map_err(Error::system(doing::OPEN_AGAIN))
     }
 
     /// Tells a party outside that we leave, removes the name, and gives up the seat. If
@@ -139,7 +162,8 @@ impl Seated {
 
     /// The object and its name, if that is ours to remove.
     pub(crate) fn named_object(&self) -> Option<NamedObject> {
-        let named = || NamedObject::new(self.request.name.as_c_str(), &self.object.file);
+        let name = self.request.place.name()?.as_c_str();
+        let named = || NamedObject::new(name, &self.object.file);
         self.request.owns_name(&self.object).then(named)?.ok()
     }
 
@@ -242,8 +266,8 @@ impl Seated {
     /// Waits at the second seat until the first party has time for us, if we are a client.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if it has none in time.
-    pub(crate) fn wait_for_turn(&self, deadline: Deadline) -> Result<Turn, Error> {
+    /// [`Error::Timeout`] if it has none in time; [`Error::Cancelled`].
+    pub(crate) fn wait_for_turn(&self, deadline: &Deadline) -> Result<Turn, Error> {
         if self.request.part != Part::Client || self.peer_is_outside() {
             return Ok(Turn::Ours);
         }
@@ -267,9 +291,9 @@ impl Seated {
     /// Waits until a peer has the second seat, or the name is lost.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if neither happens in time. Then nobody has joined, nor will. The
+    /// [`Error::Timeout`] if neither happens in time, or [`Error::Cancelled`]. Then nobody has joined, nor will. The
     /// exception: if others have kept us at the door for a second, somebody may have.
-    pub(crate) fn wait_for_peer(&self, deadline: Deadline) -> Result<Arrival, Error> {
+    pub(crate) fn wait_for_peer(&self, deadline: &Deadline) -> Result<Arrival, Error> {
         let mut request = self.request.clone();
         let mut retry = Retry::within(SHORT_DOOR_WAIT);
         let mut machine = AwaitPeer::LookAtSecond;

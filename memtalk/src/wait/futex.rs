@@ -11,6 +11,10 @@
 //! this (with acquire ordering) also sees everything that was published before without a
 //! wake-up, since the futex compares the index word after that. Everything that is
 //! published later comes with a wake-up.
+//!
+//! A wait may have a time limit ([`Futex::set_limit`]). It begins with the first look that
+//! finds too little, so a call that need not wait does not ask for the time. The kernel ends
+//! the sleep at the limit; then the end looks once more before the wait is given up.
 
 use std::time::Duration;
 
@@ -22,6 +26,9 @@ const LONGEST: Duration = Duration::from_millis(5);
 
 /// What the kernel does for an end that waits. A model checker can take its place.
 pub trait Kernel<A: Atomics> {
+    /// The time, on a clock that never goes back, since some moment.
+    fn now(&self) -> Duration;
+
     /// As [`Wait::pause`].
     fn pause(&mut self, looks: u32) -> bool;
 
@@ -37,12 +44,23 @@ pub trait Kernel<A: Atomics> {
 #[derive(Clone, Debug)]
 pub struct Futex<M: PageMemory, K> {
     kernel: K,
-    /// The page, and the peer's seat, whose word says whether the peer wakes us; `None` if
-    /// we never wait. In a box, since it is needed only to sleep, and small ends are
-    /// faster: 4 % on a ring of one page.
-    peer: Option<Box<(Page<M>, Seat)>>,
+    /// `None` if we never wait. In a box, since it is not needed by a wait that ends before
+    /// it pauses, and small ends are faster: 4 % on a ring of one page.
+    sleeper: Option<Box<Sleeper<M>>>,
     /// How long to sleep next in this wait, unless the peer wakes us.
     nap: Duration,
+}
+
+/// What an end needs that has to wait.
+#[derive(Clone, Debug)]
+struct Sleeper<M: PageMemory> {
+    page: Page<M>,
+    /// The peer's seat, whose word says whether the peer wakes us.
+    peer: Seat,
+    /// How long a wait may take; `None` for any time.
+    limit: Option<Duration>,
+    /// When the present wait is over, if there is a limit.
+    end: Duration,
 }
 
 impl<M: PageMemory, K> Futex<M, K> {
@@ -50,7 +68,12 @@ impl<M: PageMemory, K> Futex<M, K> {
     pub fn new(page: Page<M>, peer: Seat, kernel: K) -> Self {
         Self {
             kernel,
-            peer: Some(Box::new((page, peer))),
+            sleeper: Some(Box::new(Sleeper {
+                page,
+                peer,
+                limit: None,
+                end: Duration::ZERO,
+            })),
             nap: SHORTEST,
         }
     }
@@ -59,22 +82,57 @@ impl<M: PageMemory, K> Futex<M, K> {
     pub(crate) fn without_peer(kernel: K) -> Self {
         Self {
             kernel,
-            peer: None,
+            sleeper: None,
             nap: SHORTEST,
+        }
+    }
+
+    /// Sets how long a wait may take from now on; `None` for any time.
+    pub fn set_limit(&mut self, limit: Option<Duration>) {
+        if let Some(sleeper) = &mut self.sleeper {
+            sleeper.limit = limit;
         }
     }
 
     /// Whether the peer wakes us. A peer whose seat word breaks the protocol does not count
     /// as one that does.
     fn is_woken(&self) -> bool {
-        let peer = self.peer.as_deref();
-        peer.and_then(|(page, seat)| page.presence(*seat))
+        let sleeper = self.sleeper.as_deref();
+        sleeper
+            .and_then(|sleeper| sleeper.page.presence(sleeper.peer))
             .is_some_and(|peer| !peer.silent)
+    }
+}
+
+impl<M: PageMemory, K: Kernel<M::Atomics>> Futex<M, K> {
+    /// How long the present wait may still take; `None` for any time.
+    fn left(&self) -> Option<Duration> {
+        let sleeper = self.sleeper.as_deref()?;
+        sleeper.limit?;
+        Some(sleeper.end.saturating_sub(self.kernel.now()))
     }
 }
 
 impl<M: PageMemory, K: Kernel<M::Atomics>> Wait<M::Atomics> for Futex<M, K> {
     const SLEEPS: bool = true;
+
+    fn gives_up(&mut self, looks: u32) -> bool {
+        if let Some(sleeper) = &mut self.sleeper
+            && let Some(limit) = sleeper.limit
+        {
+            let now = self.kernel.now();
+            if looks == 1 {
+                sleeper.end = now.saturating_add(limit);
+            }
+            let over = now >= sleeper.end;
+            if over {
+                // To the next wait, this one has slept.
+                self.kernel.pause(u32::MAX);
+            }
+            return over;
+        }
+        false
+    }
 
     fn pause(&mut self, looks: u32) -> bool {
         if looks == 1 {
@@ -84,10 +142,12 @@ impl<M: PageMemory, K: Kernel<M::Atomics>> Wait<M::Atomics> for Futex<M, K> {
     }
 
     fn sleep(&mut self, word: Watched<'_, M::Atomics>, seen: u32) {
+        let left = self.left();
         if self.is_woken() {
-            self.kernel.wait(word, seen, None);
+            self.kernel.wait(word, seen, left);
         } else {
-            self.kernel.wait(word, seen, Some(self.nap));
+            let nap = left.map_or(self.nap, |left| left.min(self.nap));
+            self.kernel.wait(word, seen, Some(nap));
             self.nap = LONGEST.min(2 * self.nap);
         }
     }

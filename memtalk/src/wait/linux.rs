@@ -1,5 +1,6 @@
 //! [`Kernel`] on Linux: spin for a short while, then `futex(2)`.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use memtalk_ring::{InPlace, Watched};
@@ -27,6 +28,11 @@ pub(crate) struct Linux {
 }
 
 impl<A: InPlace> Kernel<A> for Linux {
+    fn now(&self) -> Duration {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        BEGAN.elapsed()
+    }
+
     fn pause(&mut self, looks: u32) -> bool {
         if crash_points::COUNTED {
             return false;

@@ -215,6 +215,17 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_that_is_given_up_counts_as_one_that_slept() {
+        let mut waiter = Waiter::new();
+        for most in [MOST, MOST / 2, MOST / 4] {
+            waiter.wait(QUICK, LOOKS + 3);
+            assert_eq!(waiter.spin.most, most);
+            let given_up = waiter.spin.next(u32::MAX, || waiter.now);
+            assert_eq!(given_up, Next::Sleep);
+        }
+    }
+
+    #[test]
     fn an_end_that_waits_a_time_slice_at_each_yield_stops_yielding_for_a_while() {
         let mut waiter = Waiter::new();
         let mut waits = 0;

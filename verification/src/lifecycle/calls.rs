@@ -24,6 +24,30 @@ pub(super) struct Wish {
     pub(super) tenant: bool,
     /// Its part where one talks to many.
     pub(super) part: Part,
+    /// Where its page is.
+    pub(super) place: Place,
+}
+
+/// Where the page of a process is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    /// In the object that the name leads to.
+    #[default]
+    Named,
+    /// In an object without a name, which it makes and gives away.
+    New,
+    /// In the one that it was given.
+    Given,
+}
+
+impl Place {
+    /// The place of somebody who is to talk to it.
+    pub(super) fn peer(self) -> Self {
+        match self {
+            Self::New => Self::Given,
+            Self::Named | Self::Given => self,
+        }
+    }
 }
 
 /// The part of a process where one talks to many.
@@ -131,6 +155,12 @@ impl<'k> View<'k> {
         (!self.fails).then_some(self.effects)
     }
 
+    /// Whether the caller goes by the name. To the others, the fake kernel's name is the
+    /// object that one has given the other.
+    fn goes_by_name(&self) -> bool {
+        self.wish.place == Place::Named
+    }
+
     /// A call that can fail.
     fn call(&mut self) -> Result<(), Failed> {
         match std::mem::take(&mut self.fails) {
@@ -182,18 +212,23 @@ impl Os for View<'_> {
         self.wish.tenant && !self.has(Bug::TenantRetires)
     }
 
+    fn has_name(&self) -> bool {
+        self.goes_by_name() || self.has(Bug::GivenStartsOver)
+    }
+
     fn is_client(&self) -> bool {
         self.wish.part == Part::Client && !self.has(Bug::ClientCreates)
     }
 
     fn owns_name(&self, object: &ObjectId) -> bool {
         let guests = self.object(*object).has_outside(Seat::Second);
-        !self.is_tenant() && (!guests || self.has(Bug::GuestsNameRemoved))
+        self.goes_by_name() && !self.is_tenant() && (!guests || self.has(Bug::GuestsNameRemoved))
     }
 
     fn open(&mut self) -> Result<Found<ObjectId>, Failed> {
         self.call()?;
-        let Some(id) = self.kernel.name() else {
+        let found = self.kernel.name();
+        let Some(id) = found.filter(|_| self.wish.place != Place::New) else {
             return Ok(Found::Nothing);
         };
         let object = self.object(id);
@@ -233,6 +268,10 @@ impl Os for View<'_> {
     fn publish(&mut self, object: &ObjectId) -> Result<bool, Failed> {
         self.call()?;
         let by = self.pid;
+        if !self.goes_by_name() {
+            self.kernel.set_name(Some(*object));
+            return Ok(true);
+        }
         self.record(Effect::ActedAsOwner(by));
         if let Some(from) = self.kernel.name() {
             if !self.has(Bug::PublishUnchecked) {
@@ -247,6 +286,9 @@ impl Os for View<'_> {
     fn unlink(&mut self) -> Result<bool, Failed> {
         self.call()?;
         let by = self.pid;
+        if !self.goes_by_name() {
+            return Ok(true);
+        }
         self.record(Effect::ActedAsOwner(by));
         if let Some(from) = self.kernel.name() {
             if self.object(from).owner != self.wish.user {
@@ -260,7 +302,7 @@ impl Os for View<'_> {
 
     fn is_named(&mut self, object: &ObjectId) -> Result<bool, Failed> {
         self.call()?;
-        let assumed = self.assumption == Some(Assumption::Named);
+        let assumed = self.assumption == Some(Assumption::Named) || !self.goes_by_name();
         Ok(assumed || self.kernel.name() == Some(*object))
     }
 

@@ -69,6 +69,8 @@ pub enum Bug {
     TurnUnchecked,
     /// A client takes the turn of a service that has died for its own.
     DeadTurn,
+    /// Who was given an object does as others do.
+    GivenStartsOver,
     /// An onlooker keeps the object open.
     OnlookerStays,
     /// An onlooker takes the lock of a seat that is free, to learn that it is.
@@ -110,6 +112,7 @@ pub const BUGS: &[Bug] = &[
     Bug::ClientCreates,
     Bug::TurnUnchecked,
     Bug::DeadTurn,
+    Bug::GivenStartsOver,
     Bug::OnlookerStays,
     Bug::OnlookerLocks,
 ];

@@ -195,6 +195,7 @@ impl World {
         let process = world.processes[first.index()].clone();
         let wish = Wish {
             part: process.wish.part.peer(),
+            place: process.wish.place.peer(),
             ..wish
         };
         world.processes = Box::new([process]);

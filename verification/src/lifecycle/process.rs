@@ -8,7 +8,7 @@ use memtalk::lifecycle::step::Step;
 use memtalk::lifecycle::watch::Watch;
 use memtalk_ring::Seat;
 
-use super::calls::{Assumption, Failed, Part, View, Wish};
+use super::calls::{Assumption, Failed, Part, Place, View, Wish};
 use super::effect::Effect;
 use super::kernel::{At, Kernel, ObjectId, User};
 use super::mistakes::Bug;
@@ -73,7 +73,8 @@ pub(super) enum Event {
     FollowSignal,
     /// It has said all that it wanted to, or gives up.
     Finish,
-    /// It has waited too long, for a peer or at the door.
+    /// It has waited too long, for a peer or at the door; or another thread has told it to
+    /// give up.
     Expire,
     /// It is a service and has time now.
     Attend,
@@ -205,7 +206,11 @@ impl Process {
     /// until it is told that the peer is gone.
     fn runs(&self, kernel: &Kernel, bug: Option<Bug>) -> bool {
         match self.phase {
-            Phase::Off => self.starts > 0,
+            // Nobody starts who has yet to be given something.
+            Phase::Off => {
+                let given = self.wish.place != Place::Given || kernel.name().is_some();
+                self.starts > 0 && given
+            }
             Phase::Waiting(object, AwaitPeer::LookAtSecond) => {
                 !kernel.object(object).awaits_peer()
                     || kernel.name() != Some(object) && bug != Some(Bug::NameLossUnnoticed)
@@ -349,7 +354,7 @@ impl Process {
                 self.phase = Phase::AwaitingTurn(object, AwaitTurn::LookAtTurn);
             }
             Ok(Step::Done(second)) => self.talk(second, view),
-            Err(Refusal::Busy | Refusal::Foreign(_) | Refusal::Os(Failed)) => {
+            Err(Refusal::Busy | Refusal::Foreign(_) | Refusal::Over | Refusal::Os(Failed)) => {
                 self.phase = Phase::Off;
             }
         }

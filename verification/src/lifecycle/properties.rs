@@ -9,7 +9,7 @@ use memtalk::look::State;
 use memtalk_ring::{Presence, Seat};
 use rustc_hash::FxHashSet as HashSet;
 
-use super::calls::Part;
+use super::calls::{Part, Place};
 use super::effect::Effect;
 use super::guest::Guest;
 use super::kernel::{At, Object, ObjectId, Page, Pid};
@@ -59,7 +59,7 @@ fn judge(effect: Effect, before: &World) -> Verdict {
             joined_once(before.object(id))?;
             in_time(before.object(id), waits)
         }
-        Effect::Created(by) => is_no_client(before, by),
+        Effect::Created(by) => may_create(before, by),
         Effect::Begun(id) => begins_with_somebody(before.object(id)),
         Effect::Attached(id) => attached_whole(before.object(id)),
         Effect::PageBegun(id) => not_begun_over_a_first(before, id),
@@ -272,11 +272,13 @@ fn is_no_tenant(before: &World, by: Pid) -> Verdict {
     never(tenant, "a tenant makes, names or removes an object")
 }
 
-// 12. A client makes nothing, and no talk begins for which a service has no time.
+// 12. Neither a client nor who was given an object makes one, and no talk begins for which a service has no time.
 
-fn is_no_client(before: &World, by: Pid) -> Verdict {
-    let client = before.processes[by.index()].wish.part == Part::Client;
-    never(client, "a client makes an object")
+fn may_create(before: &World, by: Pid) -> Verdict {
+    let wish = before.processes[by.index()].wish;
+    never(wish.part == Part::Client, "a client makes an object")?;
+    let given = wish.place == Place::Given;
+    never(given, "who was given an object makes another")
 }
 
 fn in_time(object: &Object, waits: bool) -> Verdict {

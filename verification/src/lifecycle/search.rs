@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet as HashSet;
 
-use super::calls::{Part, Wish};
+use super::calls::{Part, Place, Wish};
 use super::guest::{Guest, Machine};
 use super::kernel::{Kernel, Page};
 use super::mistakes::Bug;
@@ -43,6 +43,8 @@ pub struct Search {
     pub tenant: bool,
     /// The part of each process.
     pub parts: [Part; 3],
+    /// Whether one process makes objects without a name, and gives each to the others.
+    pub unnamed: bool,
     /// Whether a process that has got up lives on with its watcher; it ends at once
     /// otherwise.
     pub lives_on: bool,
@@ -92,8 +94,8 @@ impl Search {
             ..private
         };
         let mut hopes = Vec::new();
-        // Over somebody else's object, nobody is to talk.
-        if !self.foreign {
+        // Over somebody else's object, nobody is to talk. Without a name, one talk is all.
+        if !self.foreign && !self.unnamed {
             let left = world.with_survivors_stopped();
             let pairs = self.pairs_that_may_talk(&left);
             hopes.extend(pairs.map(|pair| Hope::of_two(&left, pair)));
@@ -156,7 +158,11 @@ impl Search {
             user,
             shared,
             tenant,
-            part: Part::None,
+            ..Wish::default()
+        };
+        let places = match self.unnamed {
+            true => [Place::New, Place::Given, Place::Given],
+            false => [Place::Named; 3],
         };
         let wishes = match self.users {
             // One who wants to be private, one who does not, and one of another user.
@@ -171,8 +177,12 @@ impl Search {
                 Wish::default(),
             ],
         };
-        let parts = wishes.into_iter().zip(self.parts);
-        let wishes = parts.map(|(wish, part)| Wish { part, ..wish });
+        let parts = wishes.into_iter().zip(self.parts).zip(places);
+        let wishes = parts.map(|((wish, part), place)| Wish {
+            part,
+            place,
+            ..wish
+        });
         wishes.take(self.processes)
     }
 

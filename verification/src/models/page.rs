@@ -1,10 +1,12 @@
 //! Parties at one page: how they sit down, wait and get up.
 
+mod given_up;
 mod guest;
 mod process;
 mod seats;
 mod setup;
 
+pub use self::given_up::{byte_arrives_late, byte_is_taken_late, confirmation_comes_late};
 pub use self::guest::{
     guest_joins, guest_offers_a_page, guest_starts_again, guest_that_joined_starts_again,
 };

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use memtalk::{Channel, Name, Options};
+use memtalk::{Channel, Options};
 
 use crate::answer::{Answer, Row, Target, Unit, Verdict};
 use crate::measure::{Samples, gigabytes_per_second};
@@ -109,7 +109,7 @@ pub(crate) fn write(arguments: &[String]) -> Result {
         mut sender,
         mut receiver,
         ..
-    } = Options::new().open(&Name::new(object)?)?;
+    } = Options::new().open(object)?;
     let began = Instant::now();
     for _ in 0..writes.parse::<usize>()? {
         sender.write_all(&chunk)?;
@@ -132,7 +132,7 @@ pub(crate) fn read(arguments: &[String]) -> Result {
         mut sender,
         mut receiver,
         ..
-    } = Options::new().open(&Name::new(object)?)?;
+    } = Options::new().open(object)?;
     sender.end();
     let mut bytes = vec![0; 65536];
     while receiver.read(&mut bytes)? > 0 {}

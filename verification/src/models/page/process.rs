@@ -1,5 +1,7 @@
 //! How a process waits at a page: the command's own code on a modelled kernel.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use memtalk::wait::futex::{Futex, Kernel, sleep_until_taken};
@@ -14,29 +16,50 @@ use crate::oracle::byte;
 #[derive(Clone)]
 pub(super) struct Modelled<F> {
     futex: F,
-    /// Whether a sleep with a time limit ends without a wake-up.
-    limits: bool,
+    limits: Limits,
+    /// The time, in nanoseconds. Not a word of the checker's: one thread uses it.
+    clock: Arc<AtomicU64>,
 }
 
-pub(super) fn modelled<B: Backend>() -> Modelled<B::Futex> {
+/// What becomes of a sleep with a time limit.
+#[derive(Clone, Copy)]
+pub(super) enum Limits {
+    /// It is a nap, which ends by itself.
+    Nap,
+    /// Nothing but a wake-up ends it.
+    Never,
+    /// Its time passes. What others do meanwhile, they may as well do before or after.
+    Pass,
+}
+
+pub(super) fn modelled<B: Backend>(limits: Limits) -> Modelled<B::Futex> {
     Modelled {
         futex: B::Futex::default(),
-        limits: true,
+        limits,
+        clock: Arc::default(),
     }
 }
 
 impl<B: Backend> Kernel<B> for Modelled<B::Futex> {
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.clock.load(Ordering::Relaxed))
+    }
+
     fn pause(&mut self, looks: u32) -> bool {
         self.futex.pause(looks)
     }
 
     fn wait(&self, word: Watched<'_, B>, seen: u32, timeout: Option<Duration>) {
-        match timeout {
-            Some(time) if self.limits => {
+        match (timeout, self.limits) {
+            (Some(time), Limits::Nap) => {
                 assert!(time <= Duration::from_millis(5), "naps for {time:?}");
                 B::give_way();
             }
-            _ => self.futex.clone().sleep(word, seen),
+            (Some(time), Limits::Pass) => {
+                let passed = u64::try_from(time.as_nanos()).unwrap();
+                self.clock.fetch_add(passed, Ordering::Relaxed);
+            }
+            (None, _) | (_, Limits::Never) => self.futex.clone().sleep(word, seen),
         }
     }
 
@@ -50,7 +73,7 @@ pub(super) fn futex<B: Backend>(
     page: &Page<SharedPage<B>>,
     peer: Seat,
 ) -> Futex<SharedPage<B>, Modelled<B::Futex>> {
-    Futex::new(page.clone(), peer, modelled::<B>())
+    Futex::new(page.clone(), peer, modelled::<B>(Limits::Nap))
 }
 
 /// Joins as a process does: marks the second seat and wakes the first party in one step.
@@ -59,7 +82,7 @@ pub(super) fn join<B: Backend>(page: &Page<SharedPage<B>>) {
     unsafe {
         page.join_by(|_| {
             page.say(Seat::Second, Presence::PROCESS);
-            modelled::<B>().wake(page.seat_word(Seat::Second));
+            modelled::<B>(Limits::Nap).wake(page.seat_word(Seat::Second));
         });
     }
 }
@@ -77,10 +100,7 @@ pub fn newcomer_wakes_the_first<B: Backend>() {
     B::both(
         move || join(&theirs),
         move || {
-            let kernel = Modelled {
-                limits: false,
-                ..modelled::<B>()
-            };
+            let kernel = modelled::<B>(Limits::Never);
             while page.presence(Seat::Second).is_none() {
                 sleep_until_taken(&page, Seat::Second, &kernel, Duration::MAX);
             }
