@@ -497,7 +497,7 @@ fn what_is_printed_for_debugging_is_of_use_to_a_person() {
 
 /// Every type of a public signature has a name in `memtalk`: this compiles.
 #[test]
-fn types_can_be_named() {
+fn types_can_be_named_and_moved_to_other_threads() {
     use memtalk::look::{End, EndState, Onlooker, Process, Ring, Seen, State, Traffic};
     use memtalk::{
         Awaited, NamedObject, PageError, Peer, Receiver, Sender, Service, Status, TalkHandle,
@@ -506,6 +506,17 @@ fn types_can_be_named() {
     fn name<T>() -> usize {
         std::any::type_name::<T>().len()
     }
+    fn moves<T: Send>() {}
+    moves::<(
+        Cancel,
+        Channel,
+        Peer,
+        Receiver,
+        Sender,
+        Service,
+        TalkHandle,
+        Waiting,
+    )>();
     let names = [
         name::<(Awaited, Cancel, Channel, Departure, Error, Name)>(),
         name::<(NameError, NamedObject, Options, PageError, Party, Peer)>(),
