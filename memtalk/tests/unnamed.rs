@@ -167,11 +167,13 @@ fn child_that_forks_and_dies() {
     let mut channel = bounded_options().join_memfd(std::io::stdin()).unwrap();
     // SAFETY: the child makes system calls only.
     let forked = unsafe { libc::fork() };
-    while forked == 0 {
+    if forked == 0 {
         // SAFETY: no pointers are involved. The alarm ends it if nobody else does.
         unsafe { libc::alarm(60) };
         // SAFETY: as above.
         unsafe { libc::pause() };
+        // SAFETY: as above.
+        unsafe { libc::_exit(0) };
     }
     writeln!(channel.sender, "{forked}").unwrap();
     // SAFETY: as above.
