@@ -24,6 +24,12 @@
 //! behind the door, and only if nobody has joined. If its object loses the name, which
 //! only a stranger takes away, it starts over.
 //!
+//! An object without a name ([`Os::has_name`](os::Os::has_name)) is given from its first party
+//! to the second. It has one talk, and nobody removes or retires anything. A first party that
+//! gives up frees its seat; whoever comes later finds the talk over.
+//!
+//! If another thread gives up a wait for a peer, the same happens as when its time is over.
+//!
 //! # Parties outside
 //! A guest of a virtual machine, or a program that has nothing but the memory, holds
 //! no locks. Its seat word says [`OUTSIDE`](memtalk_ring::layout::OUTSIDE); what it does is

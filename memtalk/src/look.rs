@@ -190,7 +190,7 @@ impl Onlooker {
 /// object that appears or disappears meanwhile may be among them or not.
 ///
 /// A machine's memory is among them only if its page is at the beginning. A talk that has lost
-/// its name is not among them.
+/// its name, or never had one, is not among them.
 ///
 /// # Errors
 /// [`Error::System`] if the directory of the objects cannot be read.

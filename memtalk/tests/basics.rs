@@ -280,9 +280,27 @@ fn a_close_ends_after_its_time_and_can_be_made_again() {
     let mut received = Vec::new();
     other.receiver.read_to_end(&mut received).unwrap();
     assert_eq!(received, b"all");
+    let closing = thread::spawn(move || {
+        let closed = one.sender.close_within(BOUND);
+        (closed, one.sender.close_within(Duration::ZERO))
+    });
     other.receiver.close().unwrap();
-    one.sender.close_within(Duration::ZERO).unwrap();
-    one.sender.close().unwrap();
+    let (closed, again) = bounded("closing", move || closing.join()).unwrap();
+    closed.unwrap();
+    again.unwrap();
+}
+
+#[test]
+fn a_close_with_a_deadline_leaves_the_timeout_as_it_was() {
+    let (mut one, mut other) = pair();
+    let closed = one.sender.close_within(Duration::ZERO);
+    assert!(matches!(closed, Err(Error::Stalled)));
+    assert_eq!(other.receiver.read(&mut [0]).unwrap(), 0);
+    let closing = thread::spawn(move || one.sender.close());
+    // Until it waits, if it is right. It need not.
+    thread::sleep(SOON);
+    other.receiver.close().unwrap();
+    bounded("closing", move || closing.join()).unwrap().unwrap();
 }
 
 #[test]
@@ -479,7 +497,7 @@ fn what_is_printed_for_debugging_is_of_use_to_a_person() {
 
 /// Every type of a public signature has a name in `memtalk`: this compiles.
 #[test]
-fn types_can_be_named() {
+fn types_can_be_named_and_moved_to_other_threads() {
     use memtalk::look::{End, EndState, Onlooker, Process, Ring, Seen, State, Traffic};
     use memtalk::{
         Awaited, NamedObject, PageError, Peer, Receiver, Sender, Service, Status, TalkHandle,
@@ -488,6 +506,17 @@ fn types_can_be_named() {
     fn name<T>() -> usize {
         std::any::type_name::<T>().len()
     }
+    fn moves<T: Send>() {}
+    moves::<(
+        Cancel,
+        Channel,
+        Peer,
+        Receiver,
+        Sender,
+        Service,
+        TalkHandle,
+        Waiting,
+    )>();
     let names = [
         name::<(Awaited, Cancel, Channel, Departure, Error, Name)>(),
         name::<(NameError, NamedObject, Options, PageError, Party, Peer)>(),

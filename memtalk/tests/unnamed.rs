@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -140,6 +140,43 @@ fn child_that_dies() {
     let mut channel = bounded_options().join_memfd(std::io::stdin()).unwrap();
     channel.sender.write_all(b"last words").unwrap();
     // SAFETY: no pointers are involved.
+    unsafe { libc::kill(std::process::id().cast_signed(), libc::SIGKILL) };
+}
+
+/// A child that does not exec shares the locks.
+#[test]
+fn a_death_is_noticed_once_a_forked_child_has_ended_too() {
+    let (waiting, memory) = bounded_options().create_memfd().unwrap();
+    let mut child = child("child_that_forks_and_dies", memory);
+    let mut channel = waiting.wait_for_peer().unwrap();
+    let mut forked = String::new();
+    channel.receiver.read_line(&mut forked).unwrap();
+    assert!(!child.wait().unwrap().success());
+    assert!(!channel.peer.is_gone());
+    let nothing = channel.receiver.try_read(&mut [0]).unwrap_err();
+    assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+    // SAFETY: no pointers are involved.
+    unsafe { libc::kill(forked.trim().parse().unwrap(), libc::SIGKILL) };
+    let error = channel.receiver.read(&mut [0]).unwrap_err();
+    assert!(matches!(Error::from_io(&error), Some(Error::PeerDied)));
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_that_forks_and_dies() {
+    let mut channel = bounded_options().join_memfd(std::io::stdin()).unwrap();
+    // SAFETY: the child makes system calls only.
+    let forked = unsafe { libc::fork() };
+    if forked == 0 {
+        // SAFETY: no pointers are involved. The alarm ends it if nobody else does.
+        unsafe { libc::alarm(60) };
+        // SAFETY: as above.
+        unsafe { libc::pause() };
+        // SAFETY: as above.
+        unsafe { libc::_exit(0) };
+    }
+    writeln!(channel.sender, "{forked}").unwrap();
+    // SAFETY: as above.
     unsafe { libc::kill(std::process::id().cast_signed(), libc::SIGKILL) };
 }
 

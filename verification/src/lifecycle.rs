@@ -100,6 +100,10 @@
 //!   name: `waits.rs`.
 //! - *A process that has got up* ends at once, unless `lives_on`: then it stays until its
 //!   watcher has seen the peer go, and does not start again before.
+//! - *Giving up.* A process whose time is over, or that another thread tells to give up, goes
+//!   on with the machine's `expire` where it waits for a peer. Where it sits down or waits for
+//!   its turn, it closes the object or gets up, as one that is killed or has finished does:
+//!   `basics.rs`.
 //! - *Sleeping.* A process that waits for a peer looks when there is something to be seen. A
 //!   watcher wakes when the lock is free: `waits.rs`, `death.rs`, `outside.rs`.
 //! - *Index words.* There are none. The mark at its seat alone says that a peer outside was
