@@ -5,9 +5,8 @@ mod common;
 #[path = "common/tasks.rs"]
 mod tasks;
 
-use std::thread;
-
 use std::task::Poll;
+use std::thread;
 
 use common::{bounded, fresh_page};
 use embedded_io_async::{BufRead, Read, ReadExactError, Write};
@@ -306,6 +305,28 @@ fn a_timer_polls_for_a_peer_that_wakes_nobody() {
         timer.on_doorbell();
     });
     assert_eq!(read, Ok(2));
+}
+
+#[test]
+fn a_future_that_was_ready_may_be_polled_again() {
+    fn twice<T>(future: impl Future<Output = T>) {
+        let mut future = std::pin::pin!(future);
+        for _ in 0..2 {
+            let _ = poll_once(future.as_mut());
+        }
+    }
+    let (mut sender, mut receiver) = ends();
+    twice(sender.write_all(b"abc"));
+    twice(sender.write(b"d"));
+    twice(sender.flush());
+    sender.end();
+    twice(receiver.read(&mut [0]));
+    twice(receiver.read_exact(&mut [0; 9]));
+    let mut buffer = [0; 4];
+    let mut buffered = Buffered::new(receiver, &mut buffer);
+    twice(buffered.fill_buf());
+    twice(buffered.read(&mut [0]));
+    twice(buffered.read_exact(&mut [0; 9]));
 }
 
 #[test]

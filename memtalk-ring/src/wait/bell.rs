@@ -8,10 +8,12 @@
 //!   for was published before, so the task's second look sees it.
 //!
 //! # Why the user says how to be alone
-//! Two parts of a program exclude each other by a compare-and-swap, which a Cortex-M0 has
-//! not, or by waiting, which an interrupt handler must not, or by masking interrupts, which
-//! only the user knows how to do. A waker is two words long, so loads and stores alone would
-//! not do: a handler could see one word of the old waker and one of the new.
+//! A waker is two words long, so whoever reads it must not meet whoever writes it. Two parts
+//! of a program exclude each other by a compare-and-swap, which a Cortex-M0 has not; by
+//! waiting, which an interrupt handler must not; or by masking interrupts, which only the
+//! user knows how to do. Loads, stores and fences alone make a lock that is refused now and
+//! then. A task that is refused would have to be polled again at once, and for ever if it has
+//! interrupted the handler.
 
 use core::cell::UnsafeCell;
 use core::mem::swap;
