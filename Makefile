@@ -145,10 +145,12 @@ bench: build
 		--manifest-path memtalk/bench/Cargo.toml --target-dir "$(CARGO_TARGET_DIR)/bench-build"
 
 # Load: BYTES each way through two processes, every kind of non-blocking descriptor, many
-# pairs at once, and TALKS talks in one process.
+# pairs at once, TALKS talks in one process, and CLIENTS clients of a service.
 BYTES ?= 50000000000
 TALKS ?= 10000
+CLIENTS ?= 1000
 soak:
+	CLIENTS=$(CLIENTS) $(CARGO) test --release --locked -p memtalk --test service many_clients
 	BYTES=$(BYTES) TALKS=$(TALKS) $(CARGO) test --release --locked -p memtalk --test soak -- --nocapture --test-threads=1
 
 # What is published builds and passes its tests by itself, each crate from its package.
