@@ -1,6 +1,6 @@
 //! How much is measured, according to environment variables.
 //!
-//! The defaults take about twenty minutes on two processors. `QUICK=1` only shows that
+//! The defaults take about half an hour on two processors. `QUICK=1` only shows that
 //! nothing is broken.
 
 use std::env;
