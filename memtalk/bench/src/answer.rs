@@ -3,7 +3,9 @@
 use std::fmt::{self, Display};
 
 use crate::measure::{Samples, Spread};
-use crate::peers::BEFORE;
+
+/// What the names of rows of the command `BEFORE` begin with.
+pub(crate) const BEFORE: &str = "before: ";
 
 /// The answer to a question.
 pub(crate) struct Answer {

@@ -16,8 +16,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::Pos;
 
 use crate::Result;
-use crate::answer::{Answer, Row};
-use crate::peers::{self, BEFORE};
+use crate::answer::{Answer, BEFORE, Row};
+use crate::peers;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;

@@ -25,6 +25,7 @@ mod scratch;
 mod settings;
 mod sys;
 mod table;
+mod trip;
 
 use std::error::Error;
 use std::ops::Range;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Bench, Result, guard, mode};
+use crate::{Bench, Result, guard, trip};
 
 /// One measurement.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ impl Bench {
         for round in self.turn.rounds.clone() {
             eprint!("\r{name}: round {} of {} ", round + 1, self.turn.of);
             guard::begin("the core-to-core round trip".into());
-            let trip = self.settings.cpus.map(mode::round_trip).transpose()?;
+            let trip = self.settings.cpus.map(trip::round_trip).transpose()?;
             for turn in 0..contestants.len() {
                 let who = (round + turn) % contestants.len();
                 guard::begin(name.into());

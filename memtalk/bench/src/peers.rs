@@ -11,8 +11,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use crate::answer::Row;
-use crate::measure::Samples;
+use crate::answer::{BEFORE, Row};
+use crate::measure::{Samples, of_contestant};
 use crate::process::Process;
 use crate::scratch::Place;
 use crate::{Bench, Result, sys};
@@ -35,9 +35,6 @@ pub(crate) enum Way {
 
 /// The other programs, each with its default settings.
 pub(crate) const OTHERS: [Way; 3] = [Way::Socat, Way::Netcat, Way::Fifos];
-
-/// What the names of rows of the command `BEFORE` begin with.
-pub(crate) const BEFORE: &str = "before: ";
 
 /// Which sides send.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,13 +87,13 @@ pub(crate) fn present(bench: &Bench, pages: &[usize], others: &[Way]) -> Vec<Way
     ways
 }
 
-/// The rows of an answer with one cell.
-pub(crate) fn rows(ways: &[Way], samples: Vec<Samples>) -> Vec<Row> {
-    let rows = ways.iter().zip(samples);
-    rows.map(|(way, samples)| Row {
+/// The rows of an answer. In each cell, all `ways` ran one after the other.
+pub(crate) fn rows(ways: &[Way], samples: &[Samples]) -> Vec<Row> {
+    let rows = ways.iter().enumerate();
+    rows.map(|(which, way)| Row {
         name: way.to_string(),
         ours: way.is_ours(),
-        samples: vec![samples],
+        samples: of_contestant(samples, which, ways.len()),
     })
     .collect()
 }

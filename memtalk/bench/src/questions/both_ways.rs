@@ -19,7 +19,7 @@ pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
         "both ways at once, files of {} MiB to /dev/null, both counted",
         bytes >> 20
     );
-    let mut answer = Answer::new(title, Unit::GB_PER_S, peers::rows(&ways, samples));
+    let mut answer = Answer::new(title, Unit::GB_PER_S, peers::rows(&ways, &samples));
     answer.notes = notes;
     Ok(answer)
 }

@@ -25,7 +25,7 @@ pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
     Ok(Answer::new(
         title,
         Unit::MB_PER_S,
-        peers::rows(&ways, samples),
+        peers::rows(&ways, &samples),
     ))
 }
 

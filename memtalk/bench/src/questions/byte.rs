@@ -15,7 +15,7 @@ pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
     let samples = bench.rounds(&ways, |way| run(bench, *way, count))?;
 
     let title = format!("one byte there and back through pipes on all four ends, {count} times");
-    Ok(Answer::new(title, Unit::US, peers::rows(&ways, samples)))
+    Ok(Answer::new(title, Unit::US, peers::rows(&ways, &samples)))
 }
 
 pub(crate) fn judge(answer: &mut Answer) {

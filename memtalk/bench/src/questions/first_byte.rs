@@ -19,7 +19,7 @@ pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
     })?;
 
     let title = "from the start of both processes to the first byte".into();
-    let mut answer = Answer::new(title, Unit::MS, peers::rows(&ways, samples));
+    let mut answer = Answer::new(title, Unit::MS, peers::rows(&ways, &samples));
     answer.notes.push(
         "memtalk's two sides start at once; socat's second one as soon as the socket has a name"
             .into(),

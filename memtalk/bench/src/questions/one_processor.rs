@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{pairs, pipes};
-use crate::answer::{Answer, Row, Target, Unit};
-use crate::measure::{gigabytes_per_second, of_contestant};
+use crate::answer::{Answer, Target, Unit};
+use crate::measure::gigabytes_per_second;
 use crate::peers::{self, Traffic, Way};
 use crate::sys::{self, Pinned};
 use crate::{Bench, Result, carry};
@@ -69,16 +69,11 @@ pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
         Ok(gigabytes_per_second(bytes, time))
     })?;
 
-    let rows = ways.iter().enumerate().map(|(which, way)| Row {
-        name: way.to_string(),
-        ours: way.is_ours(),
-        samples: of_contestant(&samples, which, ways.len()),
-    });
     let title = format!(
         "all processes on one processor, {} MiB in all to /dev/null",
         bytes >> 20
     );
-    let mut answer = Answer::new(title, Unit::GB_PER_S, rows.collect());
+    let mut answer = Answer::new(title, Unit::GB_PER_S, peers::rows(&ways, &samples));
     answer.cells = LOADS.map(|load| load.name.into()).into();
     Ok(answer)
 }

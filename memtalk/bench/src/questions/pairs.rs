@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::answer::{Answer, Row, Target, Unit};
-use crate::measure::{gigabytes_per_second, of_contestant};
+use crate::answer::{Answer, Target, Unit};
+use crate::measure::gigabytes_per_second;
 use crate::peers::{self, Ends, Traffic, Way};
 use crate::{Bench, Result};
 
@@ -27,16 +27,11 @@ pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
         Ok(gigabytes_per_second(bytes, time))
     })?;
 
-    let rows = ways.iter().enumerate().map(|(which, way)| Row {
-        name: way.to_string(),
-        ours: way.is_ours(),
-        samples: of_contestant(&samples, which, ways.len()),
-    });
     let title = format!(
         "N pairs at once, files to /dev/null, {} MiB in all",
         bytes >> 20
     );
-    let mut answer = Answer::new(title, Unit::GB_PER_S, rows.collect());
+    let mut answer = Answer::new(title, Unit::GB_PER_S, peers::rows(&ways, &samples));
     answer.cells = PAIRS.map(|pairs| pairs.to_string()).into();
     answer.over = Some("pairs");
     Ok(answer)

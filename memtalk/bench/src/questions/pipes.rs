@@ -27,7 +27,7 @@ pub(crate) fn measure(bench: &Bench) -> Result<Answer> {
     Ok(Answer::new(
         title,
         Unit::GB_PER_S,
-        peers::rows(&ways, samples),
+        peers::rows(&ways, &samples),
     ))
 }
 
