@@ -61,6 +61,22 @@ fn a_side_behind_a_socket_talks_both_ways() {
 }
 
 #[test]
+fn the_end_of_a_stream_reaches_the_client_of_a_socket_before_the_talk_ends() {
+    if there_is_no_socat() {
+        return;
+    }
+    let object = Object::new();
+    let _server = serve_talks(&object, "");
+    let mut client = Command::new("socat");
+    // It answers once it has everything.
+    client.args(["-t", "60", "SYSTEM:cat >/dev/null; echo done"]);
+    client.arg(socket("CONNECT", &object));
+    let client = Side::start(client.stdin(Stdio::null()));
+    object.side(b"hello").finish().assert_complete(b"done\n");
+    client.finish().assert_complete(b"");
+}
+
+#[test]
 fn clients_of_a_socket_take_turns_at_a_service() {
     if there_is_no_socat() {
         return;
