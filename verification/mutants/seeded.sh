@@ -210,7 +210,7 @@ mutant "a sender takes what comes" memtalk/src/bin/memtalk/streams.rs \
 naps="-p verification --test naps"
 futex=memtalk/src/wait/futex.rs
 mutant "a wait that is given up leaves its announcement" $side \
-    's/Retract>(&mine.want, 0)/Retract>(\&mine.want, want)/' "$naps"
+    '/^        self.wait.sleep(Watched/{n;d;}' "$naps"
 mutant "a wait is given up although there is room" $side \
     's/self.available > 0 \&\& want != THE_END/false/' "$naps"
 mutant "free room counts as a confirmation that did not come" $side \
