@@ -64,10 +64,11 @@ engine() {
     shuttle) packages=verification bound=900
         suites="--features=shuttle --test=shuttle" ;;
     shell) packages=memtalk bound=900
-        suites="--lib --test=library --test=talk --test=descriptors --test=death
-            --test=waits --test=outside --test=strangers --test=users --test=interrupted
-            --test=messages --test=namespaces --test=vandals --test=usage
-            --test=look --test=direction --test=program --test=service" ;;
+        suites="--lib --test=library --test=basics --test=unnamed --test=talk
+            --test=descriptors --test=death --test=waits --test=outside --test=strangers
+            --test=users --test=interrupted --test=messages --test=namespaces
+            --test=vandals --test=usage --test=look --test=direction --test=program
+            --test=service" ;;
     crash) packages=memtalk bound=1800
         suites="--features=memtalk/crash-points --test=crash --test=stops --test=failures" ;;
     lifecycle) packages=verification bound=1800
