@@ -63,12 +63,13 @@ engine() {
         filter="--skip every_ --skip long_" ;;
     shuttle) packages=verification bound=900
         suites="--features=shuttle --test=shuttle" ;;
+    library) packages=memtalk bound=300
+        suites="--lib --test=library --test=basics --test=unnamed --test=talk" ;;
     shell) packages=memtalk bound=900
-        suites="--lib --test=library --test=basics --test=unnamed --test=talk
-            --test=descriptors --test=death --test=waits --test=outside --test=strangers
-            --test=users --test=interrupted --test=messages --test=namespaces
-            --test=vandals --test=usage --test=look --test=direction --test=program
-            --test=service" ;;
+        suites="--test=descriptors --test=death --test=waits --test=outside
+            --test=strangers --test=users --test=interrupted --test=messages
+            --test=namespaces --test=vandals --test=usage --test=look --test=direction
+            --test=program --test=service" ;;
     crash) packages=memtalk bound=1800
         suites="--features=memtalk/crash-points --test=crash --test=stops --test=failures" ;;
     lifecycle) packages=verification bound=1800
@@ -81,13 +82,13 @@ engine() {
 engines_for() {
     case $1 in
     memtalk-ring/src/io*) set ends queue ;;
-    memtalk-ring/*) set queue ends loom shuttle shell ;;
+    memtalk-ring/*) set queue ends loom shuttle library shell ;;
     memtalk/src/lifecycle/rules.rs* | memtalk/src/lifecycle/sit_down.rs* | \
         memtalk/src/lifecycle/get_up.rs* | memtalk/src/lifecycle/await_peer.rs* | \
         memtalk/src/lifecycle/await_turn.rs* | memtalk/src/lifecycle/watch.rs* | \
-        memtalk/src/lifecycle/look.rs*) set lifecycle shell crash ;;
-    memtalk/src/wait/*) set queue shell loom ;;
-    *) set shell crash lifecycle ;;
+        memtalk/src/lifecycle/look.rs*) set lifecycle library shell crash ;;
+    memtalk/src/wait/*) set queue library shell loom ;;
+    *) set library shell crash lifecycle ;;
     esac
     for engine; do
         case " ${ENGINES:-$*} " in *" $engine "*) printf '%s ' "$engine" ;; esac
@@ -265,7 +266,7 @@ awk -F '\t' -v problems="$work/problems" '
     }
     END {
         for (entry in same) if (!(entry in there)) problem("listed, but not made: " entry)
-        columns = split("queue ends loom shuttle shell crash lifecycle unviable same timeout survived", column, " ")
+        columns = split("queue ends loom shuttle library shell crash lifecycle unviable same timeout survived", column, " ")
         printf "%-32s %5s", "file", "made"
         for (c = 1; c <= columns; c++) printf " %9s", column[c]
         print ""
