@@ -126,7 +126,8 @@ control() {
     sweep
 }
 
-# Tries a change with an engine. Prints caught, missed, timeout or unviable.
+# Tries a change with an engine. Prints caught, missed, timeout or unviable. The tests get
+# what they get in a control run: without a jobserver, no descriptor is handed down.
 try() {
     engine "$1"
     subject=$2
@@ -138,7 +139,7 @@ try() {
     # shellcheck disable=SC2086
     (cd "$copy" && CARGO="$work/cargo" cargo-mutants mutants --config "$config" -o "$work" \
         --in-place --baseline skip --timeout "$bound" --build-timeout 900 \
-        --cargo-arg=--locked "$@" -- -- $filter) >"$work/log" 2>&1 || true
+        --jobserver=false --cargo-arg=--locked "$@" -- -- $filter) >"$work/log" 2>&1 || true
     sweep
     for outcome in caught missed timeout unviable; do
         if [ "$(cat "$work/mutants.out/$outcome.txt" 2>/dev/null)" = "$subject" ]; then
