@@ -63,7 +63,7 @@ engine() {
         filter="--skip every_ --skip long_" ;;
     shuttle) packages=verification bound=900
         suites="--features=shuttle --test=shuttle" ;;
-    library) packages=memtalk bound=300
+    library) packages=memtalk bound=100
         suites="--lib --test=library --test=basics --test=unnamed --test=talk" ;;
     shell) packages=memtalk bound=900
         suites="--test=descriptors --test=death --test=waits --test=outside
@@ -83,10 +83,6 @@ engines_for() {
     case $1 in
     memtalk-ring/src/io*) set ends queue ;;
     memtalk-ring/*) set queue ends loom shuttle library shell ;;
-    memtalk/src/lifecycle/rules.rs* | memtalk/src/lifecycle/sit_down.rs* | \
-        memtalk/src/lifecycle/get_up.rs* | memtalk/src/lifecycle/await_peer.rs* | \
-        memtalk/src/lifecycle/await_turn.rs* | memtalk/src/lifecycle/watch.rs* | \
-        memtalk/src/lifecycle/look.rs*) set lifecycle library shell crash ;;
     memtalk/src/wait/*) set queue library shell loom ;;
     *) set library shell crash lifecycle ;;
     esac
