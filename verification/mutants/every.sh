@@ -10,9 +10,10 @@
 # processes may fail by chance on a busy machine. Each engine has to pass the unchanged
 # sources before it is used, and again at the end.
 #
-# The results are kept in target/every-mutant. A run that was stopped goes on from there,
-# as long as the sources are the same. A change that was refuted stays refuted. Any other
-# is tried again once the tests have changed. (Delete the results if a test was loosened.)
+# The results are kept in target/every-mutant. A run that was stopped goes on from there. A
+# change that was refuted stays refuted as long as its file is the same. Any other is tried
+# again once the sources or the tests have changed. (Delete the results if a test was
+# loosened.)
 #
 # ONLY=pattern tries only changes whose name in `cargo mutants --list` contains this regular
 # expression. SAMPLE=n tries one of n, and others when the sources change.
@@ -23,6 +24,7 @@ VERSION=27.1.0
 root=$(cd "$(dirname "$0")/../.." && pwd)
 same=$root/verification/mutants/same-program.txt
 config=$root/verification/mutants/cargo-mutants.toml
+cargo=$root/verification/mutants/cargo
 work=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")/every-mutant
 copy=$work/src
 tab=$(printf '\t')
@@ -121,7 +123,7 @@ control() {
     for package in $packages; do set -- "$@" -p "$package"; done
     # Several words.
     # shellcheck disable=SC2086
-    (cd "$copy" && timeout "$bound" cargo test -q --locked "$@" $suites -- $filter) \
+    (cd "$copy" && timeout "$bound" "$cargo" test -q --locked "$@" $suites -- $filter) \
         >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$subject fails without a change"; }
     sweep
 }
@@ -137,9 +139,9 @@ try() {
     rm -rf "$work/mutants.out"
     # Several words.
     # shellcheck disable=SC2086
-    (cd "$copy" && CARGO="$work/cargo" cargo-mutants mutants --config "$config" -o "$work" \
-        --in-place --baseline skip --timeout "$bound" --build-timeout 900 \
-        --jobserver=false --cargo-arg=--locked "$@" -- -- $filter) >"$work/log" 2>&1 || true
+    (cd "$copy" && CARGO=$cargo cargo-mutants mutants --config "$config" -o "$work" --in-place \
+        --baseline skip --timeout "$bound" --build-timeout 900 --jobserver=false \
+        --cargo-arg=--locked "$@" -- -- $filter) >"$work/log" 2>&1 || true
     sweep
     for outcome in caught missed timeout unviable; do
         if [ "$(cat "$work/mutants.out/$outcome.txt" 2>/dev/null)" = "$subject" ]; then
@@ -176,20 +178,16 @@ lasting() {
 }
 
 # Prints the results that still hold.
-valid() { awk -F "$tab" -v tests="$tests" '$3 ~ /caught|unviable/ || $4 == tests' "$1"; }
+valid() {
+    awk -F "$tab" -v all="$all" '
+        FILENAME ~ /sums$/ { sum[$1] = $2; next }
+        {
+            file = $1; sub(/:.*/, "", file)
+            if ($3 ~ /caught|unviable/ ? $4 == sum[file] : $5 == all) print
+        }' "$work/sums" "$results"
+}
 
 mkdir -p "$work"
-# What cargo-mutants runs in place of cargo: tests that fail run once more.
-cat >"$work/cargo" <<'END'
-#!/bin/sh
-cargo "$@" && exit
-status=$?
-case " $* " in
-*" --no-run "*) exit $status ;;
-esac
-exec cargo "$@"
-END
-chmod +x "$work/cargo"
 exec 9>"$work/lock"
 flock -n 9 || fail "another run is in progress"
 rm -rf "$copy"
@@ -198,13 +196,15 @@ mkdir "$copy"
 trap sweep EXIT
 trap 'exit 130' INT TERM HUP
 cd "$copy"
-checksum() { sort -z | xargs -0 cat | cat - "$config" | cksum | tr ' ' -; }
-results=$work/results-$(find memtalk-ring/src memtalk/src -type f -print0 | checksum)
-tests=$(find . -type f ! -path './memtalk*/src/*' ! -name '*.md' \
-    ! -path './verification/mutants/*' -print0 | checksum)
+results=$work/results
+all=$(find . -type f ! -name '*.md' ! -path './verification/mutants/*' -print0 | sort -z |
+    xargs -0 cat | cat - "$config" | cksum | tr ' ' -)
 touch "$results"
 
 cargo mutants --config "$config" --list >"$work/list"
+cut -d : -f 1 "$work/list" | uniq | while read -r file; do
+    printf '%s\t%s\n' "$file" "$(cksum <"$file" | tr ' ' -)"
+done >"$work/sums"
 grep -e "${ONLY:-}" "$work/list" |
     awk -v of="${SAMPLE:-1}" -v from="$(cksum <"$work/list" | cut -d ' ' -f 1)" \
         '(NR + from) % of == 0' >"$work/chosen"
@@ -217,7 +217,7 @@ echo "$(wc -l <"$work/chosen") of $(wc -l <"$work/list") changes; results: $resu
 used=
 while IFS=$tab read -r name engines <&3; do
     for engine in $engines; do
-        known=$(valid "$results" | awk -F "$tab" -v name="$name" -v engine="$engine" \
+        known=$(valid | awk -F "$tab" -v name="$name" -v engine="$engine" \
             '$1 == name && $2 == engine { print $3 }')
         if [ -z "$known" ]; then
             case " $used " in
@@ -229,7 +229,9 @@ while IFS=$tab read -r name engines <&3; do
             known=$(try "$engine" "$name")
             by=
             [ "$known" != caught ] || by=$(found_by)
-            printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$engine" "$known" "$tests" "$by" >>"$results"
+            sum=$(awk -F "$tab" -v file="${name%%:*}" '$1 == file { print $2 }' "$work/sums")
+            printf '%s\t%s\t%s\t%s\t%s\t%s\n' \
+                "$name" "$engine" "$known" "$sum" "$all" "$by" >>"$results"
             echo "$name: $known by $engine${by:+ ($by)}"
         fi
         case $known in caught | unviable) break ;; esac
@@ -242,7 +244,7 @@ for engine in $used; do control "$engine"; done
 awk '/^[^ #]/ { print; entry = 1 } /^ / { entry = 0 } /^$/ && entry { exit }
     END { exit entry }' "$same" >"$work/same" || fail "an entry of $same has no reason"
 lasting <"$work/list" >"$work/named"
-valid "$results" >"$work/valid"
+valid >"$work/valid"
 awk -F '\t' -v problems="$work/problems" '
     function problem(what) { print what > problems; bad = 1 }
     BEGIN { printf "" > problems }
