@@ -193,7 +193,8 @@ async fn receive_noise(
         }
         let right = noise.agrees(piece);
         if right < len {
-            return Err(Failure::Noise(received.bytes + right as u64));
+            // Now, before the peer learns that we give up.
+            give_up("a task", Failure::Noise(received.bytes + right as u64));
         }
         received.add(piece);
     }
