@@ -4,11 +4,13 @@ use std::env;
 use std::path::PathBuf;
 
 /// Target, program, and its linker script in `link`. Other programs need none.
-const SCRIPTS: [(&str, &str, &str); 4] = [
+const SCRIPTS: [(&str, &str, &str); 6] = [
     ("x86_64-unknown-none", "vm", "x86_64.ld"),
     ("aarch64-unknown-none", "vm", "aarch64.ld"),
     ("thumbv6m-none-eabi", "interrupt", "cortex-m0.ld"),
+    ("thumbv6m-none-eabi", "embassy", "cortex-m0.ld"),
     ("thumbv7m-none-eabi", "firmware", "an385.ld"),
+    ("thumbv7m-none-eabi", "embassy", "an385.ld"),
 ];
 
 fn main() {

@@ -1,7 +1,7 @@
 //! Microcontrollers: programs of `memtalk/guests` on boards that QEMU emulates.
 //!
-//! One program talks with itself. The others run on a board whose memory a process can see,
-//! and talk with the real command.
+//! Some programs talk with themselves. The others run on a board whose memory a process can
+//! see, and talk with the real command.
 
 mod support;
 
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use memtalk_ring::Seat;
-use memtalk_ring::layout::{MAGIC, seat_offset};
+use memtalk_ring::layout::{MAGIC, capacity_of, seat_offset};
 use support::program::{Program, tally};
 use support::{Finished, Object, Side, TempFile, eventually, noise};
 
@@ -26,6 +26,11 @@ const PAGE: usize = 4096;
 const WAYS: [&[&str]; 2] = [&["--offset", "0x3040"], &["--scan"]];
 
 static INTERRUPT: Program = Program::new("thumbv6m-none-eabi", "interrupt");
+/// The same program on two boards.
+static EMBASSY: [(Program, &str); 2] = [
+    (Program::new("thumbv6m-none-eabi", "embassy"), "microbit"),
+    (Program::new("thumbv7m-none-eabi", "embassy"), "mps2-an385"),
+];
 static FIRMWARE: Program = Program::new("thumbv7m-none-eabi", "firmware");
 static FIRMWARE_IN_C: Program = Program::new("thumbv7m-none-eabi", "firmware_c");
 
@@ -158,6 +163,37 @@ fn a_main_loop_and_an_interrupt_handler_talk_and_wake_each_other() {
         pairs.any(|pair| is(pair[0], "dsb") && is(pair[1], "sev")),
         "it never wakes"
     );
+}
+
+#[test]
+#[ignore = "needs QEMU and targets without an operating system: `make bare-metal` runs it"]
+fn tasks_of_embassy_talk_with_an_interrupt_handler_and_with_a_silent_peer() {
+    // In QEMU, `wfe` does not wait. But the executor polls no task that was not woken.
+    let bytes = tally(&noise(20_000, 1));
+    for (program, board) in &EMBASSY {
+        let mut command = emulator(program, board);
+        let began = Instant::now();
+        let Finished { code, stderr, .. } = Side::start(&mut command).finish_with_open_input();
+        println!(
+            "on {board}, in {:.1} s:\n{}",
+            began.elapsed().as_secs_f64(),
+            stderr.trim_end()
+        );
+        assert_eq!(code, Some(0), "{stderr}");
+
+        let lines: Vec<_> = stderr.lines().collect();
+        let rung = ["with doorbells", "with a silent peer"].map(|talk| {
+            let said = format!("{talk}: sent {bytes}, received {bytes}; rung ");
+            let count = lines.iter().find_map(|line| line.strip_prefix(&said));
+            let count = count.and_then(|count| count.strip_suffix(" times"));
+            let count = count.unwrap_or_else(|| panic!("{said}… times: {stderr}"));
+            count.parse::<usize>().expect("a number")
+        });
+        let capacity = capacity_of(1024).expect("a page") as usize;
+        // Each run of the handler empties one ring, and fills the other.
+        assert!(rung[0] >= 20_000 / capacity, "{stderr}");
+        assert_eq!(rung[1], 0, "{stderr}");
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
-use guests::cortex_m::semihosting::{Console, exit};
+use guests::cortex_m::semihosting::{Console, exit, give_up};
 use guests::cortex_m::timer;
 use guests::failure::{Failure, Status};
 use guests::noise::Noise;
@@ -296,12 +296,6 @@ extern "C" fn main() -> ! {
     } else {
         Status::Mistake
     })
-}
-
-/// Ends the program because `who` failed.
-fn give_up(who: &str, failure: Failure) -> ! {
-    let _ = writeln!(Console, "{who}: {failure}");
-    exit(failure.status())
 }
 
 #[panic_handler]

@@ -1,15 +1,17 @@
     @ From reset to a call of `main`.
     .syntax unified
 
-    @ The initial stack pointer, then the handler of each exception. The last one is the
-    @ timer's.
+    @ The initial stack pointer, then the handler of each exception. The last three are
+    @ PendSV's, the timer's, and that of the chip's first interrupt.
     .section .vectors, "a", %progbits
     .word stack
     .word reset
-    .rept 13
+    .rept 12
     .word fault
     .endr
+    .word pended
     .word tick
+    .word interrupted
 
     @ Copies `data` from where it is stored, after the program, and clears `bss`.
     .section .text.reset, "ax", %progbits

@@ -1,9 +1,9 @@
 //! Semihosting: calls that a debugger or an emulator answers, to show text and to end.
 
 use core::arch::asm;
-use core::fmt;
+use core::fmt::{self, Write as _};
 
-use crate::failure::Status;
+use crate::failure::{Failure, Status};
 
 /// The number of the call that shows text, which ends with a zero byte.
 const WRITE0: usize = 0x04;
@@ -42,6 +42,13 @@ pub fn exit(status: Status) -> ! {
         // SAFETY: the call reads two words.
         unsafe { call(EXIT_EXTENDED, block.as_ptr()) };
     }
+}
+
+/// Ends the program because `who` failed.
+pub fn give_up(who: &str, failure: Failure) -> ! {
+    // Writing never fails.
+    let _ = writeln!(Console, "{who}: {failure}");
+    exit(failure.status())
 }
 
 /// Makes a call, and ignores its result.
