@@ -206,11 +206,23 @@ impl<R: PageMemory> Page<R> {
         (sender, receiver)
     }
 
+    /// The index words that the peer of `seat` writes: the one that the seat's sender waits
+    /// for, and the one that its receiver does. For a thread that waits in a task's place
+    /// ([`Receiver::poll_wait`]).
+    #[must_use]
+    pub fn peers_words(&self, seat: Seat) -> [Watched<'_, R::Atomics>; 2] {
+        [
+            Watched::new(&self.ring(seat.index()).receiver.index),
+            Watched::new(&self.ring(seat.peer().index()).sender.index),
+        ]
+    }
+
     /// Wakes whoever sleeps on an index word of the party at `seat`, although the word has
     /// not changed. Whoever is woken looks again.
     pub fn wake<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) {
-        wait.wake(Watched::new(&self.ring(seat.index()).sender.index));
-        wait.wake(Watched::new(&self.ring(seat.peer().index()).receiver.index));
+        for word in self.peers_words(seat.peer()) {
+            wait.wake(word);
+        }
     }
 
     /// Speaks for the party at `seat`, which is gone: marks the ends that it left open as

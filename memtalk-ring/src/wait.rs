@@ -91,7 +91,13 @@ impl<'w, A: Atomics> Watched<'w, A> {
     /// Whether the word holds `seen`. This is the comparison before sleeping.
     #[inline(always)]
     pub fn is(self, seen: u32) -> bool {
-        A::load::<site::Compare>(self.0) == seen
+        self.value() == seen
+    }
+
+    /// What the word holds at this moment.
+    #[inline(always)]
+    pub fn value(self) -> u32 {
+        A::load::<site::Compare>(self.0)
     }
 
     /// The word itself, for an implementation of [`Wait`] that needs more than its value.

@@ -38,7 +38,7 @@ fn ends() -> Ends<Rings> {
     ends_of(&fresh_page(), Rings(new_bell()))
 }
 
-fn never() {
+fn never(_seen: u32) {
     panic!("nothing to wait for");
 }
 
@@ -54,7 +54,7 @@ fn what_is_there_is_found_without_registering() {
 #[test]
 fn the_end_of_the_stream_is_found_each_time() {
     let (mut sender, mut receiver) = ends();
-    assert!(sender.poll_delivered(|| ()).is_pending());
+    assert!(sender.poll_delivered(|_| ()).is_pending());
     for _ in 0..2 {
         assert_eq!(receiver.poll_wait(never), Poll::Ready(Ok(0)));
     }
@@ -103,7 +103,7 @@ fn an_overwritten_page_is_an_error_at_once() {
     // SAFETY: nobody has taken ends in fresh memory.
     let page = unsafe { Page::initialise(memory, Presence::DEVICE) }.unwrap();
     let (mut sender, mut receiver) = ends_of(&page, Rings(new_bell()));
-    assert!(receiver.poll_wait(|| ()).is_pending());
+    assert!(receiver.poll_wait(|_| ()).is_pending());
     // SAFETY: this is the whole page, and no other thread uses it.
     unsafe { memory.base().write_bytes(0xff, memory.size()) };
     let corrupt = Poll::Ready(Err(Error::Corrupt));
@@ -120,15 +120,32 @@ fn a_task_that_wants_no_bytes_waits_for_one_and_none_waits_for_more_than_there_c
     let (mut sender, mut receiver) = ends();
     let capacity = sender.capacity();
     sender.send(&vec![0; capacity]).unwrap();
-    assert!(sender.poll_wait(0, || ()).is_pending());
+    assert!(sender.poll_wait(0, |_| ()).is_pending());
     receiver.receive(&mut [0]).unwrap();
     assert_eq!(sender.poll_wait(0, never), Poll::Ready(Ok(1)));
-    assert!(sender.poll_wait(usize::MAX, || ()).is_pending());
+    assert!(sender.poll_wait(usize::MAX, |_| ()).is_pending());
     receiver.receive(&mut vec![0; capacity]).unwrap();
     assert_eq!(
         sender.poll_wait(usize::MAX, never),
         Poll::Ready(Ok(capacity))
     );
+}
+
+#[test]
+fn whoever_registers_is_told_what_the_peers_word_held() {
+    let page = fresh_page();
+    let (mut sender, mut receiver) = ends_of(&page, Spin);
+    let (mut free, mut there) = (None, None);
+    let mut bytes = vec![0; sender.capacity()];
+    sender.send(&bytes).unwrap();
+    receiver.receive(&mut bytes).unwrap();
+    assert!(receiver.poll_wait(|seen| there = Some(seen)).is_pending());
+    let [head, tail] = page.peers_words(Seat::Second);
+    assert!(tail.is(there.unwrap()) && !head.is(there.unwrap()));
+    sender.send(&bytes).unwrap();
+    assert!(sender.poll_wait(1, |seen| free = Some(seen)).is_pending());
+    let [head, tail] = page.peers_words(Seat::First);
+    assert!(head.is(free.unwrap()) && !tail.is(free.unwrap()));
 }
 
 /// The peer of such an end wakes nobody. So somebody else has to, and has the waker.
@@ -137,7 +154,7 @@ fn an_end_that_does_not_sleep_registers_and_asks_for_nothing() {
     let page = fresh_page();
     let (_sender, mut receiver) = ends_of(&page, Spin);
     let mut registered = false;
-    assert!(receiver.poll_wait(|| registered = true).is_pending());
+    assert!(receiver.poll_wait(|_| registered = true).is_pending());
     assert!(registered);
     let at = receiver_offset(Seat::Second.peer(), page.capacity().bytes());
     // SAFETY: the offset lies in the page.
@@ -243,7 +260,7 @@ async fn talks(sender: &mut Ends<Rings>, bell: &'static Bell, bytes: &[u8]) -> V
         loop {
             let mut moved = false;
             while sent < bytes.len() {
-                match sender.poll_wait(1, || bell.register_sender(task.waker())) {
+                match sender.poll_wait(1, |_| bell.register_sender(task.waker())) {
                     Poll::Ready(free) => drop(free.unwrap()),
                     Poll::Pending => break,
                 }
@@ -251,7 +268,7 @@ async fn talks(sender: &mut Ends<Rings>, bell: &'static Bell, bytes: &[u8]) -> V
                 moved = true;
             }
             while !receiver.at_end() {
-                match receiver.poll_wait(|| bell.register_receiver(task.waker())) {
+                match receiver.poll_wait(|_| bell.register_receiver(task.waker())) {
                     Poll::Ready(there) => drop(there.unwrap()),
                     Poll::Pending => break,
                 }
@@ -273,7 +290,7 @@ async fn talks(sender: &mut Ends<Rings>, bell: &'static Bell, bytes: &[u8]) -> V
     })
     .await;
     receiver.close().unwrap();
-    poll_fn(|task| sender.poll_delivered(|| bell.register_sender(task.waker())))
+    poll_fn(|task| sender.poll_delivered(|_| bell.register_sender(task.waker())))
         .await
         .unwrap();
     received

@@ -95,7 +95,7 @@ mutant "a death wakes nobody" memtalk-ring/src/ring/departure.rs \
     's/^    wait.wake(.*);/    let _ = wait;/'
 loom="-p verification --features loom --test loom --"
 mutant "a task registers after its second look" $side \
-    '/pub(crate) fn poll_wait/,/^    }/{/register();/d;s/^                return Poll::Pending;/                register();\n&/;}' \
+    '/pub(crate) fn poll_wait/,/^    }/{/register(self.seen);/d;s/^                return Poll::Pending;/                register(self.seen);\n&/;}' \
     "$loom a_task_gets"
 mutant "a task does not look again" $side \
     '/pub(crate) fn poll_wait/,/^    }/s/^            self.look()?;//' "$loom a_task_gets"
@@ -342,9 +342,10 @@ mutant "EINTR ends a system call" memtalk/src/sys.rs \
     's/if e.kind() == io::ErrorKind::Interrupted => {}/if e.raw_os_error() == Some(0) => {}/' \
     "-p memtalk --features crash-points --test failures"
 mutant "the receiver of what a seat sends is not woken" $page \
-    '/^        wait.wake(Watched::new(&self.ring(seat.index())/d' "-p memtalk-ring --test waits"
+    '/pub fn peers_words/,/^    }/s/seat.peer().index()).sender/seat.peer().index()).receiver/' \
+    "-p memtalk-ring --test waits"
 mutant "the sender to a seat is not woken" $page \
-    '/^        wait.wake(Watched::new(&self.ring(seat.peer().index())/d' \
+    '/pub fn peers_words/,/^    }/s/seat.index()).receiver/seat.index()).sender/' \
     "-p memtalk-ring --test waits"
 mutant "a sender that waits for the certificate announces another value than the layout's" $side \
     's/THE_END: u32 = u32::MAX;/THE_END: u32 = u32::MAX - 1;/' "-p memtalk-ring --test waits"

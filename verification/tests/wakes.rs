@@ -165,7 +165,7 @@ fn a_task_is_woken_until_it_finds_what_it_wants() {
     let mut sender = sender(&memory, wakes, never);
     let mut receiver = receiver(&memory, wakes, never);
     let registered = Cell::new(0);
-    let register = || registered.set(registered.get() + 1);
+    let register = |_| registered.set(registered.get() + 1);
     assert_eq!(receiver.poll_wait(register), Poll::Pending);
     // Nobody polls, so the announcement stands.
     for woken in [1, 2] {
@@ -183,7 +183,7 @@ fn a_task_that_is_given_what_it_wants_while_it_registers_needs_no_wake_up() {
     let wakes = &Cell::new(0);
     let mut sender = sender(&memory, wakes, never);
     let mut receiver = receiver(&memory, wakes, never);
-    let polled = receiver.poll_wait(|| assert_eq!(sender.send(&[0]), Ok(1)));
+    let polled = receiver.poll_wait(|_| assert_eq!(sender.send(&[0]), Ok(1)));
     assert_eq!(polled, Poll::Ready(Ok(1)));
     assert_eq!(sender.send(&[0]), Ok(1));
     assert_eq!(wakes.get(), 0);
@@ -196,12 +196,12 @@ fn a_task_that_waits_for_room_is_woken_by_the_step_that_frees_what_it_wants() {
     let mut sender = sender(&memory, wakes, never);
     let mut receiver = receiver(&memory, wakes, never);
     assert_eq!(sender.send(&[0; 4]), Ok(4));
-    assert_eq!(sender.poll_wait(3, || ()), Poll::Pending);
+    assert_eq!(sender.poll_wait(3, |_| ()), Poll::Pending);
     for woken in [0, 0, 1] {
         receiver.filled().unwrap().release(1);
         assert_eq!(wakes.get(), woken);
     }
-    assert_eq!(sender.poll_wait(3, || ()), Poll::Ready(Ok(3)));
+    assert_eq!(sender.poll_wait(3, |_| ()), Poll::Ready(Ok(3)));
     receiver.filled().unwrap().release(1);
     assert_eq!(wakes.get(), 1);
 }
@@ -213,13 +213,13 @@ fn a_task_that_waits_for_the_certificate_is_woken_by_nothing_else() {
     let mut sender = sender(&memory, wakes, never);
     let mut receiver = receiver(&memory, wakes, never);
     assert_eq!(sender.send(&[0; 4]), Ok(4));
-    assert_eq!(sender.poll_delivered(|| ()), Poll::Pending);
+    assert_eq!(sender.poll_delivered(|_| ()), Poll::Pending);
     receiver.filled().unwrap().release(4);
     assert_eq!(receiver.wait(), Ok(0));
     assert_eq!(wakes.get(), 0);
     assert_eq!(receiver.close(), Ok(()));
     assert_eq!(wakes.get(), 1);
-    assert_eq!(sender.poll_delivered(|| ()), Poll::Ready(Ok(())));
+    assert_eq!(sender.poll_delivered(|_| ()), Poll::Ready(Ok(())));
 }
 
 #[test]
@@ -228,11 +228,11 @@ fn a_failure_wakes_a_task_that_waits() {
     let wakes = &Cell::new(0);
     let mut sender = sender(&memory, wakes, never);
     let mut receiver = receiver(&memory, wakes, never);
-    assert_eq!(receiver.poll_wait(|| ()), Poll::Pending);
+    assert_eq!(receiver.poll_wait(|_| ()), Poll::Pending);
     sender.fail();
     assert_eq!(wakes.get(), 1);
     let failed = Poll::Ready(Err(Error::PeerFailed));
-    assert_eq!(receiver.poll_wait(|| ()), failed);
+    assert_eq!(receiver.poll_wait(|_| ()), failed);
 }
 
 #[test]
@@ -245,6 +245,6 @@ fn a_task_that_waited_in_vain_wakes_up_from_a_blocking_wait() {
         assert_eq!(wakes.get(), 1);
     });
     assert_eq!(sender.send(&[0; 4]), Ok(4));
-    assert_eq!(sender.poll_wait(3, || ()), Poll::Pending);
+    assert_eq!(sender.poll_wait(3, |_| ()), Poll::Pending);
     assert_eq!(sender.wait(1), Ok(1));
 }

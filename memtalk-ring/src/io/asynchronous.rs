@@ -68,7 +68,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, WithBell<'_, W>> {
             return Poll::Ready(Ok(0));
         }
         let bell = self.way_to_wait().bell;
-        ready!(self.poll_wait(|| bell.register_receiver(task.waker())))?;
+        ready!(self.poll_wait(|_| bell.register_receiver(task.waker())))?;
         Poll::Ready(self.receive(buf))
     }
 }
@@ -112,7 +112,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, WithBell<'_, W>> {
             return Poll::Ready(Ok(0));
         }
         let bell = self.way_to_wait().bell;
-        ready!(self.poll_wait(1, || bell.register_sender(task.waker())))?;
+        ready!(self.poll_wait(1, |_| bell.register_sender(task.waker())))?;
         Poll::Ready(self.send(buf))
     }
 }

@@ -477,16 +477,17 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
     }
 
     /// One step of such a wait, for a task: it never blocks. If it finds too little, it
-    /// calls `register`, which keeps the task's waker for whoever is told of the peer's
-    /// wake-up, announces what it wants, and looks again.
+    /// calls `register` with the peer's word as it has seen it, announces what it wants, and
+    /// looks again. `register` keeps the task's waker for whoever is told of the peer's
+    /// wake-up.
     pub(crate) fn poll_wait(
         &mut self,
         want: u32,
-        register: impl FnOnce(),
+        register: impl FnOnce(u32),
     ) -> Poll<Result<(), Error>> {
         self.look()?;
         if !self.has(want) {
-            register();
+            register(self.seen);
             self.announce(want);
             self.look()?;
             if !self.has(want) {

@@ -132,6 +132,9 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// - `register` keeps the task's waker for whoever is told when the sender calls its
     ///   [`Wait::wake`]: for an interrupt handler, by a [`Bell`](crate::Bell), or for
     ///   another thread. That one wakes the waker, and the task calls this again.
+    /// - `register` gets the sender's index word as this has seen it. A thread that waits for
+    ///   the task, as [`Wait::sleep`] would, waits while
+    ///   [the word](crate::Page::peers_words) holds that value. Others need it not.
     /// - Before `Pending` is returned, `register` has been called, and the sender asked for
     ///   a wake-up. The wake-up comes once a byte or the end of the stream is there, or the
     ///   sender has failed. It may come before this returns, and it may come for nothing.
@@ -155,7 +158,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// # let (mut sender, _) = unsafe { page.ends(Seat::First, Spin) };
     /// # let (_, mut receiver) = unsafe { page.ends(Seat::Second, Spin) };
     /// // These ends wake nobody, so the task asks to be polled again at once.
-    /// let wait = poll_fn(|task| receiver.poll_wait(|| task.waker().wake_by_ref()));
+    /// let wait = poll_fn(|task| receiver.poll_wait(|_| task.waker().wake_by_ref()));
     ///
     /// # let mut wait = core::pin::pin!(wait);
     /// # let mut task = Context::from_waker(Waker::noop());
@@ -171,7 +174,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     ///
     /// # Errors
     /// As for [`receive`](Self::receive).
-    pub fn poll_wait(&mut self, register: impl FnOnce()) -> Poll<Result<usize, Error>> {
+    pub fn poll_wait(&mut self, register: impl FnOnce(u32)) -> Poll<Result<usize, Error>> {
         self.check_open()?;
         ready!(self.side.poll_wait(1, register))?;
         self.check_peer()?;

@@ -139,7 +139,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     pub fn poll_wait(
         &mut self,
         want: usize,
-        register: impl FnOnce(),
+        register: impl FnOnce(u32),
     ) -> Poll<Result<usize, Error>> {
         self.check_open()?;
         ready!(self.side.poll_wait(self.possible(want), register))?;
@@ -206,7 +206,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Sender<M, W> {
     ///
     /// # Errors
     /// As for [`delivered`](Self::delivered).
-    pub fn poll_delivered(&mut self, register: impl FnOnce()) -> Poll<Result<(), Error>> {
+    pub fn poll_delivered(&mut self, register: impl FnOnce(u32)) -> Poll<Result<(), Error>> {
         self.end();
         if self.side.state() == State::Closed {
             ready!(self.side.poll_wait(THE_END, register))?;

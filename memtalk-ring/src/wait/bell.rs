@@ -49,7 +49,7 @@ use core::task::Waker;
 /// async fn arrival<M: Memory, W: Wait<M::Atomics>>(
 ///     receiver: &mut Receiver<M, W>,
 /// ) -> Result<usize, Error> {
-///     poll_fn(|task| receiver.poll_wait(|| BELL.register_receiver(task.waker()))).await
+///     poll_fn(|task| receiver.poll_wait(|_| BELL.register_receiver(task.waker()))).await
 /// }
 ///
 /// # #[derive(Clone, Copy)]

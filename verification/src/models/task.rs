@@ -131,7 +131,7 @@ fn poll_room<B: Backend>(
     bell: &Bell,
     waker: &Waker,
 ) -> Poll<Result<usize, Error>> {
-    sender.poll_wait(1, || bell.register_sender(waker))
+    sender.poll_wait(1, |_| bell.register_sender(waker))
 }
 
 fn poll_bytes<B: Backend>(
@@ -139,7 +139,7 @@ fn poll_bytes<B: Backend>(
     bell: &Bell,
     waker: &Waker,
 ) -> Poll<Result<usize, Error>> {
-    receiver.poll_wait(|| bell.register_receiver(waker))
+    receiver.poll_wait(|_| bell.register_receiver(waker))
 }
 
 /// Sends the first `total` bytes of the stream, `piece` bytes at most at a time.
@@ -201,7 +201,7 @@ pub fn registered_too_late<B: Backend>() {
         },
         move || {
             let there = task.wait(|bell, waker| {
-                let polled = receiver.poll_wait(|| ());
+                let polled = receiver.poll_wait(|_| ());
                 if polled.is_pending() {
                     bell.register_receiver(waker);
                 }
@@ -274,7 +274,7 @@ pub fn stream<B: Backend>(capacity: u32, total: usize, piece: usize) {
     let (delivered, received) = B::both(
         move || {
             send_all(&mut sender, &mut sends, total, piece)?;
-            sends.wait(|bell, waker| sender.poll_delivered(|| bell.register_sender(waker)))
+            sends.wait(|bell, waker| sender.poll_delivered(|_| bell.register_sender(waker)))
         },
         move || {
             let mut received = Stream::default();
@@ -306,7 +306,7 @@ pub fn receiver_gives_up<B: Backend>() {
     let ((mut sender, mut task), (receiver, _)) = ends::<B>(1);
     let ((), delivered) = B::both(
         move || drop(receiver),
-        move || task.wait(|bell, waker| sender.poll_delivered(|| bell.register_sender(waker))),
+        move || task.wait(|bell, waker| sender.poll_delivered(|_| bell.register_sender(waker))),
     );
     assert_eq!(delivered, Err(Error::PeerFailed));
 }
