@@ -41,7 +41,7 @@ async fn echo(page: &Page<RawRegion>, doorbell: Doorbell<fn()>) -> Result<(), Er
     }
     receiver.close()?;
     sender.end();
-    poll_fn(|task| sender.poll_delivered(|| BELL.register_sender(task.waker()))).await
+    poll_fn(|task| sender.poll_delivered(|_| BELL.register_sender(task.waker()))).await
 }
 
 /// Finds the page, and echoes.

@@ -140,7 +140,7 @@ impl<W: Wait<Native>> Peer<W> {
 /// can go on. Ready once both streams have ended.
 fn echo<W: Wait<Native>>((sender, receiver): &mut Ends<W>) -> Poll<Result<(), Error>> {
     // The handler is called again when the tasks ring.
-    let register = || ();
+    let register = |_| ();
     loop {
         let there = ready!(receiver.poll_wait(register))?;
         if there == 0 {
@@ -175,7 +175,7 @@ async fn send_noise(mut sender: Sender<PageRing<RawRegion>, Async>) -> Result<Ta
         left -= piece.len();
     }
     sender.end();
-    poll_fn(|task| sender.poll_delivered(|| BELL.register_sender(task.waker()))).await?;
+    poll_fn(|task| sender.poll_delivered(|_| BELL.register_sender(task.waker()))).await?;
     Ok(sent)
 }
 
