@@ -13,6 +13,7 @@ use memtalk_ring::{
 };
 
 pub(crate) type Ring = PageRing<RawRegion>;
+pub(crate) type Ends<S, R> = (Sender<Ring, S>, Receiver<Ring, R>);
 
 #[repr(align(64))]
 struct Memory([u8; 4096]);
@@ -23,7 +24,7 @@ struct Memory([u8; 4096]);
 pub(crate) fn ring<S: Wait<Native> + Clone, R: Wait<Native> + Clone>(
     sends: S,
     receives: R,
-) -> Result<(Sender<Ring, S>, Receiver<Ring, R>), PageError> {
+) -> Result<Ends<S, R>, PageError> {
     let memory = NonNull::from(Box::leak(Box::new(Memory([0; 4096]))));
     // SAFETY: the memory lives for ever, and only this page uses it.
     let region = unsafe { RawRegion::new(memory.cast(), 4096) };
@@ -70,7 +71,7 @@ pub(crate) fn receive<W: Wait<Native>>(
 
 /// Lets both parties run, each in a thread.
 pub(crate) fn run<W: Wait<Native> + Send + 'static>(
-    (sender, receiver): (Sender<Ring, W>, Receiver<Ring, W>),
+    (sender, receiver): Ends<W, W>,
 ) -> Result<(), Box<dyn Error>> {
     let receives = thread::spawn(move || receive(receiver));
     send(sender)?;
