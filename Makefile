@@ -88,8 +88,8 @@ tsan:
 	RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
 		TSAN_OPTIONS=suppressions=$(CURDIR)/verification/tsan.supp CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/tsan" \
 		timeout 600 $(CARGO) +nightly test --locked --target $(HOST) -p verification \
-		-p memtalk-ring --features memtalk-ring/embedded-io \
-		--test threads --test waits --test embedded_io -- --test-threads=1
+		-p memtalk-ring --features memtalk-ring/embedded-io-async --test threads --test waits \
+		--test tasks --test embedded_io --test embedded_io_async -- --test-threads=1
 
 # Without an operating system: the ring's code size and its calls on five targets, then
 # virtual machines and microcontrollers that talk with the real command. Each wait is

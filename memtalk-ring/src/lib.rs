@@ -27,6 +27,33 @@
 //! What it is not: a queue of messages (it knows bytes), a queue for more than
 //! two parties, or a ring that grows.
 //!
+//! # Which type when
+//! | to | use |
+//! | --- | --- |
+//! | have a ring each way in shared memory, in a documented layout | [`Page`]; [`layout`] |
+//! | say where the memory is | [`RawRegion`], or a [`Region`] of your own |
+//! | place one ring in memory as you like | a [`Memory`] of your own, [`Sender::new`], [`Receiver::new`] |
+//! | copy bytes in and out | [`Sender::send`], [`Receiver::receive`] |
+//! | fill and read the ring in place | [`Sender::space`], [`Receiver::filled`] |
+//! | wait for the peer | [`Sender::wait`], [`Receiver::wait`], and a [way to wait](#which-way-to-wait) |
+//! | be certain of the delivery | [`Sender::wait_delivered`], [`Receiver::close`] |
+//! | sit down where others may come and go | [`sit_down`], [`Presence`] |
+//! | speak for a party that has died | [`Departure::mourn`] |
+//! | look at a page, and take no part | [`look`] |
+//!
+//! # Which way to wait
+//! | the peer | use | `--example` |
+//! | --- | --- | --- |
+//! | runs all the time, as another core does; or nobody ever waits for it | [`Spin`] | `spin` |
+//! | wakes nobody | [`Idle`] | `idle` |
+//! | is another core of an Arm chip, or an interrupt handler on this one | [`Event`] | `event` |
+//! | raises an interrupt, by a device register | [`Doorbell`] | `doorbell` |
+//! | raises one, and tasks wait for it | [`poll_wait`](Receiver::poll_wait), [`Bell`] | `bell` |
+//! | is a thread, or anything else that wakes you | a [`Wait`] of your own | `own_wait` |
+//!
+//! Two Linux processes have `futex(2)`: see the package `memtalk`. The examples run with
+//! `cargo run -p memtalk-ring --example NAME`.
+//!
 //! # Use
 //! A [`Page`] holds one ring each way, in a documented [`layout`]. One party initialises
 //! it, the other attaches to it, and each takes the two ends of its [`Seat`]:

@@ -63,34 +63,51 @@
 //! # }
 //! ```
 //!
-//! **Two threads**, or any two that need no name:
+//! **A parent and its child** need no name. The child inherits the memory:
 //!
 //! ```
-//! use memtalk::Channel;
-//! use std::io::{Read, Write};
+//! use memtalk::Options;
+//! use std::process::Command;
+//! use std::time::Duration;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (mut one, other) = Channel::pair()?;
-//! let thread = std::thread::spawn(move || -> std::io::Result<Vec<u8>> {
-//!     let mut received = Vec::new();
-//!     other.finish(&mut received)?;
-//!     Ok(received)
-//! });
-//! one.sender.write_all(b"hello")?;
-//! one.close()?; // Returns once the other side has all of it.
-//! assert_eq!(thread.join().unwrap()?, b"hello");
+//! let options = Options::new().timeout(Duration::from_secs(10));
+//! let (waiting, memory) = options.create_memfd()?;
+//! # let child = std::thread::spawn(move || {
+//! #     let mut channel = Options::new().join_memfd(memory).unwrap();
+//! #     std::io::Write::write_all(&mut channel.sender, b"hello").unwrap();
+//! #     channel.close().unwrap();
+//! # });
+//! # /*
+//! // There: let mut channel = Options::new().join_memfd(std::io::stdin())?;
+//! let mut child = Command::new("child").stdin(memory).spawn()?;
+//! # */
+//! let mut greeting = Vec::new();
+//! waiting.wait_for_peer()?.finish(&mut greeting)?;
+//! assert_eq!(greeting, b"hello");
+//! # child.join().unwrap();
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! | to talk with | use |
+//! Whole programs: `cargo run -p memtalk --example request_reply`, and `parent_and_child`,
+//! `two_threads`, `progress`.
+//!
+//! # Which type when
+//! | to | use |
 //! | --- | --- |
-//! | a process that knows the name | [`open`], [`Options::open`] |
-//! | a child, or a process at the other end of a socket | [`Options::create_memfd`], [`Options::join_memfd`] |
-//! | a thread | [`Channel::pair`] |
-//! | many, one after the other | [`Service`]; they use [`Options::as_client`] |
-//! | a virtual machine, a board | [`Options::at_offset`], [`Options::anywhere`] |
-//! | nobody: to look who talks | [`look`] |
+//! | talk to a process that knows the name | [`open`], [`Options::open`] |
+//! | talk to a child, or a process at the other end of a socket | [`Options::create_memfd`], [`Options::join_memfd`] |
+//! | talk to a thread | [`Channel::pair`] |
+//! | talk to many, one after the other | [`Service`]; they use [`Options::as_client`] |
+//! | talk to a virtual machine, a board | [`Options::at_offset`], [`Options::anywhere`] |
+//! | take a seat now, and wait for the peer later | [`Options::sit_down`], [`Waiting`] |
+//! | write; read, and read lines | [`Sender`]; [`Receiver`] |
+//! | know who the peer is, and whether it is gone | [`Peer`] |
+//! | give up from another thread: the wait for a peer; a talk | [`Cancel`]; [`TalkHandle`] |
+//! | remove the name in a signal handler | [`NamedObject`] |
+//! | know what went wrong; end with the command's status | [`Error::from_io`]; [`Status`] |
+//! | look who talks, and take no part | [`look`] |
 //!
 //! # What is promised
 //! - **Delivery is certified.** [`Sender::close`] returns `Ok` only after the
@@ -131,7 +148,7 @@
 //! [`Channel::finish`] and [`Channel::close`] do this, and cannot deadlock with each other
 //! nor with themselves. Whoever takes fewer steps, or dies, is noticed.
 //!
-//! # Waiting, and not waiting
+//! # Waiting, and giving up
 //! A call waits only for the peer, and only if it has to:
 //!
 //! | to bound | use |
@@ -143,17 +160,26 @@
 //!
 //! A time that is over is [`io::ErrorKind::TimedOut`](std::io::ErrorKind::TimedOut), a call
 //! that would have had to wait is [`WouldBlock`](std::io::ErrorKind::WouldBlock). Neither loses
-//! a byte.
+//! a byte: the call has moved none, and can be made again. (`write_all` makes several calls. If
+//! it fails, nobody knows how many bytes it has sent.) A call that waits in another thread
+//! cannot be interrupted alone: give it a timeout, or end the talk.
 //!
 //! # What it costs
-//! | what | cost |
-//! | --- | --- |
-//! | [`write`](std::io::Write::write), [`read`](std::io::Read::read) | a copy; no system call, unless the peer sleeps or has to be waited for. With [`try_write`](Sender::try_write) and [`try_read`](Receiver::try_read), never a wait |
-//! | a timeout | the clock is looked at while a call waits; nothing otherwise |
-//! | an open channel | a descriptor, a mapping, and a thread that sleeps until the peer is gone |
-//! | [`open`], [`Channel::pair`] | some thirty system calls for each side |
-//! | [`Peer::is_gone`] | a load |
-//! | [`Peer::party`] | a search of `/proc`: milliseconds |
+//! | what | system calls | copies of a byte |
+//! | --- | --- | --- |
+//! | a [`write`](std::io::Write::write) or [`read`](std::io::Read::read) that need not wait | none; a `futex(2)` if the peer sleeps and waits for this | one |
+//! | one that waits | `sched_yield(2)`, up to 400 times, as the end has learnt; then `futex(2)` | |
+//! | [`read_from`](Sender::read_from), [`write_to`](Receiver::write_to) | one, or as many as it takes to gather 64 KiB | the kernel's; one more through a [small ring](Sender::read_from) |
+//! | lines, and all of [`BufRead`](std::io::BufRead) | as `read` | one more, to private memory |
+//! | [`try_write`](Sender::try_write), [`try_read`](Receiver::try_read), [`is_delivered`](Sender::is_delivered) | as those that need not wait | one |
+//! | a timeout | none: the clock is read while a call waits, and not otherwise | |
+//! | [`Peer::is_gone`] | none | |
+//! | [`open`], [`Channel::pair`] | some thirty for each side, half of them to start a thread | |
+//! | closing both ends, and leaving | some twenty | |
+//! | [`Peer::party`] | a search of `/proc`, thousands: milliseconds | |
+//!
+//! A channel keeps a descriptor, a mapping of its pages, and a thread that sleeps until the peer
+//! is gone. (The calls were counted with `strace -f`, which shows those of any example.)
 //!
 //! # Processes, threads and signals
 //! - **Threads.** The ends may move to different threads; each is used by one at a time. Both

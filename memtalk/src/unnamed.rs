@@ -54,33 +54,7 @@ impl Options {
     /// [`Waiting::wait_for_peer`] waits until the peer has joined. It does not notice if a
     /// child ends before that, so set a [`timeout`](Self::timeout), or
     /// [cancel](Self::cancelled_by) the wait. The options that concern names and users are
-    /// ignored.
-    ///
-    /// ```
-    /// use memtalk::Options;
-    /// use std::io::{Read, Write};
-    /// use std::process::{Command, Stdio};
-    /// use std::time::Duration;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let options = Options::new().timeout(Duration::from_secs(10));
-    /// let (waiting, memory) = options.create_memfd()?;
-    /// # if true {
-    /// # std::thread::spawn(move || {
-    /// #     let mut channel = Options::new().join_memfd(memory).unwrap();
-    /// #     channel.sender.write_all(b"hello").unwrap();
-    /// #     channel.close().unwrap();
-    /// # });
-    /// # } else {
-    /// // The child joins with `Options::new().join_memfd(std::io::stdin())`.
-    /// let child = Command::new("child").stdin(Stdio::from(memory)).spawn()?;
-    /// # }
-    /// let mut greeting = Vec::new();
-    /// waiting.wait_for_peer()?.finish(&mut greeting)?;
-    /// assert_eq!(greeting, b"hello");
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// ignored. [An example](crate).
     ///
     /// # Errors
     /// [`Error::Pages`], or [`Error::System`] if a system call fails.

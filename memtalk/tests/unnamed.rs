@@ -5,13 +5,14 @@ mod support;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use memtalk::{Channel, Departure, Error, Options};
+use memtalk::{Channel, Departure, Error, Options, Waiting};
 use support::seccomp::{self, Call};
-use support::{BOUND, bound_the_whole, bounded, fcntl};
+use support::{BOUND, bound_the_whole, bounded, fcntl, rights};
 
 /// A child: this test program, which runs only the test of this name.
 fn child(test: &str, stdin: impl Into<Stdio>) -> Child {
@@ -88,7 +89,21 @@ fn dropping_one_of_a_pair_is_noticed_by_the_other() {
 #[test]
 fn a_child_inherits_the_memory() {
     let (waiting, memory) = bounded_options().create_memfd().unwrap();
-    let mut child = child("child_that_echoes", memory);
+    talk_to(child("child_that_echoes", memory), waiting);
+}
+
+#[test]
+fn memory_that_is_sent_over_a_socket_is_joined_by_who_received_it() {
+    let (waiting, memory) = bounded_options().create_memfd().unwrap();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let child = child("child_that_is_sent_memory", OwnedFd::from(theirs));
+    rights::send(&ours, &memory);
+    drop(memory);
+    talk_to(child, waiting);
+}
+
+/// Talks to a child that answers with the length of what it was sent.
+fn talk_to(mut child: Child, waiting: Waiting) {
     let mut channel = waiting.wait_for_peer().unwrap();
     let sent = support::noise(100_000, 1);
     let copy = sent.clone();
@@ -106,7 +121,19 @@ fn a_child_inherits_the_memory() {
 #[test]
 #[ignore = "the child of another test"]
 fn child_that_echoes() {
-    let mut channel = bounded_options().join_memfd(std::io::stdin()).unwrap();
+    answer(std::io::stdin());
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_that_is_sent_memory() {
+    bound_the_whole();
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+    answer(rights::receive(&socket.into()));
+}
+
+fn answer(memory: impl AsFd) {
+    let mut channel = bounded_options().join_memfd(memory).unwrap();
     let mut received = Vec::new();
     channel.receiver.read_to_end(&mut received).unwrap();
     write!(channel.sender, "{}", received.len()).unwrap();

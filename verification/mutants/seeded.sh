@@ -107,6 +107,9 @@ mutant "a task announces nothing" $side \
     '/pub(crate) fn poll_wait/,/^    }/s/^            self.announce(want);//' "$loom a_task_gets"
 mutant "the announcement of a task is never taken back" $side \
     '/pub(crate) fn poll_wait/,/^    }/s/^        self.retract();//' "-p verification --test wakes"
+mutant "a task waits for a peer that its second look found corrupt" $side \
+    '/pub(crate) fn poll_wait/,/^    }/s/^            self.look()?;/            let _ = self.look();/' \
+    "-p verification --test corpus"
 mutant "a task that waits for the certificate is woken by anything" memtalk-ring/src/ring/sender.rs \
     's/self.side.poll_wait(THE_END, register)/self.side.poll_wait(1, register)/' \
     "-p verification --test wakes"
@@ -214,7 +217,7 @@ mutant "a wait that is given up leaves its announcement" $side \
 mutant "a wait is given up although there is room" $side \
     's/self.available > 0 \&\& want != THE_END/false/' "$naps"
 mutant "free room counts as a confirmation that did not come" $side \
-    's/self.available > 0 \&\& want != THE_END/self.available > 0/' "-p memtalk --test basics" "$naps"
+    's/self.available > 0 \&\& want != THE_END/self.available > 0/' "$naps"
 mutant "the time of a wait begins with the one before" $futex \
     's/^            if looks == 1 {/            if looks == 1 \&\& sleeper.end.is_zero() {/' "$naps"
 mutant "a sleep outlasts its limit" $futex \

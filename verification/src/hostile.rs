@@ -25,6 +25,9 @@
 //!   that it has seen.
 //! - An end writes only its own cache line: what it has done, once for each step, and what
 //!   it wants. It does not wait for a peer that it knows to be over.
+//! - A task is told to wait only after it has registered its waker, asked for a wake-up and
+//!   looked once more, in this order. What it has asked for stands until it finds something.
+//!   A thread asks before it sleeps, and takes that back.
 //! - After it has published anything, and before it returns or waits itself, an end looks
 //!   whether the peer waits for what is there now. It wakes the peer then, and only then.
 //! - An end that is dropped has given up, unless it was over.

@@ -11,17 +11,21 @@ use verification::backend::{Backend, SharedPage, page};
 use verification::bound::bound_the_whole;
 
 /// A kernel that records how long it is asked to sleep, and whom to wake. Its time passes in
-/// sleep alone.
+/// sleep alone. So a wait whose time is over and that goes on would never end: it panics if it
+/// is asked for the time too often.
 #[derive(Default)]
 struct Noted {
     naps: RefCell<Vec<Option<Duration>>>,
     clock: Cell<Duration>,
+    asked: Cell<u32>,
     wakes: Cell<u32>,
     looks: Cell<u32>,
 }
 
 impl Kernel<Native> for &Noted {
     fn now(&self) -> Duration {
+        self.asked.set(self.asked.get() + 1);
+        assert!(self.asked.get() < 100, "a wait that does not end");
         self.clock.get()
     }
 

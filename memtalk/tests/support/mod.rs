@@ -8,6 +8,7 @@ pub mod lines;
 pub mod machine;
 pub mod party;
 pub mod program;
+pub mod rights;
 pub mod seccomp;
 pub mod users;
 pub mod words;

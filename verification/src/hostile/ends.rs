@@ -1,10 +1,11 @@
 //! Calls of two ends while the peer changes any word between any two accesses.
 
 use std::rc::Rc;
+use std::task::Poll;
 
-use memtalk_ring::{Departure, Receiver, Sender};
+use memtalk_ring::{Departure, Error, Receiver, Sender};
 
-use super::peer::{Peer, Role, State};
+use super::peer::{Peer, Role, State, Step};
 use super::{Script, bytes_from};
 
 mod ring;
@@ -21,7 +22,8 @@ const UNTOUCHED: u8 = u8::MAX;
 /// peer's.
 ///
 /// The bytes are: the capacity; then, for each operation, its number, its lengths, and what
-/// the words hold that it loads.
+/// the words hold that it loads. The next bit of a number says of a call that waits whether it
+/// is a task's.
 ///
 /// # Panics
 /// If a promise is broken.
@@ -35,9 +37,10 @@ pub fn ends(data: &[u8]) {
     // SAFETY: the ring is new, and this is its only receiver.
     let mut receiver = unsafe { Receiver::new(incoming, &*incoming.peer) };
     while let Some(operation) = script.next() {
+        let task = operation & 16 != 0;
         match operation % 16 {
-            call @ 0..7 => use_sender(&mut sender, outgoing, call),
-            call @ 7..15 => use_receiver(&mut receiver, incoming, call),
+            call @ 0..7 => use_sender(&mut sender, outgoing, call, task),
+            call @ 7..15 => use_receiver(&mut receiver, incoming, call, task),
             _ => mourn(incoming, outgoing),
         }
         outgoing.check();
@@ -64,11 +67,12 @@ fn mourn(sent: &Ring, received: &Ring) {
 }
 
 /// One call of a sender, compared with what `ring` knows of its peer.
-fn use_sender<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, ring: &'a Ring, call: u8) {
+fn use_sender<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, ring: &'a Ring, call: u8, task: bool) {
     let peer = &*ring.peer;
     match call {
         0 => send(sender, peer),
         1 => send_in_place(sender, peer),
+        2 if task => poll_for_space(sender, peer),
         2 => wait_for_space(sender, peer),
         3 => {
             sender.end();
@@ -84,11 +88,38 @@ fn use_sender<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, ring: &'a Ring, call:
         }
         _ => {
             peer.we_end(State::Closed);
-            peer.wants.set(u32::MAX);
-            let waited = sender.wait_delivered();
-            assert_eq!(waited.map(|()| true), peer.delivered());
+            let delivered = if task {
+                polled(peer, u32::MAX, |peer| {
+                    sender.poll_delivered(|| peer.register())
+                })
+            } else {
+                peer.will_wait(u32::MAX, Step::Registered);
+                Poll::Ready(sender.wait_delivered())
+            };
+            match delivered {
+                Poll::Ready(delivered) => assert_eq!(delivered.map(|()| true), peer.delivered()),
+                Poll::Pending => assert_eq!(peer.delivered(), Ok(false)),
+            }
         }
     }
+}
+
+/// Polls once, as a task that wants so many bytes, and checks what its end has announced.
+fn polled<T>(
+    peer: &Peer,
+    want: u32,
+    poll: impl FnOnce(&Peer) -> Poll<Result<T, Error>>,
+) -> Poll<Result<T, Error>> {
+    peer.will_wait(want, Step::None);
+    let polled = poll(peer);
+    let step = peer.step.get();
+    match &polled {
+        Poll::Pending => assert_eq!(step, Step::Looked, "a task that nobody wakes"),
+        // It has found something, and has taken back what it may have asked for.
+        Poll::Ready(Ok(_) | Err(Error::PeerFailed)) => peer.asks.set(0),
+        Poll::Ready(_) => {}
+    }
+    polled
 }
 
 fn send<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, peer: &Peer) {
@@ -114,25 +145,46 @@ fn send_in_place<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, peer: &Peer) {
     assert_eq!(peer.ours.get() - before, commit.min(free));
 }
 
-fn wait_for_space<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, peer: &Peer) {
+/// How much a sender waits for, and how much of that there can be.
+fn any_want(peer: &Peer) -> (usize, u32) {
     let want = peer.script.any_len();
-    let at_most = want.clamp(1, peer.capacity);
-    peer.wants.set(u32::try_from(at_most).unwrap());
-    let free = sender.wait(want);
-    peer.check(free, false);
-    if let Ok(free) = free {
-        assert_eq!(free, peer.available());
-        assert!(free >= at_most);
-    }
+    let possible = want.clamp(1, peer.capacity);
+    (want, u32::try_from(possible).unwrap())
+}
+
+fn wait_for_space<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, peer: &Peer) {
+    let (want, possible) = any_want(peer);
+    peer.will_wait(possible, Step::Registered);
+    peer.check_found(sender.wait(want));
+}
+
+fn poll_for_space<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, peer: &Peer) {
+    let (want, possible) = any_want(peer);
+    let polled = polled(peer, possible, |peer| {
+        sender.poll_wait(want, || peer.register())
+    });
+    peer.check_polled(polled);
 }
 
 /// One call of a receiver, compared with what `ring` knows of its peer.
-fn use_receiver<'a>(receiver: &mut Receiver<&'a Ring, &'a Peer>, ring: &'a Ring, call: u8) {
+fn use_receiver<'a>(
+    receiver: &mut Receiver<&'a Ring, &'a Peer>,
+    ring: &'a Ring,
+    call: u8,
+    task: bool,
+) {
     let peer = &*ring.peer;
     match call {
         7 | 8 => receive(receiver, ring),
         9 | 10 => receive_in_place(receiver, ring),
-        11 => wait_for_bytes(receiver, peer),
+        11 if task => {
+            let polled = polled(peer, 1, |peer| receiver.poll_wait(|| peer.register()));
+            peer.check_polled(polled);
+        }
+        11 => {
+            peer.will_wait(1, Step::Registered);
+            peer.check_found(receiver.wait());
+        }
         12 | 13 => close(receiver, peer),
         _ => {
             receiver.fail();
@@ -168,16 +220,6 @@ fn receive_in_place<'a>(receiver: &mut Receiver<&'a Ring, &'a Peer>, ring: &Ring
     }
     filled.release(release);
     assert_eq!(peer.ours.get() - before, release.min(used));
-}
-
-fn wait_for_bytes<'a>(receiver: &mut Receiver<&'a Ring, &'a Peer>, peer: &Peer) {
-    peer.wants.set(1);
-    let used = receiver.wait();
-    peer.check(used, false);
-    if let Ok(used) = used {
-        assert_eq!(used, peer.available());
-        assert!(used > 0 || peer.is_at_end());
-    }
 }
 
 fn close<'a>(receiver: &mut Receiver<&'a Ring, &'a Peer>, peer: &Peer) {

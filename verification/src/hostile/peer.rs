@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::task::Poll;
 
 use memtalk_ring::{CLOSED, Error, FAILED};
 
@@ -35,6 +36,17 @@ impl State {
     }
 }
 
+/// How far our end has come with a wait. For a thread, nothing is to be registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    None,
+    Registered,
+    /// It has asked for a wake-up.
+    Asked,
+    /// It has looked again since then.
+    Looked,
+}
+
 /// The peer at one ring, and how far each end has honestly come.
 pub(super) struct Peer {
     pub(super) script: Rc<Script>,
@@ -52,7 +64,12 @@ pub(super) struct Peer {
     /// The peer's state, according to these words. Once it is not `Open`, it never changes.
     pub(super) state: Cell<State>,
     /// The number of bytes that our end may announce that it wants.
-    pub(super) wants: Cell<u32>,
+    wants: Cell<u32>,
+    /// What its announcement has to say between two calls: 0 after a thread has slept, and
+    /// after a task has found something; else what was announced last.
+    pub(super) asks: Cell<u32>,
+    /// How far it has come with its wait.
+    pub(super) step: Cell<Step>,
     /// The state that our end has published last, if it has not looked since then what the
     /// peer wants.
     pub(super) untold: Cell<Option<State>>,
@@ -79,6 +96,8 @@ impl Peer {
             theirs: Cell::new(0),
             state: Cell::new(State::Open),
             wants: Cell::new(0),
+            asks: Cell::new(0),
+            step: Cell::new(Step::None),
             untold: Cell::new(None),
             owes_a_wake: Cell::new(false),
         }
@@ -151,8 +170,38 @@ impl Peer {
         near ^ ((choice / 35) << 30)
     }
 
+    /// Takes note that our end is about to wait for so many bytes.
+    pub(super) fn will_wait(&self, want: u32, step: Step) {
+        self.wants.set(want);
+        self.step.set(step);
+    }
+
+    /// What a task does to be woken.
+    pub(super) fn register(&self) {
+        assert_eq!(self.step.replace(Step::Registered), Step::None);
+        assert!(!self.has_enough(), "registers although it need not wait");
+    }
+
+    /// Takes note that our end has stored `want` as what it wants.
+    pub(super) fn we_ask(&self, want: u32) {
+        if want != 0 {
+            assert_eq!(want, self.wants.get());
+            assert!(self.step.get() >= Step::Registered, "asks too early");
+            self.step.set(Step::Asked);
+            self.asks.set(want);
+        }
+    }
+
+    /// Whether what our end waits for is there, or the peer is over.
+    fn has_enough(&self) -> bool {
+        self.state.get() != State::Open || self.available() >= self.wants.get() as usize
+    }
+
     /// Takes note that our end has loaded `word` from the peer's index word.
     pub(super) fn hear(&self, word: u32) {
+        if self.step.get() == Step::Asked {
+            self.step.set(Step::Looked);
+        }
         if self.state.get() != State::Open {
             return;
         }
@@ -243,6 +292,26 @@ impl Peer {
             _ => Some(Error::Ended),
         };
         assert_eq!(result.err(), expected);
+    }
+
+    /// Checks the result of a wait for bytes, free ones or used ones.
+    pub(super) fn check_found(&self, found: Result<usize, Error>) {
+        self.check(found, false);
+        if let Ok(found) = found {
+            assert_eq!(found, self.available());
+            assert!(self.has_enough());
+        }
+    }
+
+    /// The same of a poll.
+    pub(super) fn check_polled(&self, polled: Poll<Result<usize, Error>>) {
+        match polled {
+            Poll::Ready(found) => self.check_found(found),
+            Poll::Pending => {
+                assert_eq!(self.our_state.get(), State::Open);
+                assert!(!self.has_enough(), "waits for what is there");
+            }
+        }
     }
 
     /// What a sender must report about the delivery.

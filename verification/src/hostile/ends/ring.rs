@@ -61,7 +61,7 @@ unsafe impl Atomics for Hostile {
                 assert_ne!(value, word.held.get(), "publishes nothing new");
                 word.peer.we_publish(value);
             }
-            Kind::OurWant => assert!([0, word.peer.wants.get()].contains(&value)),
+            Kind::OurWant => word.peer.we_ask(value),
             Kind::TheirIndex | Kind::TheirWant => {
                 assert_eq!(S::ROW.name, "MournStore", "writes to the peer's cache line")
             }
@@ -117,6 +117,7 @@ impl Wait<Hostile> for &Peer {
             "sleeps although the word has changed"
         );
         self.check_told();
+        assert_ne!(self.asks.take(), 0, "sleeps, and asked nobody to wake it");
     }
 
     fn wake(&self, word: Watched<'_, Hostile>) {
@@ -198,8 +199,8 @@ impl Ring {
         }
     }
 
-    /// Checks the ring between two calls. Our line says what we have done, and that we are
-    /// awake. If we send, the slab holds what we have sent and the peer has not released.
+    /// Checks the ring between two calls. Our line says what we have done, and what a task of
+    /// ours that was told to wait has asked for. If we send, the slab holds what we have sent and the peer has not released.
     /// If we receive, the slab is as it was.
     pub(super) fn check(&self) {
         let (peer, word) = (&self.peer, self.ours().index.held.get());
@@ -207,8 +208,8 @@ impl Ring {
         assert_eq!(word & !(CLOSED | FAILED), peer.index(peer.ours.get()));
         assert_eq!(
             self.ours().want.held.get(),
-            0,
-            "wants something although it is awake"
+            peer.asks.get(),
+            "a thread is awake, or a task was told to wait"
         );
         peer.check_told();
         let held = match peer.role {
