@@ -59,11 +59,11 @@ async fn send(mut sender: Sender<Ring, Interrupt>) -> Result<(), RingError> {
     let mut rest = &message[..];
     while !rest.is_empty() {
         let half = sender.capacity() / 2;
-        poll_fn(|task| sender.poll_wait(half, || SENDERS.register_sender(task.waker()))).await?;
+        poll_fn(|task| sender.poll_wait(half, |_| SENDERS.register_sender(task.waker()))).await?;
         let sent = sender.send(rest)?;
         rest = &rest[sent..];
     }
-    poll_fn(|task| sender.poll_delivered(|| SENDERS.register_sender(task.waker()))).await
+    poll_fn(|task| sender.poll_delivered(|_| SENDERS.register_sender(task.waker()))).await
 }
 
 async fn receive(mut receiver: Receiver<Ring, Interrupt>) -> Result<Vec<u8>, RingError> {
@@ -71,7 +71,7 @@ async fn receive(mut receiver: Receiver<Ring, Interrupt>) -> Result<Vec<u8>, Rin
     let mut bytes = [0; 512];
     loop {
         let register = |task: &mut Context<'_>| RECEIVERS.register_receiver(task.waker());
-        match poll_fn(|task| receiver.poll_wait(|| register(task))).await? {
+        match poll_fn(|task| receiver.poll_wait(|_| register(task))).await? {
             0 => break,
             _ => {
                 let len = receiver.receive(&mut bytes)?;

@@ -90,7 +90,7 @@ fn use_sender<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, ring: &'a Ring, call:
             peer.we_end(State::Closed);
             let delivered = if task {
                 polled(peer, u32::MAX, |peer| {
-                    sender.poll_delivered(|| peer.register())
+                    sender.poll_delivered(|_| peer.register())
                 })
             } else {
                 peer.will_wait(u32::MAX, Step::Registered);
@@ -161,7 +161,7 @@ fn wait_for_space<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, peer: &Peer) {
 fn poll_for_space<'a>(sender: &mut Sender<&'a Ring, &'a Peer>, peer: &Peer) {
     let (want, possible) = any_want(peer);
     let polled = polled(peer, possible, |peer| {
-        sender.poll_wait(want, || peer.register())
+        sender.poll_wait(want, |_| peer.register())
     });
     peer.check_polled(polled);
 }
@@ -178,7 +178,7 @@ fn use_receiver<'a>(
         7 | 8 => receive(receiver, ring),
         9 | 10 => receive_in_place(receiver, ring),
         11 if task => {
-            let polled = polled(peer, 1, |peer| receiver.poll_wait(|| peer.register()));
+            let polled = polled(peer, 1, |peer| receiver.poll_wait(|_| peer.register()));
             peer.check_polled(polled);
         }
         11 => {
