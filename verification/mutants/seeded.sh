@@ -209,6 +209,7 @@ mutant "a sender takes what comes" memtalk/src/bin/memtalk/streams.rs \
     's/Ok(_) => Err(Failure::Unexpected)/Ok(count) => Ok(count)/' "-p memtalk --test direction"
 naps="-p verification --test naps"
 futex=memtalk/src/wait/futex.rs
+nap=memtalk/src/wait/nap.rs
 mutant "a wait that is given up leaves its announcement" $side \
     '/^        self.wait.sleep(Watched/{n;d;}' "$naps"
 mutant "a wait is given up although there is room" $side \
@@ -325,13 +326,14 @@ mutant "what an end wanted is still wanted in the next talk" $identity \
 mutant "no barrier before a signal" memtalk-ring/src/wait/barrier.rs \
     '/A::fence::<site::SignalFence>();/d' "$loom a_death_is_heard"
 futex=memtalk/src/wait/futex.rs
-mutant "a process sleeps without a limit for a peer of which it knows nothing" $futex \
+nap=memtalk/src/wait/nap.rs
+mutant "a process sleeps without a limit for a peer of which it knows nothing" $nap \
     's/.is_some_and(|peer| !peer.silent)/.is_none_or(|peer| !peer.silent)/' \
     "$loom a_byte_arrives_from_a_peer_that_has_left" "-p verification --test naps"
-mutant "a process sleeps without a limit for a silent peer" $futex \
+mutant "a process sleeps without a limit for a silent peer" $nap \
     's/.is_some_and(|peer| !peer.silent)/.is_some()/' "$loom a_byte_arrives_from_a_peer_that_begins"
-mutant "naps grow without a limit" $futex \
-    's/LONGEST.min(2 \* self.nap)/2 * self.nap/' "-p verification --test naps"
+mutant "naps grow without a limit" $nap \
+    's/LONGEST.min(2 \* self.0)/2 * self.0/' "-p verification --test naps"
 mutant "the first party reads the seat word again before it sleeps" $futex \
     's/kernel.wait(page.seat_word(seat), said,/kernel.wait(page.seat_word(seat), page.seat_value(seat),/' \
     "$loom a_newcomer_wakes"
