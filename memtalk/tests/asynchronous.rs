@@ -14,8 +14,11 @@ use std::time::Duration;
 
 use memtalk::asynchronous::Channel;
 use memtalk::{Error, Options};
+use memtalk_ring::Seat;
+use memtalk_ring::layout::sender_offset;
 use support::party::{self, Memory};
 use support::seccomp::{self, Call};
+use support::words;
 use support::{
     BOUND, Object, Side, bound_the_whole, bounded, child, eventually, limit_descriptors, noise,
     open_files, setting, threads_of,
@@ -506,6 +509,9 @@ fn a_silent_peer_outside_is_looked_at_again_and_again() {
     eventually("it is woken", || woken.times() == 1);
     run(async {
         channel.sender.write_all(b"y").await.unwrap();
+        let want = sender_offset(Seat::Second, words::BYTES_EACH_WAY) + words::WANT;
+        let wanted = words::read(&object.open(), want).unwrap();
+        assert_eq!(wanted, 0, "it asks for wake-ups although it does not wait");
         device.expect(b"y");
         let closing = thread::spawn(move || device.finish());
         channel.close().await.unwrap();
