@@ -337,6 +337,12 @@ impl Channel {
         TalkHandle(Arc::new(Current::only(self.sender.talk())))
     }
 
+    /// The same channel for asynchronous tasks.
+    #[must_use]
+    pub fn into_async(self) -> crate::asynchronous::Channel {
+        self.into()
+    }
+
     /// Ends the talk in good order. It ends our stream, copies the rest of the peer's
     /// stream to `rest`, confirms it, and waits until the peer has confirmed ours. Returns
     /// the number of bytes copied. `Ok` is a certificate for both streams.

@@ -110,6 +110,9 @@ pub enum Error {
     Ended,
     /// The stream was to be confirmed before its end was reached.
     NotAtEnd,
+    /// An asynchronous end would have to wait in a process that was forked from the one that
+    /// has the bridging threads. Fork before the first asynchronous wait, or exec.
+    Forked,
     /// A system call failed.
     System {
         /// What it was for: the message says "cannot", and this.
@@ -150,6 +153,7 @@ impl Error {
             | Self::Offset
             | Self::Ended
             | Self::NotAtEnd => io::ErrorKind::InvalidInput,
+            Self::Forked => io::ErrorKind::Unsupported,
             Self::NotOurs { .. }
             | Self::Unreadable
             | Self::ModesDiffer { .. }

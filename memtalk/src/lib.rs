@@ -209,6 +209,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("memtalk runs on Linux only: it needs futex(2) and open file description locks");
 
+pub mod asynchronous;
 mod cancel;
 mod channel;
 mod ends;

@@ -45,9 +45,11 @@ impl From<&Error> for Status {
             | Error::PagesDiffer { .. }
             | Error::SeveralPages(..)
             | Error::Truncated => Self::Foreign,
-            Error::Cancelled | Error::Ended | Error::NotAtEnd | Error::System { .. } => {
-                Self::Failed
-            }
+            Error::Cancelled
+            | Error::Ended
+            | Error::NotAtEnd
+            | Error::Forked
+            | Error::System { .. } => Self::Failed,
         }
     }
 }

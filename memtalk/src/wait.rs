@@ -1,5 +1,9 @@
-//! How the ends of a process wait for the peer: spin, then sleep on a futex.
+//! How the ends of a process wait for the peer. One that blocks a thread spins, and then sleeps
+//! on a futex. One that a task polls has a bridging thread.
 
+pub mod bridge;
+pub(crate) mod bridges;
 pub mod futex;
 pub(crate) mod linux;
+pub(crate) mod nap;
 mod spin;

@@ -3,23 +3,20 @@
 
 mod support;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use memtalk::{Channel, Departure, Error, Options, Waiting};
 use support::seccomp::{self, Call};
-use support::{BOUND, bound_the_whole, bounded, fcntl, rights};
+use support::{BOUND, bound_the_whole, bounded, fcntl, limit_descriptors, open_files, rights};
 
 /// A child: this test program, which runs only the test of this name.
 fn child(test: &str, stdin: impl Into<Stdio>) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--ignored"]);
-    command.stdin(stdin).stdout(Stdio::null());
-    command.spawn().unwrap()
+    support::child(test).stdin(stdin).spawn().unwrap()
 }
 
 /// Options of a first party whose peer may never come.
@@ -324,22 +321,6 @@ fn memory_that_cannot_be_written_is_refused() {
     fcntl(&memory, libc::F_ADD_SEALS, libc::F_SEAL_FUTURE_WRITE).unwrap();
     let refused = Options::new().join_memfd(&memory);
     assert!(matches!(refused, Err(Error::System { .. })), "{refused:?}");
-}
-
-/// Lets this process have so many descriptors.
-fn limit_descriptors(most: u64) {
-    let limit = libc::rlimit {
-        rlim_cur: most,
-        rlim_max: most.max(1000),
-    };
-    // SAFETY: a limit that is valid for reads.
-    let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    assert_eq!(set, 0);
-}
-
-/// How many descriptors this process has.
-fn open_files() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
 #[test]

@@ -212,6 +212,7 @@ mutant "a sender takes what comes" memtalk/src/bin/memtalk/streams.rs \
     's/Ok(_) => Err(Failure::Unexpected)/Ok(count) => Ok(count)/' "-p memtalk --test direction"
 naps="-p verification --test naps"
 futex=memtalk/src/wait/futex.rs
+nap=memtalk/src/wait/nap.rs
 mutant "a wait that is given up leaves its announcement" $side \
     '/^        self.wait.sleep(Watched/{n;d;}' "$naps"
 mutant "a wait is given up although there is room" $side \
@@ -223,7 +224,7 @@ mutant "the time of a wait begins with the one before" $futex \
 mutant "a sleep outlasts its limit" $futex \
     's/self.kernel.wait(word, seen, left);/self.kernel.wait(word, seen, None);/' "$naps"
 mutant "a nap outlasts its limit" $futex \
-    's/left.min(self.nap)/self.nap.max(left - left)/' "$naps"
+    's/left.min(nap)/nap.max(left - left)/' "$naps"
 basics="-p memtalk --test basics"
 mutant "gathered input waits for room with a timeout" memtalk/src/ends/sender.rs \
     's/if patient \&\& self.route/if self.route/' "$basics"
@@ -328,16 +329,59 @@ mutant "what an end wanted is still wanted in the next talk" $identity \
 mutant "no barrier before a signal" memtalk-ring/src/wait/barrier.rs \
     '/A::fence::<site::SignalFence>();/d' "$loom a_death_is_heard"
 futex=memtalk/src/wait/futex.rs
-mutant "a process sleeps without a limit for a peer of which it knows nothing" $futex \
+nap=memtalk/src/wait/nap.rs
+mutant "a process sleeps without a limit for a peer of which it knows nothing" $nap \
     's/.is_some_and(|peer| !peer.silent)/.is_none_or(|peer| !peer.silent)/' \
     "$loom a_byte_arrives_from_a_peer_that_has_left" "-p verification --test naps"
-mutant "a process sleeps without a limit for a silent peer" $futex \
+mutant "a process sleeps without a limit for a silent peer" $nap \
     's/.is_some_and(|peer| !peer.silent)/.is_some()/' "$loom a_byte_arrives_from_a_peer_that_begins"
-mutant "naps grow without a limit" $futex \
-    's/LONGEST.min(2 \* self.nap)/2 * self.nap/' "-p verification --test naps"
+mutant "naps grow without a limit" $nap \
+    's/LONGEST.min(2 \* self.0)/2 * self.0/' "-p verification --test naps"
 mutant "the first party reads the seat word again before it sleeps" $futex \
     's/kernel.wait(page.seat_word(seat), said,/kernel.wait(page.seat_word(seat), page.seat_value(seat),/' \
     "$loom a_newcomer_wakes"
+bridge=memtalk/src/wait/bridge.rs
+bridged="-p verification --features loom --test loom -- bridge"
+mutant "a task that registers at a bridge does not kick" $bridge \
+    '/pub fn register/,/^    }/{/kernel.kick/d;/kicks.wrapping_add/d}' "$bridged"
+mutant "a task that registers another value does not kick a thread that is armed" $bridge \
+    's/if end.armed != Some(seen) {/if end.armed.is_none() {/' "$loom an_index_comes_round"
+mutant "a bridge waits with the kicks that came after its look" $bridge \
+    's/self.kernel.wait(kicks, &words/let kicks = self.ends.with(|ends| ends.kicks).max(kicks);\n            &/' "$bridged"
+mutant "a bridge arms with the new value and does not wake" $bridge \
+    's/^                let waker = end.waker.take();/                let waker = end.waker.clone();/;s/^                woken.extend(waker);//' "$bridged"
+mutant "a bridge takes a waker before it compares" $bridge \
+    's/^            if value != seen {/            woken.extend(end.waker.take());\n&/' "-p verification --test bridge"
+mutant "a bridge is not told of an end that is dropped" $bridge \
+    '/pub fn remove/,/^    }/{/kernel.kick/d;/kicks.wrapping_add/d}' "$bridged"
+mutant "a bridge keeps the memory of an end that was dropped" $bridge \
+    's/^            words.clear();//' "-p verification --test bridge"
+mutant "an end that was woken is no longer waited for" $bridge \
+    's/(waker.is_some() && is_woken).then_some(value)/None/' "-p verification --test bridge"
+mutant "an end stays armed beside a silent peer" $bridge \
+    's/(waker.is_some() && is_woken).then_some(value)/waker.is_some().then_some(value)/' \
+    "-p verification --test bridge"
+mutant "a bridge sleeps without a limit for a silent peer" $bridge \
+    's/^            if !is_woken {/            if is_woken \&\& value == seen {/' "-p verification --test bridge"
+mutant "a waker is dropped under the lock of its bridge" $bridge \
+    's/swap(&mut end.waker, &mut waker);/end.waker = waker.take();/' "-p verification --test bridge"
+bridges=memtalk/src/wait/bridges.rs
+asynchronous="-p memtalk --features tokio,futures-io --test asynchronous"
+mutant "a child that was forked waits for a thread that it has not" $bridges \
+    's/if owner != process => /if owner == 0 => /' "$asynchronous"
+mutant "a failure to start a bridging thread is kept secret" $bridges \
+    's/Some(error) if polled.is_pending() => /Some(error) if polled.is_ready() => /' "$asynchronous"
+mutant "a waker that panics ends its bridge" $bridges \
+    's/if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {/waker.wake();\n        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| ())) {/' "$asynchronous"
+mutant "a bridge that cannot sleep does not look again" $bridges \
+    's/^                sys::nap(nap::LONGEST);/                loop { sys::nap(nap::LONGEST) }/' "$asynchronous"
+mutant "without futex_waitv, a kick does not reach the thread" $bridges \
+    's/^            futex::wake(word);//;s/ SECOND: Duration = Duration::from_secs(1)/ SECOND: Duration = Duration::from_secs(60)/' "$asynchronous"
+mutant "a thread ends no bridge" $bridges \
+    's/^        if last {/        if last \&\& false {/' "$asynchronous"
+asyncs=memtalk/src/asynchronous/sender.rs
+mutant "a task that has room goes on asking for wake-ups" $asyncs \
+    's/^        if self.asked {/        if false {/' "$asynchronous"
 sysfutex=memtalk/src/sys/futex.rs
 mutant "the kernel is asked to sleep on the value that the word has by now" $sysfutex \
     's/^            seen,$/            unsafe { word.as_ptr().read_volatile() },/' "-p memtalk --lib"

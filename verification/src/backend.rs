@@ -20,7 +20,7 @@ mod ring;
 mod shuttle;
 mod wait;
 
-pub use self::checker::Backend;
+pub use self::checker::{Backend, Bridging};
 #[cfg(feature = "loom")]
 pub use self::loom::{Loom, LoomRacing};
 pub use self::page::{SharedPage, page};

@@ -6,6 +6,7 @@
 //! ([`Backend::get`](crate::backend::Backend::get) and `set`) is no site, so it cannot be what refutes a weaker
 //! ordering.
 
+pub mod bridge;
 mod doorbell;
 mod ends;
 mod failure;

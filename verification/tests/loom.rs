@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use memtalk_ring::layout::{LEFT, SEATED};
 use memtalk_ring::order::TABLE;
 use verification::backend::{Loom, LoomRacing};
-use verification::models::{self, Way, page, task};
+use verification::models::{self, Way, bridge, page, task};
 use verification::uncounted;
 use verification::weaken::{self, Weakening};
 
@@ -162,6 +162,10 @@ models! {
     a_death_is_heard_by_doorbell: None, 687, models::death_is_heard::<Loom>;
     a_stream_goes_by_doorbell: Some(3), 23_796, || models::stream_with::<Loom, _>(models::doorbells(), [COPIED; 2], 1, 1, 1);
     a_byte_arrives_while_its_receiver_idles: None, 12, || models::byte_arrives_with::<Loom, _>(models::idle::<Loom>(), COPIED);
+    a_byte_arrives_over_a_bridge: Some(3), 16_051, || bridge::bytes_arrive::<Loom>(1, true);
+    two_bytes_arrive_over_a_bridge: Some(2), 6_939, || bridge::bytes_arrive::<Loom>(2, true);
+    a_wait_at_a_bridge_is_given_up: Some(3), 38_067, bridge::waiting_is_given_up::<Loom>;
+    an_index_comes_round_at_a_bridge: Some(2), 25_163, bridge::an_index_comes_round::<Loom>;
     a_task_gets_a_byte: None, 1_144, task::byte_arrives::<Loom>;
     a_task_gets_a_byte_by_interrupt: Some(3), 13_862, task::byte_arrives_by_interrupt::<Loom>;
     a_task_gets_room: None, 1_297, task::byte_is_taken::<Loom>;
@@ -249,16 +253,24 @@ fn a_task_needs_both_fences_as_strong_as_they_are() {
     assert!(survivors.is_empty(), "no task refutes {survivors:?}");
 }
 
-/// A model with a mistake: a task sleeps for ever, which loom calls a deadlock.
-#[test]
-fn a_waker_that_is_registered_too_late_is_found() {
+/// Models with a mistake: a task sleeps for ever, which loom calls a deadlock.
+fn assert_deadlock(preemptions: Option<usize>, model: fn()) {
     let _one = SEARCHING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = None;
-    let search = || builder.check(task::registered_too_late::<Loom>);
-    let panic = catch_unwind(AssertUnwindSafe(search)).unwrap_err();
+    builder.preemption_bound = preemptions;
+    let panic = catch_unwind(AssertUnwindSafe(|| builder.check(model))).unwrap_err();
     let message = panic.downcast_ref::<String>().unwrap();
     assert!(message.contains("deadlock"), "{message}");
+}
+
+#[test]
+fn a_waker_that_is_registered_too_late_is_found() {
+    assert_deadlock(None, task::registered_too_late::<Loom>);
+}
+
+#[test]
+fn a_bridge_that_does_not_hear_of_a_registration_is_found() {
+    assert_deadlock(Some(2), || bridge::bytes_arrive::<Loom>(1, false));
 }
 
 /// A model's own accesses are no sites. So only the code that is checked can be what

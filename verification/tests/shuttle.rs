@@ -14,7 +14,7 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, FailurePersistence, Runner, check_pct, check_random, replay_from_file};
 use verification::backend::{Backend, Shuttle, WakesNobody};
-use verification::models::{self, Way, page, task};
+use verification::models::{self, Way, bridge, page, task};
 
 /// The number of schedules of each of the two kinds.
 fn schedules() -> usize {
@@ -110,6 +110,21 @@ fn streams_arrive_at_tasks() {
 #[test]
 fn tasks_that_stop_waiting_lose_nothing() {
     explore(|| task::waiting_is_given_up::<Shuttle>(thread_rng().gen_bool(0.5)));
+}
+
+#[test]
+fn streams_arrive_over_bridges() {
+    explore(|| {
+        let total = thread_rng().gen_range(0..300);
+        let piece = thread_rng().gen_range(1..80);
+        bridge::stream::<Shuttle>(total, piece);
+    });
+}
+
+#[test]
+fn tasks_at_a_bridge_that_stop_waiting_lose_nothing() {
+    explore(bridge::waiting_is_given_up::<Shuttle>);
+    explore(bridge::an_index_comes_round::<Shuttle>);
 }
 
 /// This is here, and not under loom, because loom lets a store come between the two halves

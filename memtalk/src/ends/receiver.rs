@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use memtalk_ring::PageRing;
@@ -62,6 +63,10 @@ impl Receiver {
             wary: talk.seated.peer_may_restart(),
             talk,
         }
+    }
+
+    pub(crate) fn talk(&self) -> &Talk {
+        &self.talk
     }
 
     /// The most bytes that can be in the ring, sent by the peer and not yet received. At
@@ -182,6 +187,18 @@ impl Receiver {
         let there = self.end.wait().map_err(|e| self.talk.error(e))?;
         self.believe()?;
         Ok(there)
+    }
+
+    /// [`wait`](Self::wait) for a task, which has time for what is buffered, too. `register`
+    /// is what [`poll_wait`](memtalk_ring::Receiver::poll_wait) calls.
+    pub(crate) fn poll_wait(&mut self, register: impl FnOnce(u32)) -> Poll<Result<usize, Error>> {
+        let buffered = self.buffer.rest().len();
+        if buffered > 0 {
+            return Poll::Ready(Ok(buffered));
+        }
+        let there = ready!(self.end.poll_wait(register)).map_err(|e| self.talk.error(e))?;
+        self.believe()?;
+        Poll::Ready(Ok(there))
     }
 
     /// Waits for the end of the stream.

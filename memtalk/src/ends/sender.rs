@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use memtalk_ring::PageRing;
@@ -113,6 +114,19 @@ impl Sender {
         }
     }
 
+    /// Waits, for a task, until `len` bytes are free, or half of the ring. `register` is what
+    /// [`poll_wait`](memtalk_ring::Sender::poll_wait) calls.
+    pub(crate) fn poll_room(
+        &mut self,
+        len: usize,
+        register: impl FnOnce(u32),
+    ) -> Poll<Result<(), Error>> {
+        self.talk.check_peer()?;
+        let wanted = len.min(self.end.capacity() / HALF);
+        ready!(self.end.poll_wait(wanted, register)).map_err(|e| self.talk.error(e))?;
+        Poll::Ready(Ok(()))
+    }
+
     /// Reads once from a file descriptor and sends what it has read. Returns the number of
     /// bytes; 0 at the descriptor's end of file.
     ///
@@ -208,6 +222,12 @@ impl Sender {
         let delivered = self.wait_delivered();
         self.end.wait_mut().set_limit(self.write_timeout);
         delivered
+    }
+
+    /// As [`close`](Self::close), for a task. `register` is what
+    /// [`poll_delivered`](memtalk_ring::Sender::poll_delivered) calls.
+    pub(crate) fn poll_delivered(&mut self, register: impl FnOnce(u32)) -> Poll<Result<(), Error>> {
+        (self.end.poll_delivered(register)).map_err(|e| self.talk.error(e))
     }
 
     fn wait_delivered(&mut self) -> Result<(), Error> {

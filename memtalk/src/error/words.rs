@@ -78,6 +78,9 @@ impl Error {
             Self::Cancelled => f.write_str("the wait for a peer was given up"),
             Self::Ended => f.write_str("this end of the channel is already closed"),
             Self::NotAtEnd => f.write_str("the end of the stream is not reached yet"),
+            Self::Forked => f.write_str(
+                "this process was forked from one whose threads wait for its asynchronous ends",
+            ),
             Self::System { doing, source } => {
                 write!(f, "cannot {doing}: {}", sys::reason(source))
             }
@@ -119,6 +122,7 @@ impl Error {
             Self::PeerDied | Self::PeerStopped | Self::Corrupt | Self::Truncated => {
                 "start both sides again"
             }
+            Self::Forked => "fork before the first of them waits, or exec in the child",
             Self::Stalled => "try again, or allow more time",
             Self::NotAtEnd => "read on until a read returns 0",
         })

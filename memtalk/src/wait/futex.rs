@@ -1,16 +1,7 @@
 //! Waiting on a futex: an end looks for a short while, then sleeps until it is woken.
 //!
-//! A peer that is [silent](memtalk_ring::layout::SILENT) wakes nobody. While its seat word
-//! says so, an end sleeps for a short time only and looks again. Each sleep is twice as
-//! long as the one before, up to 5 ms. So a byte is noticed at the latest 5 ms after it was
-//! sent (and what the kernel's timer adds), or after as long as the wait for it has lasted,
-//! whichever is less. An idle end wakes up 200 times a second, which takes about 0.3 % of a
-//! processor.
-//!
-//! A peer that begins to wake others says that in its seat word, too. An end that has seen
-//! this (with acquire ordering) also sees everything that was published before without a
-//! wake-up, since the futex compares the index word after that. Everything that is
-//! published later comes with a wake-up.
+//! A [silent](memtalk_ring::layout::SILENT) peer wakes nobody: beside it an end
+//! [naps](super::nap).
 //!
 //! A wait may have a time limit ([`Futex::set_limit`]). It begins with the first look that
 //! finds too little, so a call that need not wait does not ask for the time. The kernel ends
@@ -20,9 +11,7 @@ use std::time::Duration;
 
 use memtalk_ring::{Atomics, Page, PageMemory, Presence, Seat, Wait, Watched};
 
-/// The first and the longest sleep in a wait for a silent peer.
-const SHORTEST: Duration = Duration::from_micros(50);
-const LONGEST: Duration = Duration::from_millis(5);
+use super::nap::{Nap, is_woken_by};
 
 /// What the kernel does for an end that waits. A model checker can take its place.
 pub trait Kernel<A: Atomics> {
@@ -48,7 +37,7 @@ pub struct Futex<M: PageMemory, K> {
     /// it pauses, and small ends are faster: 4 % on a ring of one page.
     sleeper: Option<Box<Sleeper<M>>>,
     /// How long to sleep next in this wait, unless the peer wakes us.
-    nap: Duration,
+    nap: Nap,
 }
 
 /// What an end needs that has to wait.
@@ -74,7 +63,7 @@ impl<M: PageMemory, K> Futex<M, K> {
                 limit: None,
                 end: Duration::ZERO,
             })),
-            nap: SHORTEST,
+            nap: Nap::default(),
         }
     }
 
@@ -83,7 +72,7 @@ impl<M: PageMemory, K> Futex<M, K> {
         Self {
             kernel,
             sleeper: None,
-            nap: SHORTEST,
+            nap: Nap::default(),
         }
     }
 
@@ -94,13 +83,10 @@ impl<M: PageMemory, K> Futex<M, K> {
         }
     }
 
-    /// Whether the peer wakes us. A peer whose seat word breaks the protocol does not count
-    /// as one that does.
+    /// Whether the peer wakes us.
     fn is_woken(&self) -> bool {
         let sleeper = self.sleeper.as_deref();
-        sleeper
-            .and_then(|sleeper| sleeper.page.presence(sleeper.peer))
-            .is_some_and(|peer| !peer.silent)
+        sleeper.is_some_and(|sleeper| is_woken_by(&sleeper.page, sleeper.peer))
     }
 }
 
@@ -136,7 +122,7 @@ impl<M: PageMemory, K: Kernel<M::Atomics>> Wait<M::Atomics> for Futex<M, K> {
 
     fn pause(&mut self, looks: u32) -> bool {
         if looks == 1 {
-            self.nap = SHORTEST;
+            self.nap = Nap::default();
         }
         self.kernel.pause(looks)
     }
@@ -146,9 +132,10 @@ impl<M: PageMemory, K: Kernel<M::Atomics>> Wait<M::Atomics> for Futex<M, K> {
         if self.is_woken() {
             self.kernel.wait(word, seen, left);
         } else {
-            let nap = left.map_or(self.nap, |left| left.min(self.nap));
+            let nap = self.nap.time();
+            let nap = left.map_or(nap, |left| left.min(nap));
             self.kernel.wait(word, seen, Some(nap));
-            self.nap = LONGEST.min(2 * self.nap);
+            self.nap.grow();
         }
     }
 

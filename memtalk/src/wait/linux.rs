@@ -21,6 +21,12 @@ impl Sleep {
     }
 }
 
+/// The time since this was first called.
+pub(super) fn now() -> Duration {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGAN.elapsed()
+}
+
 /// Linux, with [`AdaptiveSpin`] before each sleep.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Linux {
@@ -29,8 +35,7 @@ pub(crate) struct Linux {
 
 impl<A: InPlace> Kernel<A> for Linux {
     fn now(&self) -> Duration {
-        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
-        BEGAN.elapsed()
+        now()
     }
 
     fn pause(&mut self, looks: u32) -> bool {

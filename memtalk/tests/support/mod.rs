@@ -269,6 +269,30 @@ impl Drop for TempFile {
     }
 }
 
+/// This test program, to run only the ignored test of this name.
+pub fn child(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("a path"));
+    command.args(["--exact", test, "--nocapture", "--ignored"]);
+    command.stdout(Stdio::null());
+    command
+}
+
+/// Lets this process have so many descriptors.
+pub fn limit_descriptors(most: u64) {
+    let limit = libc::rlimit {
+        rlim_cur: most,
+        rlim_max: most.max(1000),
+    };
+    // SAFETY: a limit that is valid for reads.
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    assert_eq!(set, 0);
+}
+
+/// How many descriptors this process has.
+pub fn open_files() -> usize {
+    fs::read_dir("/proc/self/fd").expect("procfs").count()
+}
+
 /// `len` pseudo-random bytes, different for each `seed`.
 pub fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2).wrapping_add(0x9E37_79B9_7F4A_7C15);

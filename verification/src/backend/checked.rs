@@ -19,13 +19,14 @@ macro_rules! backend {
             use std::sync::Arc;
             use std::sync::atomic::AtomicBool;
 
+            use memtalk::wait::bridge::Lock;
             use memtalk_ring::order::Site;
             use memtalk_ring::{Atomics, CompareExchange, Wait, Watched};
             use $checker::sync::atomic::{AtomicU32, Ordering, fence};
             use $checker::sync::Mutex;
             use $checker::thread;
 
-            use crate::backend::checker::Backend;
+            use crate::backend::checker::{Backend, Bridging};
             use crate::backend::checked::Byte;
             use crate::backend::futex::futex;
             use crate::weaken::ordering;

@@ -1,6 +1,7 @@
 //! What the models need of a checker.
 
-use memtalk_ring::{CompareExchange, Wait};
+use memtalk::wait::bridge::Lock;
+use memtalk_ring::{CompareExchange, Wait, Watched};
 
 /// A checker, as the models need it.
 pub trait Backend: CompareExchange<Word: Send + Sync, Byte: Send> {
@@ -37,4 +38,14 @@ pub trait Backend: CompareExchange<Word: Send + Sync, Byte: Send> {
         one: impl FnOnce() -> T + Send + 'static,
         other: impl FnOnce() -> U + Send + 'static,
     ) -> (T, U);
+}
+
+/// A checker that can run a bridging thread.
+pub trait Bridging: Backend {
+    /// A lock of the checker's.
+    type Lock<T: Send + 'static>: Lock<T> + Send + Sync + 'static;
+
+    /// Sleeps until a wake-up for one of `words` if each still holds the value beside it.
+    /// Otherwise returns at once.
+    fn sleep_any(words: &[(Watched<'_, Self>, u32)]);
 }

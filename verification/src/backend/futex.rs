@@ -5,7 +5,8 @@
 //! what the kernel promises. A lost wake-up shows as a deadlock.
 
 /// The futex of the backend `$name` on `$checker`, for words with the fields `value` and
-/// `sleepers`.
+/// `sleepers`. A sleeper of several words joins the list of one after the other, and leaves
+/// them all if a word has changed, or once it is woken: as `futex_waitv(2)` does.
 macro_rules! futex {
     ($name:ident, $checker:ident) => {
         /// A thread that sleeps on a word.
@@ -14,6 +15,15 @@ macro_rules! futex {
             /// Not a word of the checker's: it runs one thread at a time, so there is
             /// nothing to check.
             woken: Arc<AtomicBool>,
+        }
+
+        impl Sleeper {
+            fn new() -> Self {
+                Self {
+                    thread: thread::current(),
+                    woken: Arc::default(),
+                }
+            }
         }
 
         /// The modelled futex. It never looks again before it sleeps.
@@ -32,10 +42,7 @@ macro_rules! futex {
                 let word = unsafe { word.word() };
                 let mut sleepers = word.sleepers.lock().unwrap();
                 if word.value.load(Ordering::Relaxed) == seen {
-                    let sleeper = Sleeper {
-                        thread: thread::current(),
-                        woken: Arc::default(),
-                    };
+                    let sleeper = Sleeper::new();
                     let woken = Arc::clone(&sleeper.woken);
                     sleepers.push(sleeper);
                     drop(sleepers);
@@ -53,6 +60,53 @@ macro_rules! futex {
                     sleeper.woken.store(true, Ordering::Relaxed);
                     sleeper.thread.unpark();
                 }
+            }
+        }
+
+        /// A lock of the checker's.
+        pub struct Locked<T>(Mutex<T>);
+
+        impl<T> Lock<T> for Locked<T> {
+            fn new(value: T) -> Self {
+                Self(Mutex::new(value))
+            }
+
+            fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
+                section(&mut self.0.lock().unwrap())
+            }
+        }
+
+        impl Bridging for $name {
+            type Lock<T: Send + 'static> = Locked<T>;
+
+            fn sleep_any(words: &[(Watched<'_, $name>, u32)]) {
+                let woken = Sleeper::new().woken;
+                // SAFETY: the words' values are only loaded.
+                let words: Vec<_> = (words
+                    .iter()
+                    .map(|(word, seen)| (unsafe { word.word() }, *seen)))
+                .collect();
+                let leave = |joined: &[(&Word, u32)]| {
+                    for (word, _) in joined {
+                        let mut sleepers = word.sleepers.lock().unwrap();
+                        sleepers.retain(|sleeper| !Arc::ptr_eq(&sleeper.woken, &woken));
+                    }
+                };
+                for (at, (word, seen)) in words.iter().enumerate() {
+                    let mut sleepers = word.sleepers.lock().unwrap();
+                    if word.value.load(Ordering::Relaxed) != *seen {
+                        drop(sleepers);
+                        return leave(&words[..at]);
+                    }
+                    sleepers.push(Sleeper {
+                        woken: Arc::clone(&woken),
+                        ..Sleeper::new()
+                    });
+                }
+                while !woken.load(Ordering::Relaxed) {
+                    thread::park();
+                }
+                leave(&words);
             }
         }
     };

@@ -4,7 +4,7 @@ mod given_up;
 mod guest;
 mod process;
 mod seats;
-mod setup;
+pub(super) mod setup;
 
 pub use self::given_up::{byte_arrives_late, byte_is_taken_late, confirmation_comes_late};
 pub use self::guest::{

@@ -12,14 +12,14 @@ use crate::backend::{Backend, Shared, ring};
 use crate::oracle::Stream;
 
 /// A word that one context counts up, and another sleeps on: a pending interrupt, a waker.
-struct Signal<B: Backend> {
+pub(super) struct Signal<B: Backend> {
     word: B::Word,
     /// The same number. Not a word of the checker's, so that counting orders nothing.
-    given: AtomicU32,
+    pub(super) given: AtomicU32,
 }
 
 impl<B: Backend> Signal<B> {
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             word: B::word(),
             given: AtomicU32::new(0),
@@ -33,7 +33,7 @@ impl<B: Backend> Signal<B> {
     }
 
     /// Sleeps until it was given again since `taken`, the number that this returned last.
-    fn take(&self, taken: u32) -> u32 {
+    pub(super) fn take(&self, taken: u32) -> u32 {
         while B::get(&self.word) == taken {
             B::Futex::default().sleep(Watched::new(&self.word), taken);
         }

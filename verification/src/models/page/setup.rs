@@ -8,16 +8,16 @@ use crate::backend::{Backend, SharedPage, page};
 
 /// The ends of a seat. They are never dropped, since that would tell the peer that they
 /// have given up.
-pub(super) type Ends<B, W> = (
+pub(in crate::models) type Ends<B, W> = (
     ManuallyDrop<Sender<PageRing<SharedPage<B>>, W>>,
     ManuallyDrop<Receiver<PageRing<SharedPage<B>>, W>>,
 );
 
 /// The smallest page: 64 bytes each way.
-pub(super) const BYTES: usize = 512;
+pub(in crate::models) const BYTES: usize = 512;
 
 /// A page that a party like `first` has initialised, in memory with other words before.
-pub(super) fn initialised<B: Backend>(first: Presence) -> Page<SharedPage<B>> {
+pub(in crate::models) fn initialised<B: Backend>(first: Presence) -> Page<SharedPage<B>> {
     let memory = page::<B>(BYTES, B::word_of_many);
     memory.litter(1);
     // SAFETY: nobody has taken ends in this memory.
@@ -25,7 +25,7 @@ pub(super) fn initialised<B: Backend>(first: Presence) -> Page<SharedPage<B>> {
 }
 
 /// Takes the ends of a seat. In one life of a page, nobody takes them twice.
-pub(super) fn ends<B: Backend, W: Wait<B> + Clone>(
+pub(in crate::models) fn ends<B: Backend, W: Wait<B> + Clone>(
     page: &Page<SharedPage<B>>,
     seat: Seat,
     wait: W,
@@ -37,6 +37,6 @@ pub(super) fn ends<B: Backend, W: Wait<B> + Clone>(
 }
 
 /// How a party waits that neither sleeps nor wakes.
-pub(super) fn idle<B: Backend>() -> Idle<fn(u32)> {
+pub(in crate::models) fn idle<B: Backend>() -> Idle<fn(u32)> {
     Idle(|_| B::give_way())
 }
