@@ -169,6 +169,10 @@
 //! - **Exit.** `std::process::exit` drops nothing, so the peer takes it for a death, too,
 //!   unless both ends were closed.
 //!
+//! # Asynchronous tasks
+//! [`Channel::into_async`] makes ends that a task polls, with tokio's traits or those of
+//! `futures-io`: [`asynchronous`]. One thread of the process waits for many of them.
+//!
 //! # What it is not for
 //! - More than two parties, or two machines.
 //! - Messages: a stream has no boundaries, and a read returns what has come so far.
