@@ -23,7 +23,13 @@ demo: build
 test:
 	$(CARGO) test --locked --workspace
 	$(CARGO) test --locked -p memtalk-ring --features embedded-io-async
+	$(CARGO) test --locked -p memtalk $(ASYNCHRONOUS) --test asynchronous
+	$(CARGO) test --locked -p memtalk $(ASYNCHRONOUS) --doc asynchronous
+	$(CARGO) run --locked -p memtalk $(ASYNCHRONOUS) --example tokio_echo
 	$(CRASH)
+
+# The traits of executors, which are off by default.
+ASYNCHRONOUS = --features tokio,futures-io
 
 # Kills a process before every step, and both before many pairs of steps; stops them; and
 # lets every system call fail.
@@ -127,13 +133,15 @@ lint:
 	$(CARGO) fmt --all --check
 	for apart in memtalk/guests verification/fuzz memtalk/bench; do \
 		$(CARGO) fmt --check --manifest-path $$apart/Cargo.toml || exit 1; done
-	$(CARGO) clippy --locked --workspace --all-targets --features loom,shuttle,memtalk/crash-points -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets \
+		--features loom,shuttle,memtalk/crash-points,memtalk/tokio,memtalk/futures-io -- -D warnings
 	$(CARGO) clippy --locked -p memtalk --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p memtalk-ring --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --locked --manifest-path memtalk/guests/Cargo.toml --lib \
 		--target-dir "$(CARGO_TARGET_DIR)/guests-lint" -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk-ring --no-deps --all-features
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk --lib --no-deps $(ASYNCHRONOUS)
 	sh verification/mutants/seeded.sh --dry-run
 
 # memtalk compared with what people would use instead, with targets: memtalk/bench/README.md.

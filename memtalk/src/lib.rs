@@ -103,6 +103,7 @@
 //! | talk to a virtual machine, a board | [`Options::at_offset`], [`Options::anywhere`] |
 //! | take a seat now, and wait for the peer later | [`Options::sit_down`], [`Waiting`] |
 //! | write; read, and read lines | [`Sender`]; [`Receiver`] |
+//! | do this in tasks, under tokio or another executor | [`asynchronous`] |
 //! | know who the peer is, and whether it is gone | [`Peer`] |
 //! | give up from another thread: the wait for a peer; a talk | [`Cancel`]; [`TalkHandle`] |
 //! | remove the name in a signal handler | [`NamedObject`] |
@@ -194,6 +195,10 @@
 //!   [`TalkHandle::leave`]. Otherwise the peer takes that for a death.
 //! - **Exit.** `std::process::exit` drops nothing, so the peer takes it for a death, too,
 //!   unless both ends were closed.
+//!
+//! # Asynchronous tasks
+//! [`Channel::into_async`] makes ends that a task polls, with tokio's traits or those of
+//! `futures-io`: [`asynchronous`]. One thread of the process waits for many of them.
 //!
 //! # What it is not for
 //! - More than two parties, or two machines.

@@ -6,11 +6,10 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::pin::pin;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::Duration;
 
 use memtalk::asynchronous::Channel;
 use memtalk::{Error, Options};
@@ -519,10 +518,13 @@ fn a_silent_peer_outside_is_looked_at_again_and_again() {
     });
 }
 
-struct Panics;
+/// It counts, and then panics.
+#[derive(Default)]
+struct Panics(AtomicU32);
 
 impl Wake for Panics {
     fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
         panic!("a waker that panics: this is meant");
     }
 }
@@ -536,11 +538,13 @@ fn a_waker_that_panics_keeps_nobody_asleep() {
 #[ignore = "the child of another test"]
 fn child_whose_waker_panics() {
     let (mut one, mut other) = pair();
-    let panics = Arc::new(Panics).into();
+    let panics = Arc::new(Panics::default());
+    let waker = Arc::clone(&panics).into();
     let receiver = &mut other.receiver;
-    assert!(poll(&panics, |task| receiver.poll_fill_buf(task).map(drop)).is_pending());
+    assert!(poll(&waker, |task| receiver.poll_fill_buf(task).map(drop)).is_pending());
     run(async {
         one.sender.write_all(b"x").await.unwrap();
+        eventually("it is woken", || panics.0.load(Ordering::Relaxed) == 1);
         // The thread that woke it still serves others, and this one.
         assert_eq!(other.receiver.read(&mut [0; 2]).await.unwrap(), 1);
         let (asked, echoed) = tokio::join!(expect_echo(one, b"hello"), echo(other));
@@ -614,17 +618,23 @@ fn child_with_two_hundred_talks() {
     let idle: Vec<_> = (0..talks).map(|_| pair()).collect();
     run(async {
         let mut tasks = tokio::task::JoinSet::new();
+        let began = Arc::new(AtomicUsize::new(0));
         for (one, other) in idle {
             for channel in [one, other] {
+                let began = Arc::clone(&began);
                 tasks.spawn(async move {
                     // All of it, not the receiver alone.
                     let mut channel = channel;
+                    began.fetch_add(1, Ordering::Relaxed);
                     channel.receiver.read(&mut [0]).await
                 });
             }
         }
-        let ended = timeout(Duration::from_millis(1), tasks.join_next()).await;
-        assert!(ended.is_err(), "nothing ends");
+        // No other thread runs them, so all wait by then.
+        while began.load(Ordering::Relaxed) < 2 * talks {
+            tokio::task::yield_now().await;
+        }
+        assert!(tasks.try_join_next().is_none(), "something ended");
         assert_bridging_threads((2 * talks).div_ceil(127));
         // The runtime stops here, while all of them wait.
     });

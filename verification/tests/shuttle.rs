@@ -5,7 +5,7 @@
 //! memory orderings to loom.
 //!
 //! Each test runs 40,000 schedules, or `2n` with the environment variable `SCHEDULES=n`.
-//! `make verify` runs 2 million in all. A failing schedule is printed. To run it again,
+//! `make verify` runs 2.6 million in all. A failing schedule is printed. To run it again,
 //! write `shuttle::replay(model, "…")` in place of `explore(model)`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -4,7 +4,7 @@ mod both_ways;
 pub(crate) mod busy;
 mod byte;
 mod first_byte;
-mod idle;
+pub(crate) mod idle;
 pub(crate) mod latency;
 mod one_processor;
 mod one_way;
@@ -12,6 +12,7 @@ mod pairs;
 mod pipes;
 mod rings;
 pub(crate) mod sweep;
+pub(crate) mod tokio;
 
 use crate::answer::Answer;
 use crate::{Bench, Result};
@@ -51,9 +52,12 @@ pub(crate) const ALL: &[Question] = &[
     question!("byte", ALL_ROUNDS, byte::measure, byte::judge),
     question!("polling", ALL_ROUNDS, latency::measure_polling, latency::judge_polling),
     question!("sleeping", ALL_ROUNDS, latency::measure_sleeping, latency::judge_sleeping),
+    question!("tokio-trip", ALL_ROUNDS, tokio::measure_trips, tokio::judge_trips),
+    question!("tokio", ALL_ROUNDS, tokio::measure_flow, tokio::judge_flow),
     question!("rings", ALL_ROUNDS, rings::measure, rings::judge),
     question!("first-byte", ALL_ROUNDS, first_byte::measure, first_byte::judge),
     question!("idle", 1, idle::measure, idle::judge),
+    question!("idle-talks", 1, idle::measure_talks, idle::judge_talks),
     question!("pages", 5, sweep::measure_pages, sweep::judge),
     question!("chunks", 5, sweep::measure_chunks, sweep::judge),
 ];
