@@ -97,12 +97,12 @@
 //! second, and may stay for as long after its end was dropped.
 //!
 //! If no thread can be started, the poll that would have had to wait fails with
-//! [`Error::System`](crate::Error::System). Nothing is lost, and it may be polled again.
+//! [`Error::System`]. Nothing is lost, and it may be polled again.
 //!
 //! # Fork
 //! The threads exist only in the process in which an end first waited. In a child that was
 //! forked after that and does not exec, no asynchronous end can wait:
-//! [`Error::Forked`](crate::Error::Forked).
+//! [`Error::Forked`].
 //!
 //! # Wakers
 //! They are woken by the bridging thread. One that panics is survived, and costs the others

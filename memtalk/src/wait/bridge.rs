@@ -39,7 +39,7 @@
 //! armed with the new value. If the task registers that, it need not kick. If the word
 //! changes before, nobody waits, and the end is no longer armed. A
 //! [silent](memtalk_ring::layout::SILENT) peer's end does not stay armed, because somebody
-//! has to tell the thread that it is to [nap](super::nap) again.
+//! has to tell the thread that it is to nap again.
 
 use std::mem::swap;
 use std::task::Waker;

@@ -81,11 +81,11 @@ macro_rules! futex {
 
             fn sleep_any(words: &[(Watched<'_, $name>, u32)]) {
                 let woken = Sleeper::new().woken;
-                // SAFETY: the words' values are only loaded.
-                let words: Vec<_> = (words
-                    .iter()
-                    .map(|(word, seen)| (unsafe { word.word() }, *seen)))
-                .collect();
+                let words = words.iter().map(|(word, seen)| {
+                    // SAFETY: the word's value is only loaded.
+                    (unsafe { word.word() }, *seen)
+                });
+                let words: Vec<_> = words.collect();
                 let leave = |joined: &[(&Word, u32)]| {
                     for (word, _) in joined {
                         let mut sleepers = word.sleepers.lock().unwrap();
