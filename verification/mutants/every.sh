@@ -54,7 +54,7 @@ engine() {
     # What computes is optimised. What waits for processes is not: it builds ten times
     # as fast.
     export CARGO_PROFILE_TEST_OPT_LEVEL=2
-    case $1 in library | shell | crash) CARGO_PROFILE_TEST_OPT_LEVEL=0 ;; esac
+    case $1 in tasks | library | shell | crash) CARGO_PROFILE_TEST_OPT_LEVEL=0 ;; esac
     case $1 in
     queue) packages="memtalk-ring verification" bound=300
         suites="--lib --test=initialise --test=messages --test=native --test=looks --test=fifo
@@ -69,6 +69,9 @@ engine() {
         filter="--skip every_ --skip long_" ;;
     shuttle) packages=verification bound=900
         suites="--features=shuttle --test=shuttle" ;;
+    tasks) packages="memtalk verification" bound=300
+        suites="--features=memtalk/tokio,memtalk/futures-io --test=asynchronous
+            --test=bridge" ;;
     library) packages=memtalk bound=100
         suites="--lib --test=library --test=basics --test=unnamed --test=talk" ;;
     shell) packages=memtalk bound=900
@@ -89,7 +92,8 @@ engines_for() {
     case $1 in
     memtalk-ring/src/io*) set ends queue ;;
     memtalk-ring/*) set queue ends loom shuttle library shell ;;
-    memtalk/src/wait/*) set queue library shell loom ;;
+    memtalk/src/asynchronous* | memtalk/src/wait/bridge*) set tasks loom ;;
+    memtalk/src/wait/*) set queue tasks library shell loom ;;
     *) set library shell crash lifecycle ;;
     esac
     for engine; do
@@ -269,7 +273,7 @@ awk -F '\t' -v problems="$work/problems" '
     }
     END {
         for (entry in same) if (!(entry in there)) problem("listed, but not made: " entry)
-        columns = split("queue ends loom shuttle library shell crash lifecycle unviable same timeout survived", column, " ")
+        columns = split("queue ends loom shuttle tasks library shell crash lifecycle unviable same timeout survived", column, " ")
         printf "%-32s %5s", "file", "made"
         for (c = 1; c <= columns; c++) printf " %9s", column[c]
         print ""
