@@ -88,8 +88,10 @@
 //! | a [silent](memtalk_ring::layout::SILENT) peer | the bridging thread looks again after 50 µs, 100 µs and so on, up to every 5 ms |
 //!
 //! An end never yields or spins on an executor's thread, and never blocks it. It pays for
-//! that: a blocking end looks again for a moment before it sleeps, which is faster between
-//! two that answer at once.
+//! that: a blocking end looks again for a moment before it sleeps, and hardly ever sleeps
+//! between two busy sides. A task sleeps each time that the ring is full or empty. So
+//! [a large ring](crate::Options::pages) matters here: 128 pages hold as much as a socket,
+//! and carry as much.
 //!
 //! The thread begins when an end first waits, and ends when the last of its ends is
 //! dropped. Where the kernel has no `futex_waitv(2)` (before Linux 5.16), or a sandbox

@@ -5,5 +5,5 @@ pub mod bridge;
 pub(crate) mod bridges;
 pub mod futex;
 pub(crate) mod linux;
-pub(crate) mod nap;
+pub mod nap;
 mod spin;

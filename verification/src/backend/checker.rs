@@ -47,5 +47,5 @@ pub trait Bridging: Backend {
 
     /// Sleeps until a wake-up for one of `words` if each still holds the value beside it.
     /// Otherwise returns at once.
-    fn sleep_any(words: &[(Watched<'_, Self>, u32)]);
+    fn sleep_any<'a>(words: &[(Watched<'a, Self>, u32)]);
 }

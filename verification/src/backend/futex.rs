@@ -79,13 +79,13 @@ macro_rules! futex {
         impl Bridging for $name {
             type Lock<T: Send + 'static> = Locked<T>;
 
-            fn sleep_any(words: &[(Watched<'_, $name>, u32)]) {
+            fn sleep_any<'a>(words: &[(Watched<'a, $name>, u32)]) {
                 let woken = Sleeper::new().woken;
-                let words = words.iter().map(|(word, seen)| {
+                let word = |(word, seen): &(Watched<'a, $name>, u32)| -> (&'a Word, u32) {
                     // SAFETY: the word's value is only loaded.
                     (unsafe { word.word() }, *seen)
-                });
-                let words: Vec<_> = words.collect();
+                };
+                let words: Vec<_> = words.iter().map(word).collect();
                 let leave = |joined: &[(&Word, u32)]| {
                     for (word, _) in joined {
                         let mut sleepers = word.sleepers.lock().unwrap();
