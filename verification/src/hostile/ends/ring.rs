@@ -200,8 +200,8 @@ impl Ring {
     }
 
     /// Checks the ring between two calls. Our line says what we have done, and what a task of
-    /// ours that was told to wait has asked for. If we send, the slab holds what we have sent and the peer has not released.
-    /// If we receive, the slab is as it was.
+    /// ours that was told to wait has asked for. If we send, the slab holds what we have sent
+    /// and the peer has not released. If we receive, the slab is as it was.
     pub(super) fn check(&self) {
         let (peer, word) = (&self.peer, self.ours().index.held.get());
         assert_eq!(State::of(word), peer.our_state.get());
