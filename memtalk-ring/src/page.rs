@@ -220,9 +220,9 @@ impl<R: PageMemory> Page<R> {
     /// Wakes whoever sleeps on an index word of the party at `seat`, although the word has
     /// not changed. Whoever is woken looks again.
     pub fn wake<W: Wait<R::Atomics>>(&self, seat: Seat, wait: &W) {
-        for word in self.peers_words(seat.peer()) {
-            wait.wake(word);
-        }
+        let [receiver, sender] = self.peers_words(seat.peer());
+        wait.wake(sender);
+        wait.wake(receiver);
     }
 
     /// Speaks for the party at `seat`, which is gone: marks the ends that it left open as
