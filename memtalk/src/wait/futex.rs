@@ -1,7 +1,6 @@
 //! Waiting on a futex: an end looks for a short while, then sleeps until it is woken.
 //!
-//! A [silent](memtalk_ring::layout::SILENT) peer wakes nobody: beside it an end
-//! naps.
+//! A [silent](memtalk_ring::layout::SILENT) peer wakes nobody. Beside it an end naps: `nap`.
 //!
 //! A wait may have a time limit ([`Futex::set_limit`]). It begins with the first look that
 //! finds too little, so a call that need not wait does not ask for the time. The kernel ends
