@@ -56,8 +56,11 @@ fn a_first_party_that_gives_up_and_a_second_that_comes_agree() {
     let steps = every(10, |step| {
         let object = Object::new();
         let timeout = ["--timeout", "0.1"];
-        let first = Side::start(object.memtalk().args(timeout).stdin(Stdio::null()));
-        first.wait_until_seated(&object);
+        let mut first = Side::start(object.memtalk().args(timeout).stdin(Stdio::null()));
+        // On a busy machine its time may be over before anybody has seen it seated.
+        eventually("it sits down", || {
+            object.is_initialised() || first.has_ended()
+        });
         let mut second = stopping(&object, step, &timeout);
         let stopped = stops(&mut second);
         // Meanwhile the first party reaches its timeout.
@@ -84,34 +87,43 @@ fn a_process_that_is_stopped_at_the_door_delays_no_signal() {
     // second, the other may find the door locked when it gets up.
     for other_is_first in [false, true] {
         let steps = every(10, |step| {
-            let object = Object::new();
-            let start_other = || Side::start(object.memtalk().stdin(Stdio::null()));
-            let mut other = other_is_first.then(start_other);
-            if let Some(other) = &other {
-                other.wait_until_seated(&object);
-            }
-            let mut stopped = stopping(&object, step, NOT_LONG);
-            let is_stopped = stops(&mut stopped);
-            let other = other.take().unwrap_or_else(start_other);
-            eventually("it runs", || !other.threads().is_empty());
-            thread::sleep(Duration::from_millis(20));
-            let began = Instant::now();
-            other.signal(TERM);
-            let other = other.finish();
-            let took = began.elapsed();
-            assert!(took < SOON, "{took:?} until {other:?}");
-            // If they have talked already, the talk may be over.
-            assert!(
-                other.signal == Some(TERM) || other_is_first && other.code == Some(0),
-                "{other:?}"
-            );
-            stopped.kill();
-            object.assert_usable();
+            // A busy machine may delay everything, but not each time.
+            let mut tries = (0..5).map(|_| signal_beside_stopped(step, other_is_first));
+            let quick = tries.find(|(_, took)| *took < SOON);
+            let (is_stopped, _) = quick.expect("a signal at once");
             is_stopped
         });
         println!("stopped at each of {steps} steps; the other first: {other_is_first}");
         assert!(steps > 20);
     }
+}
+
+/// Ends a process by a signal while another one is stopped before this step. Returns whether
+/// that one had such a step, and how long the signal took.
+fn signal_beside_stopped(step: u32, other_is_first: bool) -> (bool, Duration) {
+    let object = Object::new();
+    let start_other = || Side::start(object.memtalk().stdin(Stdio::null()));
+    let mut other = other_is_first.then(start_other);
+    if let Some(other) = &other {
+        other.wait_until_seated(&object);
+    }
+    let mut stopped = stopping(&object, step, NOT_LONG);
+    let is_stopped = stops(&mut stopped);
+    let other = other.take().unwrap_or_else(start_other);
+    eventually("it runs", || !other.threads().is_empty());
+    thread::sleep(Duration::from_millis(20));
+    let began = Instant::now();
+    other.signal(TERM);
+    let other = other.finish();
+    let took = began.elapsed();
+    // If they have talked already, the talk may be over.
+    assert!(
+        other.signal == Some(TERM) || other_is_first && other.code == Some(0),
+        "{other:?}"
+    );
+    stopped.kill();
+    object.assert_usable();
+    (is_stopped, took)
 }
 
 #[test]
