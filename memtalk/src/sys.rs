@@ -8,7 +8,6 @@
 
 use std::io;
 use std::os::fd::RawFd;
-use std::thread;
 use std::time::Duration;
 
 pub(crate) mod crash_points;
@@ -18,9 +17,11 @@ pub(crate) mod lock;
 pub(crate) mod map;
 pub(crate) mod named;
 pub(crate) mod shm;
+mod thread;
 pub(crate) mod transfer;
 pub mod user;
 
+pub use thread::start;
 pub use transfer::{Ready, readable_bytes, set_non_blocking, wait_ready};
 
 /// Makes a system call, once.
@@ -71,17 +72,6 @@ pub fn reason(error: &io::Error) -> String {
     let number = error.raw_os_error().map(|n| format!(" (os error {n})"));
     let words = number.and_then(|number| text.strip_suffix(&number));
     words.map_or_else(|| text.clone(), str::to_owned)
-}
-
-/// Starts a thread.
-#[track_caller]
-pub fn start<T: Send + 'static>(
-    thread: thread::Builder,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> io::Result<thread::JoinHandle<T>> {
-    // Here a test can make it fail. The call itself consumes `work`, so it is made once.
-    call(|| Ok(()))?;
-    thread.spawn(work)
 }
 
 /// A duration as a `timespec`.

@@ -140,7 +140,8 @@ fn a_limit_on_processes_is_named() {
         .assert_failed(
             1,
             "cannot start a thread: Resource temporarily unavailable; \
-             raise the limits on processes and memory (ulimit -u, ulimit -v)",
+             raise the limits on processes, memory and mappings (ulimit -u, ulimit -v, \
+             vm.max_map_count)",
         );
     assert!(!object.exists());
 }

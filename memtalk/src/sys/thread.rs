@@ -1,0 +1,63 @@
+//! Starting threads.
+
+use std::io;
+use std::sync::{Arc, Barrier};
+use std::thread::{Builder, JoinHandle};
+
+use super::{call, shm};
+
+/// More mappings than a thread takes while it starts: its stack and the standard library's
+/// stack for signal handlers, each with a guard, and the allocator's arena. (7 were enough
+/// with Rust 1.95 and glibc 2.41.)
+const MAPPINGS: usize = 16;
+
+/// Starts a thread, and returns once it runs.
+///
+/// # Errors
+/// Those of [`Builder::spawn`]. `EAGAIN` if the process has fewer than 16 mappings left of
+/// those that it may have (`vm.max_map_count`): the thread could not get its signal stack
+/// then, and the standard library would abort the process. Room that other threads take
+/// meanwhile is not seen.
+#[track_caller]
+pub fn start<T: Send + 'static>(
+    thread: Builder,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    // Here a test can make it fail. The call itself consumes `work`, so it is made once.
+    call(|| Ok(()))?;
+    check_room()?;
+    let both = Arc::new(Barrier::new(2));
+    let runs = Arc::clone(&both);
+    let thread = thread.spawn(move || {
+        runs.wait();
+        work()
+    })?;
+    // By now the room that it takes is taken: the next thread has to find its own.
+    both.wait();
+    Ok(thread)
+}
+
+/// Fails if the process cannot have [`MAPPINGS`] more mappings.
+fn check_room() -> io::Result<()> {
+    let page = shm::page_size();
+    let len = MAPPINGS * page;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: new memory at an address of the kernel's choice.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
+    let mut room = start != libc::MAP_FAILED;
+    if room {
+        // Pages with other rights than their neighbours are mappings of their own.
+        room = (0..MAPPINGS).step_by(2).all(|at| {
+            // SAFETY: a page of the memory, which nobody else uses.
+            unsafe {
+                libc::mprotect(start.wrapping_byte_add(at * page), page, libc::PROT_READ) == 0
+            }
+        });
+        // SAFETY: the memory, which nobody uses any more.
+        unsafe { libc::munmap(start, len) };
+    }
+    match room {
+        true => Ok(()),
+        false => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+    }
+}
