@@ -81,17 +81,17 @@
 //! | what | cost |
 //! | --- | --- |
 //! | a read or write that need not wait | what it costs the blocking end |
-//! | a wait | a lock that is held for a moment. If the peer did something since the task was last woken, also a system call, which has the bridging thread look again |
+//! | a short wait | some more polls of the task |
+//! | a long wait | a lock that is held for a moment. If the peer did something since the task was last woken, also a system call, which has the bridging thread look again |
 //! | a wake-up | a system call of the peer; the bridging thread wakes, looks at all of its ends that wait, and wakes the task |
 //! | ends that wait | one thread for each 127 of them, which sleeps |
 //! | an open channel | as before: a descriptor, a mapping, and the thread that sleeps until the peer is gone. The kernel tells only a thread that sleeps on it that a lock was freed |
 //! | a [silent](memtalk_ring::layout::SILENT) peer | the bridging thread looks again after 50 µs, 100 µs and so on, up to every 5 ms |
 //!
-//! An end never yields or spins on an executor's thread, and never blocks it. It pays for
-//! that: a blocking end looks again for a moment before it sleeps, and hardly ever sleeps
-//! between two busy sides. A task sleeps each time that the ring is full or empty. So
-//! [a large ring](crate::Options::pages) matters here: 128 pages hold as much as a socket,
-//! and carry as much.
+//! An end never yields, spins or blocks on an executor's thread. While its waits are short,
+//! it asks to be polled again, up to 128 times, before it waits for the bridging thread: the
+//! executor runs its other tasks in between. So two busy sides hardly ever sleep. An end
+//! whose waits take longer than 150 µs soon does without.
 //!
 //! The thread begins when an end first waits, and ends when the last of its ends is
 //! dropped. Where the kernel has no `futex_waitv(2)` (before Linux 5.16), or a sandbox

@@ -6,4 +6,5 @@ pub(crate) mod bridges;
 pub mod futex;
 pub(crate) mod linux;
 pub mod nap;
+pub(crate) mod patience;
 mod spin;

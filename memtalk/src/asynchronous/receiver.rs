@@ -94,6 +94,9 @@ impl Receiver {
 
     /// Waits for something. Returns how many bytes there are; 0 at the end of the stream.
     pub(super) fn poll_there(&mut self, task: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        if self.end.is_idle() && self.place.looks_again(task.waker()) {
+            return Poll::Pending;
+        }
         let end = &mut self.end;
         self.place
             .poll(task.waker(), |register| end.poll_wait(register))

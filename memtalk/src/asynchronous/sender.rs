@@ -52,7 +52,13 @@ impl Sender {
         }
         match self.end.try_write(bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            result => return Poll::Ready(result),
+            result => {
+                self.place.found();
+                return Poll::Ready(result);
+            }
+        }
+        if self.place.looks_again(task.waker()) {
+            return Poll::Pending;
         }
         self.asked = true;
         let end = &mut self.end;

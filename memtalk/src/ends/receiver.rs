@@ -189,6 +189,13 @@ impl Receiver {
         Ok(there)
     }
 
+    /// Whether nothing has come: no bytes, no end, no failure.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        self.buffer.rest().is_empty()
+            && self.end.filled().is_ok_and(|filled| filled.is_empty())
+            && !self.end.at_end()
+    }
+
     /// [`wait`](Self::wait) for a task, which has time for what is buffered, too. `register`
     /// is what [`poll_wait`](memtalk_ring::Receiver::poll_wait) calls.
     pub(crate) fn poll_wait(&mut self, register: impl FnOnce(u32)) -> Poll<Result<usize, Error>> {

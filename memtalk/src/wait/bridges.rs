@@ -20,13 +20,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memtalk_ring::Watched;
 
 use super::bridge::{Bridge, Ends, Id, Kernel, Lock, Removed, Which, Word};
 use super::linux::now;
 use super::nap;
+use super::patience::Patience;
 use crate::error::Error;
 use crate::error::system::doing;
 use crate::sys::map::Mapping;
@@ -62,6 +63,7 @@ fn check_process() -> Result<(), Error> {
 pub(crate) struct Place {
     word: Word<Mapping>,
     at: Option<(Arc<LinuxBridge>, Id)>,
+    patience: Patience,
 }
 
 impl Place {
@@ -70,7 +72,24 @@ impl Place {
         Self {
             word: Word::new(seated.page.clone(), seated.seat, which),
             at: None,
+            patience: Patience::default(),
         }
+    }
+
+    /// A look has found nothing: whether the task, which is woken then, is to look again
+    /// instead of waiting.
+    pub(crate) fn looks_again(&mut self, waker: &Waker) -> bool {
+        let again = self.patience.looks_again(Instant::now);
+        if again {
+            waker.wake_by_ref();
+        }
+        again
+    }
+
+    /// A look has found something.
+    #[inline]
+    pub(crate) fn found(&mut self) {
+        self.patience.found(Instant::now);
     }
 
     /// Calls `poll`, with the function that it is to call before it returns
@@ -82,10 +101,11 @@ impl Place {
     ) -> Poll<Result<T, Error>> {
         let mut failed = None;
         let polled = poll(&mut |seen| failed = self.register(seen, waker).err());
-        match failed {
-            Some(error) if polled.is_pending() => Poll::Ready(Err(error)),
-            _ => polled,
+        if polled.is_ready() {
+            self.found();
+            return polled;
         }
+        failed.map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
     }
 
     fn register(&mut self, seen: u32, waker: &Waker) -> Result<(), Error> {
