@@ -104,7 +104,7 @@ fn measure(
 
 pub(crate) fn judge_trips(answer: &mut Answer) {
     let socket = Way::SocketOfTasks.to_string();
-    answer.judge(0, 0, Some(&socket), Target::AtMost(1.0));
+    answer.judge(0, 0, Some(&socket), Target::AtMost(0.1));
 }
 
 pub(crate) fn judge_flow(answer: &mut Answer) {
