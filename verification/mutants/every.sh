@@ -94,6 +94,7 @@ engines_for() {
     memtalk-ring/*) set queue ends loom shuttle library shell ;;
     memtalk/src/asynchronous* | memtalk/src/wait/bridge*) set tasks loom ;;
     memtalk/src/wait/*) set queue tasks library shell loom ;;
+    memtalk/src/bin/*) set shell crash ;;
     *) set library shell tasks crash lifecycle ;;
     esac
     for engine; do
