@@ -110,7 +110,7 @@ sweep() {
     for process in /proc/[0-9]*; do
         case $(readlink "$process/exe" || true) in
         "$CARGO_TARGET_DIR"/*) ;;
-        /tmp/memtalk-test-* | */sleep) [ "$process/fd/9" -ef "$work/lock" ] || continue ;;
+        */memtalk-test-* | */sleep) [ "$process/fd/9" -ef "$work/lock" ] || continue ;;
         *) continue ;;
         esac
         kill -KILL "${process#/proc/}" || true
