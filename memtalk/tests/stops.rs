@@ -61,6 +61,7 @@ fn a_first_party_that_gives_up_and_a_second_that_comes_agree() {
         eventually("it sits down", || {
             object.is_initialised() || first.has_ended()
         });
+        let began = Instant::now();
         let mut second = stopping(&object, step, &timeout);
         let stopped = stops(&mut second);
         // Meanwhile the first party reaches its timeout.
@@ -70,11 +71,14 @@ fn a_first_party_that_gives_up_and_a_second_that_comes_agree() {
         }
         let (first, second) = (first.finish(), second.finish());
         let codes = [first.code, second.code];
+        // A first party waits a second at a door that is kept, and then goes. A busy machine
+        // may stop the second for as long: it is told.
+        let long = began.elapsed() > Duration::from_secs(1);
         assert!(
-            codes == [Some(0); 2] || codes == [Some(3); 2],
+            codes == [Some(0); 2] || codes == [Some(3); 2] || long && codes == [Some(3), Some(4)],
             "{first:?} {second:?}"
         );
-        assert!(!object.exists());
+        assert!(long || !object.exists());
         stopped
     });
     println!("stopped at each of {steps} steps of a second");
