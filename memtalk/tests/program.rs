@@ -256,6 +256,22 @@ fn an_incomplete_input_does_not_look_complete_to_a_program() {
     assert_eq!(fs::read(&file.0).unwrap(), b"interrupted\n");
 }
 
+/// The shell itself reads. So it is quick if its input ends before it is told.
+#[test]
+fn a_quick_program_does_not_see_the_end_of_an_incomplete_input() {
+    for _ in 0..20 {
+        let object = Object::new();
+        let file = TempFile::new(b"");
+        let script = format!("echo on; read -r line; echo complete >{}", file.0.display());
+        let one = with_script(&object, &script);
+        let mut other = object.open_side();
+        other.expect(b"on\n");
+        other.kill();
+        one.finish().assert_failed(4, "the peer died");
+        assert_eq!(fs::read(&file.0).unwrap(), b"");
+    }
+}
+
 #[test]
 fn a_program_that_ignores_everything_is_killed() {
     let object = Object::new();
