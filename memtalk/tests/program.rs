@@ -256,6 +256,15 @@ fn an_incomplete_input_does_not_look_complete_to_a_program() {
     assert_eq!(fs::read(&file.0).unwrap(), b"interrupted\n");
 }
 
+#[test]
+fn a_program_has_no_signals_blocked() {
+    let object = Object::new();
+    let one = with_program(&object, &["grep", "SigBlk", "/proc/self/status"]);
+    let expected = b"SigBlk:\t0000000000000000\n";
+    object.side(b"").finish().assert_complete(expected);
+    one.finish().assert_complete(b"");
+}
+
 /// The shell itself reads. So it is quick if its input ends before it is told.
 #[test]
 fn a_quick_program_does_not_see_the_end_of_an_incomplete_input() {

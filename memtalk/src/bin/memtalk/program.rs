@@ -28,6 +28,7 @@ use memtalk::sys::{self, Ready};
 use memtalk::{Receiver, Sender};
 
 use crate::failure::Failure;
+use crate::signals;
 
 /// How long a program may take to end after a signal, before it is killed.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -158,21 +159,16 @@ impl Program {
 
     /// Sends the program a signal, unless it has ended.
     pub(crate) fn signal(&self, signal: i32) {
-        let state = self.state();
-        if state.status.is_none() {
-            // SAFETY: no pointers are involved. The number is the program's: it is not
-            // reaped.
-            unsafe { libc::kill(state.child.id().cast_signed(), signal) };
-        }
+        self.state().signal(signal);
     }
 
-    /// Tells the program to end, since the talk has failed.
+    /// Tells the program to end, since the talk has failed. Once this returns, it is told,
+    /// whichever thread did it: then its input may end.
     fn terminate(&self) {
         let mut state = self.state();
         if state.status.is_none() && !state.terminated {
             state.terminated = true;
-            drop(state);
-            self.signal(libc::SIGTERM);
+            state.signal(libc::SIGTERM);
         }
     }
 
@@ -201,6 +197,16 @@ impl Program {
     }
 }
 
+impl State {
+    fn signal(&self, signal: i32) {
+        if self.status.is_none() {
+            // SAFETY: no pointers are involved. The number is the program's: it is not
+            // reaped.
+            unsafe { libc::kill(self.child.id().cast_signed(), signal) };
+        }
+    }
+}
+
 /// For `map_err` on starting a program.
 fn failure(program: &OsStr) -> impl FnOnce(io::Error) -> Failure {
     let name = Escaped(&program.to_string_lossy()).to_string();
@@ -219,7 +225,7 @@ fn die_with(parent: u32) -> io::Result<()> {
     }
     // SAFETY: the default action of an existing signal.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };
-    Ok(())
+    signals::restore()
 }
 
 /// The program's standard input. Dropping it before it is [closed](Self::close) tells the

@@ -40,8 +40,21 @@ pub(crate) fn block_all(signals: &[libc::c_int]) -> io::Result<Blocked> {
             add(&mut set, signal);
         }
     }
-    mask(libc::SIG_BLOCK, &set)?;
+    let before = mask(libc::SIG_BLOCK, &set)?;
+    INHERITED.get_or_init(|| before);
     Ok(Blocked(set))
+}
+
+/// The signals that were blocked when the process started.
+static INHERITED: OnceLock<libc::sigset_t> = OnceLock::new();
+
+/// Blocks the signals again that were blocked when the process started, and no others. For
+/// a program that is about to be executed: it makes one system call, and nothing else.
+pub(crate) fn restore() -> io::Result<()> {
+    match INHERITED.get() {
+        Some(before) => mask(libc::SIG_SETMASK, before).map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Leaves it to another thread to end this process: the one that got a signal, and has ended
@@ -66,10 +79,12 @@ fn add(set: &mut libc::sigset_t, signal: libc::c_int) {
     unsafe { libc::sigaddset(set, signal) };
 }
 
-/// Blocks or unblocks signals in this thread.
-fn mask(how: libc::c_int, set: &libc::sigset_t) -> io::Result<()> {
-    // SAFETY: `set` is initialised; the old mask is not asked for.
-    call(|| check_number(unsafe { libc::pthread_sigmask(how, set, std::ptr::null_mut()) }))
+/// Blocks or unblocks signals in this thread. Returns those that were blocked.
+fn mask(how: libc::c_int, set: &libc::sigset_t) -> io::Result<libc::sigset_t> {
+    let mut before = no_signals();
+    // SAFETY: both sets are initialised.
+    call(|| check_number(unsafe { libc::pthread_sigmask(how, set, &raw mut before) }))?;
+    Ok(before)
 }
 
 fn is_ignored(signal: libc::c_int) -> io::Result<bool> {
@@ -181,7 +196,7 @@ pub(crate) fn guard_against_truncation(message: String) -> io::Result<()> {
     // without calling the handler.
     let mut bus_error = no_signals();
     add(&mut bus_error, libc::SIGBUS);
-    mask(libc::SIG_UNBLOCK, &bus_error)
+    mask(libc::SIG_UNBLOCK, &bus_error).map(drop)
 }
 
 /// The object that the handler removes. Without its page the object is not recognised as
