@@ -377,6 +377,21 @@ fn a_sender_whose_waits_are_short_looks_again_before_it_sleeps() {
 }
 
 #[test]
+fn what_was_shown_and_not_taken_is_there_without_waiting() {
+    let (mut one, mut other) = pair();
+    run(async { one.sender.write_all(b"hello").await.unwrap() });
+    let receiver = &mut other.receiver;
+    for rest in [&b"hello"[..], b"llo", b"o"] {
+        let shown = poll(Waker::noop(), |task| {
+            receiver.poll_fill_buf(task).map_ok(<[u8]>::to_vec)
+        });
+        assert!(matches!(shown, Poll::Ready(Ok(shown)) if shown == rest));
+        receiver.consume(2.min(rest.len()));
+    }
+    assert!(poll(Waker::noop(), |task| receiver.poll_fill_buf(task).map(drop)).is_pending());
+}
+
+#[test]
 fn select_serves_both_directions() {
     run(async {
         let (one, other) = pair();

@@ -188,12 +188,22 @@ fn a_stalled_peer_is_named() {
 
 #[test]
 fn a_script_is_told_nothing() {
-    // Standard error is no terminal, or there is nothing to wait for.
+    // Standard error is no terminal.
     let object = Object::new();
     let one = Side::start(object.memtalk().stdin(Stdio::null()));
-    let (receiver, mut screen) = at_screen(&object, &["--receive"], Stdio::null());
+    let other = object.open_side();
     thread::sleep(Duration::from_millis(1500));
+    other.finish().assert_complete(b"");
     one.finish().assert_complete(b"");
+}
+
+#[test]
+fn a_receiver_is_not_told_that_it_has_done_its_part() {
+    let object = Object::new();
+    let (receiver, mut screen) = at_screen(&object, &["--receive"], Stdio::null());
+    let other = object.open_side();
+    thread::sleep(Duration::from_millis(1500));
+    other.finish().assert_complete(b"");
     receiver.finish().assert_complete(b"");
     let mut shown = Vec::new();
     // The terminal of a program that has ended fails to be read.

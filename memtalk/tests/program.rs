@@ -268,7 +268,7 @@ fn a_program_has_no_signals_blocked() {
 /// The shell itself reads. So it is quick if its input ends before it is told.
 #[test]
 fn a_quick_program_does_not_see_the_end_of_an_incomplete_input() {
-    for _ in 0..20 {
+    for _ in 0..100 {
         let object = Object::new();
         let file = TempFile::new(b"");
         let script = format!("echo on; read -r line; echo complete >{}", file.0.display());
