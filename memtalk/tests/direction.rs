@@ -197,19 +197,31 @@ fn a_script_is_told_nothing() {
     one.finish().assert_complete(b"");
 }
 
+/// Nobody at this terminal could do anything about it.
 #[test]
-fn a_receiver_is_not_told_that_it_has_done_its_part() {
-    let object = Object::new();
-    let (receiver, mut screen) = at_screen(&object, &["--receive"], Stdio::null());
-    let other = object.open_side();
-    thread::sleep(Duration::from_millis(1500));
-    other.finish().assert_complete(b"");
-    receiver.finish().assert_complete(b"");
-    let mut shown = Vec::new();
-    // The terminal of a program that has ended fails to be read.
-    let shown = bounded("the screen", move || {
-        let _ = screen.read_to_end(&mut shown);
-        shown
-    });
-    assert_eq!(String::from_utf8(shown).unwrap(), "");
+fn a_receiver_and_a_pipe_are_told_nothing() {
+    let told = |options: &[&str], stdin: Stdio, peer: Stdio| {
+        let object = Object::new();
+        let (one, mut screen) = at_screen(&object, options, stdin);
+        let other = Side::start(object.memtalk().stdin(peer));
+        thread::sleep(Duration::from_millis(1500));
+        // First the one whose input is open.
+        let sides = if options.is_empty() {
+            [one, other]
+        } else {
+            [other, one]
+        };
+        for side in sides {
+            side.finish().assert_complete(b"");
+        }
+        let mut shown = Vec::new();
+        // The terminal of a program that has ended fails to be read.
+        let shown = bounded("the screen", move || {
+            let _ = screen.read_to_end(&mut shown);
+            shown
+        });
+        String::from_utf8(shown).unwrap()
+    };
+    assert_eq!(told(&["--receive"], Stdio::null(), Stdio::piped()), "");
+    assert_eq!(told(&[], Stdio::piped(), Stdio::null()), "");
 }
