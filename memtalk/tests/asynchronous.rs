@@ -324,6 +324,40 @@ fn the_waker_that_was_given_last_is_woken() {
     assert_eq!(forgotten.times(), 0);
 }
 
+#[test]
+fn a_runtime_that_stops_gives_up_the_ends_of_its_tasks() {
+    let runtime = one_thread();
+    let (one, mut other) = pair();
+    let waits = runtime.spawn(async move {
+        let mut all = one;
+        all.receiver.fill_buf().await.map(<[u8]>::to_vec)
+    });
+    runtime.block_on(tokio::task::yield_now());
+    assert!(!waits.is_finished());
+    drop(runtime);
+    assert!(waits.is_finished());
+    run(async {
+        let error = other.receiver.read(&mut [0]).await.unwrap_err();
+        assert_is(&error, "PeerStopped");
+    });
+}
+
+#[test]
+fn an_end_that_waited_in_a_runtime_that_stopped_goes_on_in_another() {
+    let (mut one, mut other) = pair();
+    one_thread().block_on(async {
+        tokio::select! {
+            biased;
+            _ = other.receiver.fill_buf() => unreachable!(),
+            () = tokio::task::yield_now() => {}
+        }
+    });
+    run(async {
+        one.sender.write_all(b"x").await.unwrap();
+        assert_eq!(other.receiver.read(&mut [0; 2]).await.unwrap(), 1);
+    });
+}
+
 /// Checks that an end looks again before it sleeps once it has learnt that it is woken soon.
 /// `pending` polls it, and `comes` lets it go on.
 fn assert_learns(mut pending: impl FnMut(&Waker) -> bool, mut comes: impl FnMut()) {
