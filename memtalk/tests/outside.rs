@@ -295,6 +295,20 @@ fn a_restart_of_the_machine_ends_the_talk_and_the_next_talk_is_complete() {
     }
 }
 
+#[test]
+fn a_restart_ends_a_talk_in_which_only_our_stream_is_open() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let mut side = object.open_side();
+    let mut party = party::first(memory.whole());
+    party.sender.end();
+    assert_eq!(side.rest_of_output(), b"");
+    party.die();
+    party::initialise(memory.whole(), Presence::DEVICE);
+    side.finish_with_open_input()
+        .assert_failed(4, "the peer has started again");
+}
+
 fn assert_restarted(error: &io::Error) {
     let found = memtalk::Error::from_io(error);
     assert!(
