@@ -3,7 +3,8 @@
 //! Sleeping and being woken through the bridging thread takes some fifty microseconds, many
 //! times what a busy peer needs for its next piece. So an end that expects its peer to be
 //! busy asks to be polled again at once: the executor runs its other tasks first, and then
-//! the end looks again. No thread yields, spins or blocks.
+//! the end looks again. No thread yields, spins or blocks. And no wake-up is lost: an end
+//! that does not register has woken its own task.
 //!
 //! What to expect is learnt. A new end sleeps at once. If it is woken soon, it looks again
 //! in its next wait, at first a few times, and then twice as often each time that a wait
