@@ -370,7 +370,9 @@ asynchronous="-p memtalk --features tokio,futures-io --test asynchronous"
 mutant "a child that was forked waits for a thread that it has not" $bridges \
     's/if owner != process => /if owner == 0 => /' "$asynchronous"
 mutant "a failure to start a bridging thread is kept secret" $bridges \
-    's/Some(error) if polled.is_pending() => /Some(error) if polled.is_ready() => /' "$asynchronous"
+    's/failed.map_or(Poll::Pending, |error| Poll::Ready(Err(error)))/drop(failed); Poll::Pending/' "$asynchronous"
+mutant "a task that is to look again is not woken" $bridges \
+    's/^            waker.wake_by_ref();//' "$asynchronous"
 mutant "a waker that panics ends its bridge" $bridges \
     's/if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {/waker.wake();\n        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| ())) {/' "$asynchronous"
 mutant "a bridge that cannot sleep does not look again" $bridges \
