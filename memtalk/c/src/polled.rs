@@ -1,0 +1,176 @@
+//! An end that has a descriptor to poll: [`Polled`], and an end that may have one: [`Way`].
+//!
+//! # No wake-up is lost
+//! [`Polled::attempt`] keeps this: **unless the event is raised, the last attempt found
+//! nothing, and whatever the peer has done since raises it** (or is about to: the bridging
+//! thread is on its way). `quiet` says that the last attempt found nothing.
+//!
+//! An attempt polls the end with a waker that raises the event. If the end has nothing, it has
+//! registered the waker *before it looked last*, and whatever the peer does from then on wakes
+//! it: the promise of the end. Now the event may be raised from earlier, and is cleared. But
+//! between that look and the clearing the peer may have done something, and the clearing took
+//! its signal away. So if it took one, the end is polled again.
+//!
+//! | poll | finds | then |
+//! | --- | --- | --- |
+//! | first | nothing, and the event was not raised | the registration stands, nothing was taken away: quiet |
+//! | second | nothing | it has registered after the clearing: quiet |
+//! | second | something | there may be more, and no waker is registered: raise |
+//! | first | something, after a quiet attempt | there may be more. The poll has taken the request for a wake-up back, perhaps before the peer saw it: raise |
+//! | first | something, after another attempt | the event is raised still: nothing cleared it |
+
+use std::mem::{replace, take};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use memtalk::Error;
+
+use crate::error::Failure;
+use crate::event::Event;
+
+/// When a wait is over. It begins when there is something to wait for.
+pub(crate) struct Deadline {
+    limit: Option<Duration>,
+    end: Option<Instant>,
+}
+
+impl Deadline {
+    /// `None` for any time.
+    pub(crate) fn new(limit: Option<Duration>) -> Self {
+        Self { limit, end: None }
+    }
+
+    /// Waits for the event, no longer than until the deadline.
+    ///
+    /// # Errors
+    /// [`Error::Stalled`] if that has passed.
+    pub(crate) fn wait(&mut self, event: &Event) -> Result<(), Failure> {
+        let Some(limit) = self.limit else {
+            return event.wait(None);
+        };
+        let now = Instant::now();
+        if self.end.is_none() {
+            self.end = now.checked_add(limit);
+        }
+        // A time so long that there is no such moment is any time.
+        let left = self.end.map(|end| end.saturating_duration_since(now));
+        match left {
+            Some(Duration::ZERO) => Err(Error::Stalled.into()),
+            left => event.wait(left),
+        }
+    }
+}
+
+/// An asynchronous end, and the event that its waker raises.
+pub(crate) struct Polled<A> {
+    end: A,
+    event: Arc<Event>,
+    waker: Waker,
+    /// The last attempt found nothing.
+    quiet: bool,
+    /// How long a call waits; `None` for any time.
+    pub(crate) limit: Option<Duration>,
+}
+
+impl<A> Polled<A> {
+    fn new(end: A, event: Arc<Event>, limit: Option<Duration>) -> Self {
+        let waker = event.waker();
+        Self {
+            end,
+            event,
+            waker,
+            quiet: false,
+            limit,
+        }
+    }
+
+    /// Polls the end, and never waits.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        mut poll: impl FnMut(&mut A, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let mut task = Context::from_waker(&self.waker);
+        let first = poll(&mut self.end, &mut task);
+        if first.is_ready() {
+            if take(&mut self.quiet) {
+                self.event.raise();
+            }
+            return first;
+        }
+        if self.event.clear() {
+            let second = poll(&mut self.end, &mut task);
+            if second.is_ready() {
+                self.quiet = false;
+                self.event.raise();
+                return second;
+            }
+        }
+        self.quiet = true;
+        Poll::Pending
+    }
+
+    /// Polls the end until it has something, or for `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Stalled`] if the time is over.
+    pub(crate) fn wait<T>(
+        &mut self,
+        limit: Option<Duration>,
+        mut poll: impl FnMut(&mut A, &mut Context<'_>) -> Poll<T>,
+    ) -> Result<T, Failure> {
+        let mut deadline = Deadline::new(limit);
+        loop {
+            if let Poll::Ready(found) = self.attempt(&mut poll) {
+                return Ok(found);
+            }
+            deadline.wait(&self.event)?;
+        }
+    }
+
+    pub(crate) fn end_mut(&mut self) -> &mut A {
+        &mut self.end
+    }
+
+    pub(crate) fn into_end(self) -> A {
+        self.end
+    }
+}
+
+/// An end: one whose calls block, until somebody asks for a descriptor.
+pub(crate) enum Way<B, A> {
+    Blocking(B),
+    Polled(Polled<A>),
+    /// While the one turns into the other.
+    Neither,
+}
+
+impl<B, A: From<B>> Way<B, A> {
+    /// The descriptor to poll. `limit` is how long the calls of the blocking end wait.
+    pub(crate) fn descriptor(
+        &mut self,
+        limit: impl FnOnce(&B) -> Option<Duration>,
+    ) -> Result<RawFd, Failure> {
+        if let Self::Blocking(_) = self {
+            let event = Event::new()?;
+            if let Self::Blocking(end) = replace(self, Self::Neither) {
+                let limit = limit(&end);
+                *self = Self::Polled(Polled::new(end.into(), event, limit));
+            }
+        }
+        match self {
+            Self::Polled(polled) => Ok(polled.event.fd()),
+            _ => Err(Error::Ended.into()),
+        }
+    }
+
+    /// The asynchronous end.
+    pub(crate) fn into_polled(self) -> Option<A> {
+        match self {
+            Self::Blocking(end) => Some(end.into()),
+            Self::Polled(polled) => Some(polled.into_end()),
+            Self::Neither => None,
+        }
+    }
+}
