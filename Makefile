@@ -134,7 +134,7 @@ lint:
 	for apart in memtalk/guests verification/fuzz memtalk/bench; do \
 		$(CARGO) fmt --check --manifest-path $$apart/Cargo.toml || exit 1; done
 	$(CARGO) clippy --locked --workspace --all-targets \
-		--features loom,shuttle,memtalk/crash-points,memtalk/tokio,memtalk/futures-io -- -D warnings
+		--features loom,shuttle,memtalk/crash-points,memtalk/tokio,memtalk/futures-io,memtalk-c/panic-point -- -D warnings
 	$(CARGO) clippy --locked -p memtalk --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p memtalk-ring --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --locked --manifest-path memtalk/guests/Cargo.toml --lib \
@@ -221,7 +221,7 @@ install-c: build-c
 	ln -sf libmemtalk.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
 	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libmemtalk.so"
 	install -D -m 644 "$(LIBRARY).a" "$(DESTDIR)$(LIBDIR)/libmemtalk.a"
-	strip --strip-debug "$(DESTDIR)$(LIBDIR)/libmemtalk.a"
+	strip --strip-debug -R .comment -R .note "$(DESTDIR)$(LIBDIR)/libmemtalk.a"
 	install -D -m 644 memtalk/c/memtalk.h "$(DESTDIR)$(PREFIX)/include/memtalk.h"
 	mkdir -p "$(DESTDIR)$(LIBDIR)/pkgconfig"
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
@@ -253,8 +253,8 @@ bindings-c: build
 bindings-python:
 	sh memtalk/python/check
 
-# A package for Debian, in target/deb. `check-deb` installs it, uses it and removes it
-# again, as root.
+# Packages for Debian, in target/deb: the command, the library for C, and its header.
+# `check-deb` installs them, uses them and removes them again, as root.
 DEB = $(CARGO_TARGET_DIR)/deb
 deb:
 	sh memtalk/debian/build "$(DEB)"

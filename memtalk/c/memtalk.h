@@ -43,8 +43,8 @@
  * Waiting. memtalk_open and memtalk_wait_for_peer wait for the peer: options.timeout_us
  * and memtalk_cancel bound that. memtalk_read and memtalk_write wait as long as their
  * timeouts allow, and memtalk_try_read and memtalk_try_write never do. memtalk_read_fd and
- * memtalk_write_fd are descriptors for poll(2). A call that waits in another thread is
- * ended by memtalk_give_up.
+ * memtalk_write_fd are descriptors for poll(2). A call that waits in another thread cannot
+ * be interrupted alone: give it a timeout, or end the talk with memtalk_give_up.
  *
  * Signals interrupt no call: it goes on waiting. The library installs no handler, and no
  * function of it is safe in one. It starts threads, which have the signal mask of the
@@ -529,13 +529,14 @@ int32_t memtalk_close(struct memtalk_talk talk,
 // peer is told that it is incomplete.
 //
 // Returns 0, or MEMTALK_E_BAD_HANDLE, MEMTALK_E_FORKED; MEMTALK_E_IN_USE if another thread
-// is in a call: memtalk_give_up ends its wait.
+// is in a call.
 int32_t memtalk_free(struct memtalk_talk talk);
 
 // Gives up both ends, unless they are closed, while other threads may be in calls with
-// them: those end with MEMTALK_E_ENDED. The peer is told at once that both streams are
-// incomplete. The handle stays open: free it once no thread is in a call. A wait for a peer
-// goes on: that is what memtalk_cancel is for.
+// them. The peer is told at once that both streams are incomplete. Our calls that wait end
+// with MEMTALK_E_ENDED as soon as the peer has left because of that; against a peer that
+// does not react, only timeouts help. The handle stays open: free it once no thread is in a
+// call. A wait for a peer goes on: that is what memtalk_cancel is for.
 //
 // Returns 0, or MEMTALK_E_BAD_HANDLE.
 int32_t memtalk_give_up(struct memtalk_talk talk);

@@ -106,16 +106,17 @@ fn wait_for(
 /// peer is told that it is incomplete.
 ///
 /// Returns 0, or MEMTALK_E_BAD_HANDLE, MEMTALK_E_FORKED; MEMTALK_E_IN_USE if another thread
-/// is in a call: memtalk_give_up ends its wait.
+/// is in a call.
 #[unsafe(no_mangle)]
 pub extern "C" fn memtalk_free(talk: memtalk_talk) -> i32 {
     call(|| Whole::take_to_free(talk)?.free().map(|()| 0))
 }
 
 /// Gives up both ends, unless they are closed, while other threads may be in calls with
-/// them: those end with MEMTALK_E_ENDED. The peer is told at once that both streams are
-/// incomplete. The handle stays open: free it once no thread is in a call. A wait for a peer
-/// goes on: that is what memtalk_cancel is for.
+/// them. The peer is told at once that both streams are incomplete. Our calls that wait end
+/// with MEMTALK_E_ENDED as soon as the peer has left because of that; against a peer that
+/// does not react, only timeouts help. The handle stays open: free it once no thread is in a
+/// call. A wait for a peer goes on: that is what memtalk_cancel is for.
 ///
 /// Returns 0, or MEMTALK_E_BAD_HANDLE.
 #[unsafe(no_mangle)]

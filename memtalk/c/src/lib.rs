@@ -7,13 +7,13 @@
 //! # Contract
 //! - **No call is undefined for a wrong handle.** A handle is a number that never comes
 //!   again. One that was freed, never opened, or inherited by a child without exec is an
-//!   error: [`table`].
+//!   error (`table.rs`).
 //! - **No call is undefined for a wrong thread.** A part of a talk that is in use is behind a
 //!   lock that is tried, not awaited. A second thread gets [`memtalk_e::InUse`].
-//! - **No panic crosses**: [`call`]. The talk in which it happened can only be freed.
+//! - **No panic crosses** (`call.rs`). The talk in which it happened can only be freed.
 //! - **Errors are negative numbers**, each with one meaning: [`memtalk_e`]. The line that says
 //!   what happened and what to do is kept for the thread: [`memtalk_message`].
-//! - **A descriptor to poll loses no wake-up.** The proof is in [`event`].
+//! - **A descriptor to poll loses no wake-up.** The proof is in `polled.rs`.
 //! - What cannot be checked is in the header under "Your part".
 //!
 //! # How it is built
@@ -47,9 +47,7 @@ mod table;
 mod talk;
 mod write;
 
-pub use cancel::{
-    memtalk_cancel, memtalk_cancel_free, memtalk_cancel_new, memtalk_cancel_waits,
-};
+pub use cancel::{memtalk_cancel, memtalk_cancel_free, memtalk_cancel_new, memtalk_cancel_waits};
 pub use close::{memtalk_close, memtalk_free, memtalk_give_up, memtalk_leave};
 pub use error::{memtalk_e, memtalk_exit_status, memtalk_message, memtalk_text};
 pub use open::{

@@ -174,3 +174,105 @@ impl<B, A: From<B>> Way<B, A> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! The rows of the table, with an end that does as it is told.
+
+    use std::task::{Context, Poll};
+
+    use super::{Event, Polled};
+
+    fn polled() -> Polled<()> {
+        Polled::new((), Event::new().unwrap(), None)
+    }
+
+    impl Polled<()> {
+        /// Polls an end that finds this, poll by poll. `between` runs after the first.
+        fn finds(&mut self, found: &[bool], mut between: impl FnMut()) -> bool {
+            let mut polls = found.iter();
+            let attempt = self.attempt(|(), _: &mut Context<'_>| {
+                let found = polls.next().expect("it is polled no more than this");
+                between();
+                match found {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                }
+            });
+            assert_eq!(polls.len(), 0, "it is polled as often as this");
+            attempt.is_ready()
+        }
+
+        /// Whether the descriptor is readable; makes it as it was.
+        fn is_raised(&self) -> bool {
+            let raised = self.event.clear();
+            if raised {
+                self.event.raise();
+            }
+            raised
+        }
+    }
+
+    #[test]
+    fn the_event_is_raised_at_first_and_as_long_as_something_is_found() {
+        let mut polled = polled();
+        assert!(polled.is_raised());
+        for _ in 0..3 {
+            assert!(polled.finds(&[true], || ()));
+            assert!(polled.is_raised());
+        }
+    }
+
+    #[test]
+    fn it_is_clear_after_nothing_was_found_and_stays_so() {
+        let mut polled = polled();
+        assert!(
+            !polled.finds(&[false, false], || ()),
+            "a second poll, after the clearing"
+        );
+        assert!(!polled.is_raised());
+        assert!(!polled.finds(&[false], || ()), "nothing was cleared");
+        assert!(!polled.is_raised());
+    }
+
+    #[test]
+    fn what_a_second_poll_finds_is_told_again() {
+        let mut polled = polled();
+        assert!(polled.finds(&[false, true], || ()));
+        assert!(polled.is_raised());
+    }
+
+    /// The peer need not have seen our request before the attempt took it back.
+    #[test]
+    fn what_is_found_after_nothing_was_is_told_even_if_nobody_woke_us() {
+        let mut polled = polled();
+        assert!(!polled.finds(&[false, false], || ()));
+        assert!(polled.finds(&[true], || ()));
+        assert!(polled.is_raised());
+    }
+
+    #[test]
+    fn a_wake_up_during_an_attempt_leads_to_a_second_poll_or_stays() {
+        let mut polled = polled();
+        assert!(!polled.finds(&[false, false], || ()));
+        let event = std::sync::Arc::clone(&polled.event);
+        let mut first = true;
+        let wake = || {
+            if std::mem::take(&mut first) {
+                event.raise();
+            }
+        };
+        assert!(!polled.finds(&[false, false], wake));
+        assert!(!polled.is_raised());
+        let mut polls = 0;
+        let wake_later = || {
+            polls += 1;
+            if polls == 2 {
+                event.raise();
+            }
+        };
+        event.raise();
+        assert!(!polled.finds(&[false, false], wake_later));
+        assert!(polled.is_raised(), "it came after the clearing");
+    }
+}

@@ -69,7 +69,10 @@ impl<T: Default> Table<T> {
         let freed = self.free.try_lock().ok().and_then(|mut free| free.pop());
         let index = freed.unwrap_or_else(|| self.used.fetch_add(1, Ordering::Relaxed));
         let full = || Failure::from(memtalk_e::Other);
-        let (place, number) = self.place(index).zip(u32::try_from(index).ok()).ok_or_else(full)?;
+        let (place, number) = self
+            .place(index)
+            .zip(u32::try_from(index).ok())
+            .ok_or_else(full)?;
         fill(&place.value);
         place.process.store(process, Ordering::Relaxed);
         // Whoever sees the handle's generation sees what the handle leads to.
@@ -244,7 +247,8 @@ mod tests {
         static TABLE: Numbers = Table::new();
         let mut freed = HashSet::new();
         for round in 0..1000 {
-            let handles = [0; 3].map(|_| TABLE.add(|value| *value.lock().unwrap() = round).unwrap());
+            let handles =
+                [0; 3].map(|_| TABLE.add(|value| *value.lock().unwrap() = round).unwrap());
             for handle in handles {
                 let found = TABLE.find(handle).unwrap();
                 let number = found.take(part).unwrap();
@@ -262,7 +266,14 @@ mod tests {
     fn numbers_that_are_no_handles_lead_nowhere() {
         static TABLE: Numbers = Table::new();
         let handle = TABLE.add(|_| ()).unwrap();
-        for other in [0, 1, u64::MAX, handle + 1, handle ^ (1 << 32), handle | (1 << 63)] {
+        for other in [
+            0,
+            1,
+            u64::MAX,
+            handle + 1,
+            handle ^ (1 << 32),
+            handle | (1 << 63),
+        ] {
             assert!(TABLE.find(other).is_err(), "{other:#x}");
         }
         assert!(TABLE.find(handle).is_ok());

@@ -43,8 +43,8 @@
  * Waiting. memtalk_open and memtalk_wait_for_peer wait for the peer: options.timeout_us
  * and memtalk_cancel bound that. memtalk_read and memtalk_write wait as long as their
  * timeouts allow, and memtalk_try_read and memtalk_try_write never do. memtalk_read_fd and
- * memtalk_write_fd are descriptors for poll(2). A call that waits in another thread is
- * ended by memtalk_give_up.
+ * memtalk_write_fd are descriptors for poll(2). A call that waits in another thread cannot
+ * be interrupted alone: give it a timeout, or end the talk with memtalk_give_up.
  *
  * Signals interrupt no call: it goes on waiting. The library installs no handler, and no
  * function of it is safe in one. It starts threads, which have the signal mask of the

@@ -65,7 +65,8 @@ fn the_header_is_what_is_generated_from_the_sources() {
 fn compile(language: [&str; 2], text: &str) -> Option<(bool, String)> {
     let compile = |text: &str| {
         let mut cc = Command::new("cc");
-        cc.args(language).args(["-fsyntax-only", "-Wall", "-Wextra"]);
+        cc.args(language)
+            .args(["-fsyntax-only", "-Wall", "-Wextra"]);
         cc.args(["-Werror", "-pedantic", "-I"]).arg(here(""));
         // Found only where the whole repository is.
         cc.arg("-I").arg(here("../../memtalk-ring/c")).arg("-");
@@ -90,7 +91,11 @@ fn compile(language: [&str; 2], text: &str) -> Option<(bool, String)> {
     knows.then(|| compile(text))
 }
 
-const LANGUAGES: [[&str; 2]; 3] = [["-xc", "-std=c11"], ["-xc", "-std=c99"], ["-xc++", "-std=c++17"]];
+const LANGUAGES: [[&str; 2]; 3] = [
+    ["-xc", "-std=c11"],
+    ["-xc", "-std=c99"],
+    ["-xc++", "-std=c++17"],
+];
 
 #[test]
 fn c_and_cpp_compilers_accept_the_header_without_a_warning() {
@@ -104,7 +109,10 @@ fn c_and_cpp_compilers_accept_the_header_without_a_warning() {
 #[test]
 fn a_program_may_also_include_the_header_of_the_ring() {
     if !here("../../memtalk-ring/c/memtalk_ring.h").exists() {
-        let _ = writeln!(std::io::stderr(), "\nNOT TRIED: the ring's header is not here");
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nNOT TRIED: the ring's header is not here"
+        );
         return;
     }
     let both = "#include <memtalk.h>\n#include <memtalk_ring.h>\nextern int x;\n";
