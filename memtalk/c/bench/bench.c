@@ -157,7 +157,7 @@ int main(int argc, char **argv) {
         }
     printf("%-20s %12s %12s\n", "", "one way MB/s", "trip in us");
     for (int way = 0; way < WAYS_COUNT; way++) {
-        char name[32] = "a Unix socket";
+        char name[48] = "a Unix socket";
         if (WAYS[way])
             snprintf(name, sizeof name, "memtalk, %zu pages", WAYS[way]);
         qsort(streams[way], ROUNDS, sizeof(double), compare);

@@ -19,6 +19,7 @@
 //! | first | something, after a quiet attempt | there may be more. The poll has taken the request for a wake-up back, perhaps before the peer saw it: raise |
 //! | first | something, after another attempt | the event is raised still: nothing cleared it |
 
+use std::io;
 use std::mem::{replace, take};
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -27,8 +28,9 @@ use std::time::{Duration, Instant};
 
 use memtalk::Error;
 
-use crate::error::Failure;
+use crate::error::{Failure, memtalk_e};
 use crate::event::Event;
+use crate::pointer::time;
 
 /// When a wait is over. It begins when there is something to wait for.
 pub(crate) struct Deadline {
@@ -163,6 +165,23 @@ impl<B, A: From<B>> Way<B, A> {
             Self::Polled(polled) => Ok(polled.event.fd()),
             _ => Err(Error::Ended.into()),
         }
+    }
+
+    /// Sets how long calls wait: a time from C, which is not 0. `set` does so for the blocking
+    /// end.
+    pub(crate) fn set_limit(
+        &mut self,
+        time_us: i64,
+        set: impl FnOnce(&mut B, Option<Duration>) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let limit = time(time_us);
+        match self {
+            _ if time_us == 0 => return Err(memtalk_e::BadArgument.into()),
+            Self::Blocking(end) => set(end, limit)?,
+            Self::Polled(polled) => polled.limit = limit,
+            Self::Neither => return Err(Error::Ended.into()),
+        }
+        Ok(())
     }
 
     /// The asynchronous end.

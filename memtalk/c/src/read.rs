@@ -9,7 +9,7 @@ use memtalk::Error;
 
 use crate::call::call;
 use crate::error::memtalk_e;
-use crate::pointer::{room, time};
+use crate::pointer::room;
 use crate::polled::Way;
 use crate::talk::{End, memtalk_talk};
 
@@ -70,15 +70,7 @@ pub unsafe extern "C" fn memtalk_try_read(
 #[unsafe(no_mangle)]
 pub extern "C" fn memtalk_set_read_timeout(talk: memtalk_talk, time_us: i64) -> i32 {
     call(|| {
-        talk.receiving(|end| match end {
-            _ if time_us == 0 => Err(memtalk_e::BadArgument.into()),
-            Way::Blocking(end) => Ok(end.set_read_timeout(time(time_us))?),
-            Way::Polled(end) => {
-                end.limit = time(time_us);
-                Ok(())
-            }
-            Way::Neither => Err(Error::Ended.into()),
-        })?;
+        talk.receiving(|end| end.set_limit(time_us, memtalk::Receiver::set_read_timeout))?;
         Ok(0)
     })
 }

@@ -138,15 +138,7 @@ pub unsafe extern "C" fn memtalk_write_all(
 #[unsafe(no_mangle)]
 pub extern "C" fn memtalk_set_write_timeout(talk: memtalk_talk, time_us: i64) -> i32 {
     call(|| {
-        talk.sending(|end| match &mut end.way {
-            _ if time_us == 0 => Err(memtalk_e::BadArgument.into()),
-            Way::Blocking(end) => Ok(end.set_write_timeout(time(time_us))?),
-            Way::Polled(end) => {
-                end.limit = time(time_us);
-                Ok(())
-            }
-            Way::Neither => Err(Error::Ended.into()),
-        })?;
+        talk.sending(|end| (end.way).set_limit(time_us, memtalk::Sender::set_write_timeout))?;
         Ok(0)
     })
 }

@@ -13,7 +13,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// No wait is longer than this. Valgrind takes a while.
@@ -161,7 +161,7 @@ pub(crate) fn soname() -> String {
 pub(crate) fn program(source: &str, way: Way) -> PathBuf {
     type Programs = HashMap<(String, Way), PathBuf>;
     static PROGRAMS: Mutex<Option<Programs>> = Mutex::new(None);
-    let mut programs = PROGRAMS.lock().expect("no test has failed to compile");
+    let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
     let programs = programs.get_or_insert_default();
     let program = programs.entry((source.to_owned(), way));
     let program = program.or_insert_with(|| compile(source, way, library(way)));
@@ -210,7 +210,10 @@ pub(crate) fn runs(program: &Path, way: Way) -> Command {
     command.env("LD_PRELOAD", locks_for_valgrind());
     command.args(["--quiet", "--error-exitcode=99", "--leak-check=full"]);
     command
-        .args(["--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"])
+        .args([
+            "--show-leak-kinds=definite",
+            "--errors-for-leak-kinds=definite",
+        ])
         .arg(program);
     command
 }
