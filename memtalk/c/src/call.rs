@@ -15,8 +15,10 @@ pub(crate) fn call<T: From<i16>>(run: impl FnOnce() -> Result<T, Failure>) -> T 
         Ok(Err(failure)) => failure,
         Err(panic) => {
             let failure = Failure::panicked(message(&*panic));
-            // Dropping it could panic as well.
-            std::mem::forget(panic);
+            // Dropping it could panic as well. What that leaves is never dropped.
+            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+                std::mem::forget(again);
+            }
             failure
         }
     };
