@@ -268,8 +268,10 @@ impl Failure {
         // While the thread ends, there may be no place any more.
         let _ = MESSAGE.try_with(|place| place.replace(message));
         if let Some(errno) = self.errno {
+            // SAFETY: no arguments.
+            let place = unsafe { libc::__errno_location() };
             // SAFETY: this thread's number, valid for as long as the thread lives.
-            unsafe { *libc::__errno_location() = errno };
+            unsafe { place.write(errno) };
         }
         self.code as i16
     }

@@ -57,6 +57,8 @@ pub use open::{
 pub use options::{
     MEMTALK_ANYWHERE, MEMTALK_AS_CLIENT, MEMTALK_AT_OFFSET, memtalk_options, memtalk_options_init,
 };
+#[cfg(feature = "panic-point")]
+pub use panic_point::memtalk_panic_point;
 pub use peer::{
     memtalk_departure, memtalk_party, memtalk_peer, memtalk_peer_is_gone,
     memtalk_peer_wait_until_gone,

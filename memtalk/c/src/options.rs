@@ -48,6 +48,9 @@ pub struct memtalk_options {
     pub cancel: memtalk_cancel,
 }
 
+// Where a size is read.
+const _: () = assert!(offset_of!(memtalk_options, size) == 0);
+
 const DEFAULTS: memtalk_options = memtalk_options {
     size: size_of::<memtalk_options>(),
     pages: 0,
@@ -99,8 +102,9 @@ pub(crate) unsafe fn read(options: *const memtalk_options) -> Result<Options, Fa
     if !options.is_aligned() {
         return Err(memtalk_e::BadArgument.into());
     }
+    // The first member.
     // SAFETY: by contract.
-    let size = unsafe { (&raw const (*options).size).read() };
+    let size = unsafe { options.cast::<usize>().read() };
     if !(LEAST..=MOST).contains(&size) {
         return Err(Failure::bad_argument(
             "the options have no size: call memtalk_options_init first",
@@ -114,10 +118,9 @@ pub(crate) unsafe fn read(options: *const memtalk_options) -> Result<Options, Fa
             .cast::<u8>()
             .copy_from_nonoverlapping(options.cast(), known);
     }
-    // SAFETY: by contract.
-    let beyond =
-        unsafe { std::slice::from_raw_parts(options.cast::<u8>().add(known), size - known) };
-    if beyond.iter().any(|&byte| byte != 0) {
+    // SAFETY: by contract, there are `size` bytes.
+    let bytes = unsafe { std::slice::from_raw_parts(options.cast::<u8>(), size) };
+    if bytes.iter().skip(known).any(|&byte| byte != 0) {
         return Err(Failure::bad_argument(
             "an option of a newer version of the library",
         ));

@@ -49,14 +49,14 @@ pub enum memtalk_departure {
 pub unsafe extern "C" fn memtalk_peer(talk: memtalk_talk, pid: *mut u32, user: *mut u32) -> i32 {
     call(|| {
         let (mut no_pid, mut no_user) = (0, 0);
-        // SAFETY: the caller keeps to the header's contract.
         let pid = match pid.is_null() {
             true => &mut no_pid,
+            // SAFETY: the caller keeps to the header's contract.
             false => unsafe { out(pid, 0) }?,
         };
-        // SAFETY: as above.
         let user = match user.is_null() {
             true => &mut no_user,
+            // SAFETY: as above.
             false => unsafe { out(user, 0) }?,
         };
         let peer = talk.about()?.peer.ok_or(memtalk_e::NotOpen)?;
