@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR := $(or $(shell $(CARGO) metadata --no-deps --format-ver
 	sed 's/.*"target_directory":"\([^"]*\)".*/\1/'),$(CURDIR)/target)
 MEMTALK = $(CARGO_TARGET_DIR)/release/memtalk
 
-.PHONY: all build demo test crash kills loom litmus shuttle fuzz asan tsan mutants every-mutant bare-metal verify lint package deny bench soak generate install uninstall deb check-deb clean
+.PHONY: all build demo test crash kills loom litmus shuttle fuzz asan tsan mutants every-mutant bare-metal verify lint package deny bench soak generate install uninstall build-c install-c uninstall-c bindings bindings-c bindings-python deb check-deb clean
 
 all: build
 
@@ -134,7 +134,7 @@ lint:
 	for apart in memtalk/guests verification/fuzz memtalk/bench; do \
 		$(CARGO) fmt --check --manifest-path $$apart/Cargo.toml || exit 1; done
 	$(CARGO) clippy --locked --workspace --all-targets \
-		--features loom,shuttle,memtalk/crash-points,memtalk/tokio,memtalk/futures-io -- -D warnings
+		--features loom,shuttle,memtalk/crash-points,memtalk/tokio,memtalk/futures-io,memtalk-c/panic-point -- -D warnings
 	$(CARGO) clippy --locked -p memtalk --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p memtalk-ring --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --locked --manifest-path memtalk/guests/Cargo.toml --lib \
@@ -162,7 +162,7 @@ soak:
 	BYTES=$(BYTES) TALKS=$(TALKS) $(CARGO) test --release --locked -p memtalk --test soak -- --nocapture --test-threads=1
 
 # What is published builds and passes its tests by itself, each crate from its package.
-PACKAGES = memtalk-ring memtalk-ring-c memtalk
+PACKAGES = memtalk-ring memtalk-ring-c memtalk memtalk-c
 UNPACKED = $(CARGO_TARGET_DIR)/packages
 package:
 	rm -rf "$(CARGO_TARGET_DIR)/package" "$(UNPACKED)"
@@ -208,8 +208,53 @@ uninstall:
 	for file in $(INSTALLED); do rm -f "$(DESTDIR)$(PREFIX)/$${file#*:}" || exit 1; done
 	[ ! -d "$(DESTDIR)$(PREFIX)/share/memtalk" ] || rmdir "$(DESTDIR)$(PREFIX)/share/memtalk"
 
-# A package for Debian, in target/deb. `check-deb` installs it, uses it and removes it
-# again, as root.
+# The library for C: LIBDIR, which may be below another folder than PREFIX/lib, has the
+# libraries and the file for pkg-config.
+LIBDIR ?= $(PREFIX)/lib
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+LIBRARY = $(CARGO_TARGET_DIR)/library/libmemtalk_c
+SONAME = $(shell readelf -d "$(LIBRARY).so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
+build-c:
+	$(CARGO) build --profile library --locked -p memtalk-c
+install-c: build-c
+	install -D -m 644 "$(LIBRARY).so" "$(DESTDIR)$(LIBDIR)/libmemtalk.so.$(VERSION)"
+	ln -sf libmemtalk.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
+	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libmemtalk.so"
+	install -D -m 644 "$(LIBRARY).a" "$(DESTDIR)$(LIBDIR)/libmemtalk.a"
+	strip --strip-debug -R .comment -R .note "$(DESTDIR)$(LIBDIR)/libmemtalk.a"
+	install -D -m 644 memtalk/c/memtalk.h "$(DESTDIR)$(PREFIX)/include/memtalk.h"
+	mkdir -p "$(DESTDIR)$(LIBDIR)/pkgconfig"
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
+		memtalk/c/memtalk.pc.in >"$(DESTDIR)$(LIBDIR)/pkgconfig/memtalk.pc"
+
+uninstall-c:
+	rm -f "$(DESTDIR)$(LIBDIR)"/libmemtalk.so* "$(DESTDIR)$(LIBDIR)/libmemtalk.a" \
+		"$(DESTDIR)$(LIBDIR)/pkgconfig/memtalk.pc" "$(DESTDIR)$(PREFIX)/include/memtalk.h"
+
+# The bindings: built and installed, and used by programs in their languages.
+bindings: bindings-c bindings-python
+
+# Programs in C and C++ with the installed library: alone, under valgrind, and with the
+# address sanitizer; beside the command and programs in Rust.
+C_TOOLS = cc:gcc c++:g++ valgrind:valgrind pkg-config:pkg-config nm:binutils readelf:binutils
+C_CHECK = $(CARGO_TARGET_DIR)/bindings-c
+bindings-c: build
+	@for tool in $(C_TOOLS); do command -v $${tool%:*} >/dev/null || \
+		{ echo "make bindings-c needs $${tool%:*} (on Debian: apt-get install $${tool#*:})" >&2; \
+		exit 1; }; done
+	rm -rf "$(C_CHECK)"
+	$(CARGO) build --profile library --locked -p memtalk-c --features panic-point
+	install -D "$(LIBRARY).so" "$(C_CHECK)/panics/libmemtalk.so"
+	$(MAKE) install-c DESTDIR= PREFIX="$(C_CHECK)/installed" LIBDIR="$(C_CHECK)/installed/lib"
+	$(CARGO) build --locked -p memtalk --example request_reply --example parent_and_child
+	MEMTALK_C="$(C_CHECK)" MEMTALK="$(MEMTALK)" EXAMPLES="$(CARGO_TARGET_DIR)/debug/examples" \
+		timeout 900 $(CARGO) test --locked -p memtalk-c
+
+bindings-python:
+	sh memtalk/python/check
+
+# Packages for Debian, in target/deb: the command, the library for C, and its header.
+# `check-deb` installs them, uses them and removes them again, as root.
 DEB = $(CARGO_TARGET_DIR)/deb
 deb:
 	sh memtalk/debian/build "$(DEB)"
