@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use std::{io, thread};
 
-use memtalk::{Cancel, Channel, Error, Options};
+use memtalk::{Cancel, Channel, Error};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -61,9 +61,9 @@ impl Job {
 /// Cancels all openings of this process, and returns them.
 pub(crate) fn cancel_all() -> Vec<Arc<Job>> {
     let openings = std::mem::take(&mut *openings());
-    let own = openings.into_iter().filter_map(|(process, job)| {
-        job.upgrade().filter(|_| process == std::process::id())
-    });
+    let own = openings
+        .into_iter()
+        .filter_map(|(process, job)| job.upgrade().filter(|_| process == std::process::id()));
     own.inspect(|job| job.cancel.cancel()).collect()
 }
 

@@ -94,7 +94,7 @@ fn number<'py, T>(number: &Bound<'py, PyAny>, otherwise: T) -> PyResult<T>
 where
     T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
 {
-    match number.extract() {
+    match number.extract::<T>() {
         Err(error) if error.is_instance_of::<PyOverflowError>(number.py()) => Ok(otherwise),
         result => result,
     }

@@ -123,11 +123,7 @@ impl End {
 }
 
 /// As [`End::try_peek`]. Makes the event ready or not.
-fn peek(
-    end: &mut asynchronous::Receiver,
-    event: &Arc<Event>,
-    most: usize,
-) -> io::Result<Vec<u8>> {
+fn peek(end: &mut asynchronous::Receiver, event: &Arc<Event>, most: usize) -> io::Result<Vec<u8>> {
     event.poll(|task| {
         let there = ready!(end.poll_fill_buf(task))?;
         Poll::Ready(Ok::<_, io::Error>(beginning(there, most)))

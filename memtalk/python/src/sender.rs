@@ -4,10 +4,9 @@ use std::io::{self, Write};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use memtalk::{Error, asynchronous};
+use memtalk::asynchronous;
 use pyo3::prelude::*;
 
 use crate::buffer::Buffer;
@@ -50,7 +49,7 @@ impl End {
     /// Waits for room, at most this long, and sends as much as fits.
     ///
     /// # Errors
-    /// [`Error::Stalled`] if there is none.
+    /// [`memtalk::Error::Stalled`] if there is none.
     fn write(&mut self, bytes: &[u8], time: Duration) -> io::Result<usize> {
         match self {
             Self::Blocking(end) => {
@@ -114,7 +113,7 @@ impl Sender {
     /// Sends from `rest` what fits until this time is over, and takes it away there.
     ///
     /// # Errors
-    /// [`Error::Stalled`] if nothing fitted.
+    /// [`memtalk::Error::Stalled`] if nothing fitted.
     fn send_some(&self, end: &mut End, rest: &mut &[u8], time: Duration) -> io::Result<Step<()>> {
         let began = Instant::now();
         loop {
@@ -154,7 +153,9 @@ impl Sender {
     /// there is no room.
     fn try_write(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
         let buffer = Buffer::to_read(buffer)?;
-        let sent = self.end.with(py, |end| try_write(py, end, buffer.bytes()))?;
+        let sent = self
+            .end
+            .with(py, |end| try_write(py, end, buffer.bytes()))?;
         self.counted(sent.unwrap_or(0));
         Ok(sent)
     }
@@ -172,17 +173,18 @@ impl Sender {
     #[pyo3(signature = (limit=None))]
     fn close(&self, py: Python<'_>, limit: Option<f64>) -> PyResult<()> {
         let limit = limit.map(|limit| seconds(py, limit)).transpose()?;
-        self.end.with(py, |end| {
-            match unless_it_waits(py, end.try_close())? {
+        self.end
+            .with(py, |end| match unless_it_waits(py, end.try_close())? {
                 Some(()) => Ok(()),
                 None => wait(py, limit, |time| end.close(time).map(Step::Done)),
-            }
-        })
+            })
     }
 
     /// Ends the stream, and says whether the peer has confirmed all of it. Never waits.
     fn try_close(&self, py: Python<'_>) -> PyResult<bool> {
-        let closed = self.end.with(py, |end| unless_it_waits(py, end.try_close()))?;
+        let closed = self
+            .end
+            .with(py, |end| unless_it_waits(py, end.try_close()))?;
         Ok(closed.is_some())
     }
 
