@@ -7,10 +7,12 @@ import sys
 import memtalk
 
 
+PAGES = 64  # More pages, more throughput.
+
+
 def send(name: str, path: str) -> None:
     size = os.path.getsize(path)
-    # More pages, more throughput.
-    with memtalk.open(name, timeout=10, pages=64) as talk, open(path, "rb") as file:
+    with memtalk.open(name, timeout=10, pages=PAGES) as talk, open(path, "rb") as file:
         while chunk := file.read(1 << 20):
             talk.sender.write(chunk)
             print(f"\r{talk.sender.count / size:4.0%}", end="", file=sys.stderr)
@@ -19,7 +21,7 @@ def send(name: str, path: str) -> None:
 
 
 def receive(name: str, path: str) -> None:
-    with memtalk.open(name, timeout=10) as talk, open(path, "wb") as file:
+    with memtalk.open(name, timeout=10, pages=PAGES) as talk, open(path, "wb") as file:
         talk.finish(file)
 
 

@@ -52,6 +52,12 @@ impl<E> Cell<E> {
         self.with_slot(py, |slot| Ok(slot.take()))
     }
 
+    /// Drops the end, unless another thread is using it or this is a forked child.
+    pub(crate) fn release(&self, py: Python<'_>) {
+        // Whoever uses it has to drop it.
+        drop(self.take(py));
+    }
+
     /// Makes another end of it.
     ///
     /// # Errors

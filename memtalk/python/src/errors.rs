@@ -12,7 +12,10 @@ use pyo3::prelude::*;
 pub(crate) fn raised(py: Python<'_>, error: io::Error) -> PyErr {
     match Error::from_io(&error) {
         Some(talk) => talk_error(py, talk),
-        None => error.into(),
+        None => {
+            let number = error.raw_os_error().unwrap_or(libc::EIO);
+            new(py, "Error", number, &error.to_string(), Status::Failed)
+        }
     }
 }
 

@@ -9,9 +9,11 @@ use memtalk::{Channel, Peer, TalkHandle};
 use pyo3::prelude::*;
 
 use crate::errors::{check_process, talk_error};
-use crate::opening::{Job, cancel_all};
+use crate::opening::cancel_all;
 
-/// The talks of this process that may not be over, to leave them at its end.
+/// The talks of this process that may not be over, to leave them at its end. Locked only by
+/// threads that have the interpreter's lock. So has a thread that forks, and no child inherits
+/// this while it is locked.
 static TALKS: Mutex<Vec<(u32, Weak<TalkHandle>)>> = Mutex::new(Vec::new());
 
 /// How long the end of the interpreter may wait for others who sit down or get up.
@@ -71,11 +73,12 @@ impl Handle {
 /// does not drop all objects. In a forked child this does nothing.
 #[pyfunction]
 pub(crate) fn leave_all(py: Python<'_>) {
+    let openings = cancel_all();
+    let talks = std::mem::take(&mut *TALKS.lock().unwrap_or_else(PoisonError::into_inner));
     py.detach(|| {
-        for opening in cancel_all() {
-            Job::wait_until_over(&opening, PATIENCE);
+        for opening in openings {
+            opening.wait_until_over(PATIENCE);
         }
-        let talks = std::mem::take(&mut *TALKS.lock().unwrap_or_else(PoisonError::into_inner));
         let own = |(process, talk): (u32, Weak<TalkHandle>)| {
             talk.upgrade().filter(|_| process == std::process::id())
         };

@@ -18,7 +18,7 @@ use memtalk::{Cancel, Channel, Error};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::errors::{check_process, talk_error};
+use crate::errors::{check_process, raised, talk_error};
 use crate::event::{Event, When};
 use crate::handle::Handle;
 use crate::options::Wanted;
@@ -28,7 +28,8 @@ use crate::wait::{Step, wait};
 
 type Parts = (Sender, Receiver, Handle);
 
-/// The openings of this process that may not be over, to cancel them at its end.
+/// The openings of this process that may not be over, to cancel them at its end. Locked only by
+/// threads that have the interpreter's lock, as the list of talks is.
 static OPENINGS: Mutex<Vec<(u32, Weak<Job>)>> = Mutex::new(Vec::new());
 
 /// The thread's work, and what came of it.
@@ -51,9 +52,10 @@ impl Job {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn wait_until_over(job: &Arc<Self>, time: Duration) {
-        if matches!(*job.outcome(), Outcome::Waits) {
-            job.over.wait(time);
+    /// Waits until there is an outcome, for at most `time`, or until a signal.
+    pub(crate) fn wait_until_over(&self, time: Duration) {
+        if matches!(*self.outcome(), Outcome::Waits) {
+            self.over.wait(time);
         }
     }
 }
@@ -85,7 +87,7 @@ impl Opening {
         cancel: Cancel,
         work: impl FnOnce() -> Result<Channel, Error> + Send + 'static,
     ) -> PyResult<Self> {
-        let over = Event::new(When::Readable)?;
+        let over = Event::new(When::Readable).map_err(|e| raised(py, e))?;
         over.clear();
         let job = Arc::new(Job {
             outcome: Mutex::new(Outcome::Waits),
@@ -104,7 +106,8 @@ impl Opening {
             theirs.over.set();
         };
         let thread = thread::Builder::new().name("memtalk-open".into());
-        py.detach(|| thread.spawn(opens))?;
+        py.detach(|| thread.spawn(opens))
+            .map_err(|e| raised(py, e))?;
         Ok(Self { job, process })
     }
 }
@@ -190,7 +193,7 @@ pub(crate) fn join_memfd(py: Python<'_>, memory: RawFd, wanted: Wanted<'_>) -> P
     // SAFETY: takes numbers only; whatever they are, it fails or makes a new descriptor.
     let copy = unsafe { libc::fcntl(memory, libc::F_DUPFD_CLOEXEC, 0) };
     if copy < 0 {
-        return Err(io::Error::last_os_error().into());
+        return Err(raised(py, io::Error::last_os_error()));
     }
     // SAFETY: a descriptor that was just made for us.
     let memory = unsafe { OwnedFd::from_raw_fd(copy) };

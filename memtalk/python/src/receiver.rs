@@ -13,7 +13,7 @@ use pyo3::types::PyBytes;
 
 use crate::buffer::Buffer;
 use crate::cell::Cell;
-use crate::errors::{talk_error, unless_it_waits};
+use crate::errors::{raised, talk_error, unless_it_waits};
 use crate::event::{Event, When};
 use crate::options::{Limit, seconds};
 use crate::wait::{Step, stalled, wait};
@@ -202,6 +202,11 @@ impl Receiver {
         }
     }
 
+    /// Drops the end, and so gives it up, unless another thread is using it.
+    fn release(&self, py: Python<'_>) {
+        self.end.release(py);
+    }
+
     /// The descriptor that is readable while a read would not wait.
     fn fileno(&self, py: Python<'_>) -> PyResult<RawFd> {
         let known = |end: &mut End| match end {
@@ -211,7 +216,7 @@ impl Receiver {
         if let Some(fd) = self.end.with(py, known)? {
             return Ok(fd);
         }
-        let event = Event::new(When::Readable)?;
+        let event = Event::new(When::Readable).map_err(|e| raised(py, e))?;
         let fd = event.as_raw_fd();
         self.end.change(py, |end| match end {
             End::Blocking(end) => {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use memtalk::asynchronous;
@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 
 use crate::buffer::Buffer;
 use crate::cell::Cell;
-use crate::errors::unless_it_waits;
+use crate::errors::{raised, unless_it_waits};
 use crate::event::{Event, When};
 use crate::options::{Limit, seconds};
 use crate::receiver::MUCH;
@@ -24,6 +24,8 @@ pub(crate) struct Sender {
     limit: Limit,
     count: AtomicU64,
     capacity: usize,
+    /// The peer has confirmed everything. The end is dropped then.
+    delivered: AtomicBool,
 }
 
 /// The library's end. It waits on the page, or once somebody selects on it, with an event.
@@ -102,8 +104,15 @@ impl Sender {
             limit: Limit::default(),
             count: AtomicU64::new(0),
             capacity: end.capacity(),
+            delivered: AtomicBool::new(false),
             end: Cell::new(End::Blocking(end)),
         }
+    }
+
+    fn has_delivered(&self, py: Python<'_>) -> PyResult<()> {
+        self.delivered.store(true, Ordering::Relaxed);
+        // With the last of a talk's ends goes the seat.
+        self.end.take(py).map(drop)
     }
 
     fn counted(&self, count: usize) {
@@ -173,19 +182,32 @@ impl Sender {
     #[pyo3(signature = (limit=None))]
     fn close(&self, py: Python<'_>, limit: Option<f64>) -> PyResult<()> {
         let limit = limit.map(|limit| seconds(py, limit)).transpose()?;
-        self.end
-            .with(py, |end| match unless_it_waits(py, end.try_close())? {
-                Some(()) => Ok(()),
-                None => wait(py, limit, |time| end.close(time).map(Step::Done)),
-            })
+        if !self.try_close(py)? {
+            self.end.with(py, |end| {
+                wait(py, limit, |time| end.close(time).map(Step::Done))
+            })?;
+            self.has_delivered(py)?;
+        }
+        Ok(())
     }
 
     /// Ends the stream, and says whether the peer has confirmed all of it. Never waits.
     fn try_close(&self, py: Python<'_>) -> PyResult<bool> {
+        if self.delivered.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
         let closed = self
             .end
             .with(py, |end| unless_it_waits(py, end.try_close()))?;
+        if closed.is_some() {
+            self.has_delivered(py)?;
+        }
         Ok(closed.is_some())
+    }
+
+    /// Drops the end, and so gives it up, unless another thread is using it.
+    fn release(&self, py: Python<'_>) {
+        self.end.release(py);
     }
 
     /// The descriptor that is writable while there is room.
@@ -197,7 +219,7 @@ impl Sender {
         if let Some(fd) = self.end.with(py, known)? {
             return Ok(fd);
         }
-        let event = Event::new(When::Writable)?;
+        let event = Event::new(When::Writable).map_err(|e| raised(py, e))?;
         let fd = event.as_raw_fd();
         self.end.change(py, |end| match end {
             End::Blocking(end) => End::Polled(end.into(), event),

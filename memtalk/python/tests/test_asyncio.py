@@ -30,9 +30,10 @@ def test_streams_go_both_ways_and_closing_is_the_certificate(name: str) -> None:
         async def side(talk: memtalk.AsyncTalk) -> bytes:
             async with talk:
                 talk.writer.write(data)
-                await talk.writer.drain()
                 talk.writer.write_eof()
-                return await talk.reader.read()
+                # Both at once: the other side does the same.
+                _, received = await asyncio.gather(talk.writer.drain(), talk.reader.read())
+                return received
 
         assert await asyncio.gather(side(one), side(other)) == [data, data]
         assert one.talk.closed and one.talk.sender.is_delivered()
@@ -176,7 +177,7 @@ def test_nobody_comes_in_time(name: str) -> None:
 
 
 def test_the_death_of_the_peer_is_noticed(name: str, python: Any) -> None:
-    other = python("memtalk.open(sys.argv[1], timeout=60).receiver.read(1)", name)
+    other = python("talk = memtalk.open(sys.argv[1], timeout=60); talk.receiver.read(1)", name)
 
     async def test() -> None:
         talk = await memtalk.open_async(name, timeout=60)

@@ -14,7 +14,7 @@ from typing import Any
 
 import memtalk
 import pytest
-from support import ended
+from support import answers, ended, joins
 
 
 def test_it_talks_with_the_command(name: str, command: Any) -> None:
@@ -76,19 +76,13 @@ def test_the_death_of_the_peer_is_noticed(name: str, python: Any) -> None:
     assert talk.peer_is_gone
 
 
-def _answer(name: str) -> None:
-    with memtalk.open(name, timeout=60) as talk:
-        for line in talk.receiver:
-            talk.sender.write(line.upper())
-
-
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_child_of_multiprocessing_opens_by_name(name: str, method: str) -> None:
     context = multiprocessing.get_context(method)
     # The parent has talks and threads of its own, and has selected on an end.
     one, other = memtalk.pair()
     one.receiver.fileno()
-    child = context.Process(target=_answer, args=(name,))
+    child = context.Process(target=answers, args=(name,))
     child.start()
     with memtalk.open(name, timeout=60) as talk:
         talk.sender.write(b"hello\n")
@@ -99,13 +93,6 @@ def test_a_child_of_multiprocessing_opens_by_name(name: str, method: str) -> Non
     assert other.receiver.read(100) == b"still here"
 
 
-def _joins(fd: int, connection: Any) -> None:
-    if connection is not None:
-        fd = reduction.recv_handle(connection)
-    with memtalk.join_memfd(fd) as talk:
-        talk.sender.write(b"hello")
-
-
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_child_of_multiprocessing_joins_by_descriptor(method: str) -> None:
     context: Any = multiprocessing.get_context(method)
@@ -113,7 +100,7 @@ def test_a_child_of_multiprocessing_joins_by_descriptor(method: str) -> None:
         ours = theirs = None
         if method == "spawn":  # A forked child has the descriptor anyhow.
             ours, theirs = context.Pipe()
-        child = context.Process(target=_joins, args=(waiting.fileno(), theirs))
+        child = context.Process(target=joins, args=(waiting.fileno(), theirs))
         child.start()
         if ours is not None:
             reduction.send_handle(ours, waiting.fileno(), child.pid)

@@ -279,8 +279,10 @@ class Talk:
         """Gives up both ends, unless they are closed, from any thread. The peer is told at
         once, and a call that waits in another thread raises `Ended`. Never waits."""
         if self._state is _OPEN:
-            self._state = _GIVEN_UP
             self._handle.give_up()
+            self._state = _GIVEN_UP
+            self.sender._end.release()
+            self.receiver._end.release()
 
     @property
     def closed(self) -> bool:
