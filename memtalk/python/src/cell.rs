@@ -7,7 +7,8 @@
 //!   dropped it, it would do so in the parent's name. So it is refused, and the end is
 //!   forgotten there in place of being dropped.
 
-use std::sync::{Mutex, TryLockError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, TryLockError};
 
 use memtalk::Error;
 use pyo3::prelude::*;
@@ -18,13 +19,16 @@ pub(crate) struct Cell<E> {
     /// `None` once it is closed or given up.
     end: Mutex<Option<E>>,
     process: u32,
+    /// Another thread has given up the talk. The end is dropped as soon as nobody uses it.
+    pub(crate) given_up: Arc<AtomicBool>,
 }
 
 impl<E> Cell<E> {
-    pub(crate) fn new(end: E) -> Self {
+    pub(crate) fn new(end: E, given_up: &Arc<AtomicBool>) -> Self {
         Self {
             end: Mutex::new(Some(end)),
             process: std::process::id(),
+            given_up: Arc::clone(given_up),
         }
     }
 
@@ -75,12 +79,17 @@ impl<E> Cell<E> {
         call: impl FnOnce(&mut Option<E>) -> PyResult<T>,
     ) -> PyResult<T> {
         errors::check_process(py, self.process)?;
-        match self.end.try_lock() {
-            Ok(mut slot) => call(&mut slot),
+        let mut slot = match self.end.try_lock() {
+            Ok(slot) => slot,
             // Nothing of ours is half done in a call that panicked.
-            Err(TryLockError::Poisoned(slot)) => call(&mut slot.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(errors::in_use(py)),
+            Err(TryLockError::Poisoned(slot)) => slot.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(errors::in_use(py)),
+        };
+        let result = call(&mut slot);
+        if self.given_up.load(Ordering::Relaxed) {
+            *slot = None;
         }
+        result
     }
 }
 

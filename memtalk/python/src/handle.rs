@@ -1,6 +1,7 @@
 //! What any thread may do with a talk, also while its ends are in use: [`Handle`]; and leaving
 //! all talks when the interpreter ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -25,10 +26,12 @@ pub(crate) struct Handle {
     talk: Arc<TalkHandle>,
     peer: Peer,
     process: u32,
+    /// Tells the ends.
+    given_up: Arc<AtomicBool>,
 }
 
 impl Handle {
-    pub(crate) fn new(channel: &Channel) -> Self {
+    pub(crate) fn new(channel: &Channel, given_up: &Arc<AtomicBool>) -> Self {
         let talk = Arc::new(channel.handle());
         let process = std::process::id();
         let mut talks = TALKS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,6 +41,7 @@ impl Handle {
             talk,
             peer: channel.peer.clone(),
             process,
+            given_up: Arc::clone(given_up),
         }
     }
 }
@@ -47,6 +51,7 @@ impl Handle {
     /// Gives up both ends, unless they are closed. Calls that wait in them end with `Ended`.
     fn give_up(&self, py: Python<'_>) -> PyResult<()> {
         check_process(py, self.process)?;
+        self.given_up.store(true, Ordering::Relaxed);
         py.detach(|| self.talk.give_up());
         Ok(())
     }

@@ -10,6 +10,7 @@
 use std::ffi::OsString;
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use std::{io, thread};
@@ -117,7 +118,7 @@ impl Opening {
     /// Waits until the talk is open, and returns its parts.
     fn wait(&self, py: Python<'_>) -> PyResult<Parts> {
         check_process(py, self.process)?;
-        let waited = wait(py, None, |time| {
+        let waited = wait(py, None, &AtomicBool::new(false), |time| {
             if matches!(*self.job.outcome(), Outcome::Waits) {
                 self.job.over.wait(time);
                 return Err(Error::Stalled.into());
@@ -160,11 +161,16 @@ impl Drop for Opening {
 }
 
 fn parts(channel: Channel) -> Parts {
-    let handle = Handle::new(&channel);
+    let given_up = Arc::default();
+    let handle = Handle::new(&channel, &given_up);
     let Channel {
         sender, receiver, ..
     } = channel;
-    (Sender::new(sender), Receiver::new(receiver), handle)
+    (
+        Sender::new(sender, &given_up),
+        Receiver::new(receiver, &given_up),
+        handle,
+    )
 }
 
 /// Opens the talk `name`.

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -135,12 +135,28 @@ fn beginning(bytes: &[u8], most: usize) -> Vec<u8> {
 }
 
 impl Receiver {
-    pub(crate) fn new(end: memtalk::Receiver) -> Self {
+    pub(crate) fn new(end: memtalk::Receiver, given_up: &Arc<AtomicBool>) -> Self {
         Self {
             limit: Limit::default(),
             count: AtomicU64::new(0),
             capacity: end.capacity(),
-            end: Cell::new(End::Blocking(end)),
+            end: Cell::new(End::Blocking(end), given_up),
+        }
+    }
+
+    /// Waits for something, no longer than `limit`, and copies its beginning.
+    fn peeked(
+        &self,
+        py: Python<'_>,
+        end: &mut End,
+        most: usize,
+        limit: Option<Duration>,
+    ) -> PyResult<Vec<u8>> {
+        match unless_it_waits(py, end.try_peek(most))? {
+            Some(there) => Ok(there),
+            None => wait(py, limit, &self.end.given_up, |time| {
+                end.peek(most, time).map(Step::Done)
+            }),
         }
     }
 
@@ -160,7 +176,7 @@ impl Receiver {
             if let Some(count) = try_read(py, end, bytes)? {
                 return Ok(count);
             }
-            wait(py, self.limit.get(), |time| {
+            wait(py, self.limit.get(), &self.end.given_up, |time| {
                 end.read(bytes, time).map(Step::Done)
             })
         })?;
@@ -178,7 +194,7 @@ impl Receiver {
     /// Waits for something and shows it, at most `most` bytes. It stays there.
     fn peek<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyBytes>> {
         let limit = self.limit.get();
-        let there = self.end.with(py, |end| peeked(py, end, most, limit))?;
+        let there = self.end.with(py, |end| self.peeked(py, end, most, limit))?;
         Ok(PyBytes::new(py, &there))
     }
 
@@ -187,7 +203,7 @@ impl Receiver {
     #[pyo3(signature = (limit=None))]
     fn wait_for_end(&self, py: Python<'_>, limit: Option<f64>) -> PyResult<()> {
         let limit = limit.map(|limit| seconds(py, limit)).transpose()?;
-        let there = self.end.with(py, |end| peeked(py, end, 1, limit))?;
+        let there = self.end.with(py, |end| self.peeked(py, end, 1, limit))?;
         match there.is_empty() {
             true => Ok(()),
             false => Err(talk_error(py, &Error::NotAtEnd)),
@@ -258,17 +274,4 @@ fn try_read(py: Python<'_>, end: &mut End, bytes: &mut [u8]) -> PyResult<Option<
         false => end.try_read(bytes),
     };
     unless_it_waits(py, read)
-}
-
-/// Waits for something, no longer than `limit`, and copies its beginning.
-fn peeked(
-    py: Python<'_>,
-    end: &mut End,
-    most: usize,
-    limit: Option<Duration>,
-) -> PyResult<Vec<u8>> {
-    match unless_it_waits(py, end.try_peek(most))? {
-        Some(there) => Ok(there),
-        None => wait(py, limit, |time| end.peek(most, time).map(Step::Done)),
-    }
 }

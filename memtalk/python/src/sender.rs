@@ -99,13 +99,13 @@ impl End {
 }
 
 impl Sender {
-    pub(crate) fn new(end: memtalk::Sender) -> Self {
+    pub(crate) fn new(end: memtalk::Sender, given_up: &Arc<AtomicBool>) -> Self {
         Self {
             limit: Limit::default(),
             count: AtomicU64::new(0),
             capacity: end.capacity(),
             delivered: AtomicBool::new(false),
-            end: Cell::new(End::Blocking(end)),
+            end: Cell::new(End::Blocking(end), given_up),
         }
     }
 
@@ -150,7 +150,7 @@ impl Sender {
             self.counted(sent);
             let mut rest = bytes.get(sent..).unwrap_or_default();
             if !rest.is_empty() {
-                wait(py, self.limit.get(), |time| {
+                wait(py, self.limit.get(), &self.end.given_up, |time| {
                     self.send_some(end, &mut rest, time)
                 })?;
             }
@@ -184,7 +184,9 @@ impl Sender {
         let limit = limit.map(|limit| seconds(py, limit)).transpose()?;
         if !self.try_close(py)? {
             self.end.with(py, |end| {
-                wait(py, limit, |time| end.close(time).map(Step::Done))
+                wait(py, limit, &self.end.given_up, |time| {
+                    end.close(time).map(Step::Done)
+                })
             })?;
             self.has_delivered(py)?;
         }

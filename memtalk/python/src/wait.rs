@@ -1,23 +1,21 @@
 //! Waiting for the peer without the interpreter's lock, while signals are still looked at.
 //!
-//! A wait is made of slices. Between two of them the interpreter's lock is taken for a moment
-//! and Python's signal handlers run, in its main thread; they run nowhere else. So in that
-//! thread a slice is short. In others it only bounds how late a wait notices that the
-//! interpreter has gone, which does not matter to anybody.
+//! A wait is made of slices. Between two of them the interpreter's lock is taken for a moment.
+//! Then Python's signal handlers run, if this is Python's main thread, and a wait whose talk was
+//! given up by another thread ends. (The library would go on waiting until the peer has answered
+//! that.)
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memtalk::Error;
 use pyo3::prelude::*;
 
-use crate::errors::raised;
+use crate::errors::{raised, talk_error};
 
 /// How late a signal's handler may run.
 const SLICE: Duration = Duration::from_millis(50);
-
-/// The same in a thread in which no handler runs.
-const LONG_SLICE: Duration = Duration::from_secs(1);
 
 /// What a slice has come to.
 pub(crate) enum Step<T> {
@@ -31,18 +29,18 @@ pub(crate) enum Step<T> {
 ///
 /// # Errors
 /// Those of `attempt`. [`Error::Stalled`] from it ends a slice, and is returned after `limit`.
-/// Whatever a signal handler raises.
+/// Whatever a signal handler raises. [`Error::Ended`] once the talk is `given_up`.
 pub(crate) fn wait<T: Send>(
     py: Python<'_>,
     limit: Option<Duration>,
+    given_up: &AtomicBool,
     mut attempt: impl FnMut(Duration) -> io::Result<Step<T>> + Send,
 ) -> PyResult<T> {
-    let slice = slice();
     let mut began = Instant::now();
     loop {
         let left = limit.map(|limit| limit.saturating_sub(began.elapsed()));
         // Zero is no timeout to the library.
-        let time = left.map_or(slice, |left| left.clamp(Duration::from_nanos(1), slice));
+        let time = left.map_or(SLICE, |left| left.clamp(Duration::from_nanos(1), SLICE));
         match py.detach(|| attempt(time)) {
             Ok(Step::Done(done)) => return Ok(done),
             Ok(Step::Progress) => began = Instant::now(),
@@ -55,18 +53,9 @@ pub(crate) fn wait<T: Send>(
             Err(error) => return Err(raised(py, error)),
         }
         py.check_signals()?;
-    }
-}
-
-/// How long this thread may wait before it looks for signals.
-fn slice() -> Duration {
-    // SAFETY: no arguments, and no failure.
-    let thread = unsafe { libc::gettid() };
-    // SAFETY: the same.
-    let process = unsafe { libc::getpid() };
-    match thread == process {
-        true => SLICE,
-        false => LONG_SLICE,
+        if given_up.load(Ordering::Relaxed) {
+            return Err(talk_error(py, &Error::Ended));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import glob
 import os
-from typing import Any, Coroutine, Tuple
+from typing import Any, Coroutine, List, Tuple
 
 import memtalk
 import pytest
@@ -35,7 +35,7 @@ def test_streams_go_both_ways_and_closing_is_the_certificate(name: str) -> None:
                 _, received = await asyncio.gather(talk.writer.drain(), talk.reader.read())
                 return received
 
-        assert await asyncio.gather(side(one), side(other)) == [data, data]
+        assert list(await asyncio.gather(side(one), side(other))) == [data, data]
         assert one.talk.closed and one.talk.sender.is_delivered()
 
     run(test())
@@ -202,7 +202,7 @@ def test_a_pair_is_wrapped(name: str) -> None:
 
 
 def test_a_loop_that_ends_with_an_open_talk_does_no_harm(name: str) -> None:
-    talks = []
+    talks: List[memtalk.AsyncTalk] = []
 
     async def test() -> None:
         talks.extend(await both(name))

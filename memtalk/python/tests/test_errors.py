@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
-from typing import Any
+import threading
+from typing import Any, List
 
 import memtalk
 import pytest
@@ -26,12 +27,11 @@ def test_what_is_no_text_is_no_name(wrong: Any) -> None:
 
 def test_a_name_need_not_be_utf_8(name: str) -> None:
     strange = os.fsencode(name) + b"-\xff\xfe"
-    for one in [strange, os.fsdecode(strange)]:
+    both: List[memtalk.Name] = [strange, os.fsdecode(strange)]
+    for one in both:
         with pytest.raises(memtalk.NoPeer):
             memtalk.open(one, timeout=0)
-    import threading
-
-    opened = []
+    opened: List[memtalk.Talk] = []
     thread = threading.Thread(target=lambda: opened.append(memtalk.open(strange, timeout=60)))
     thread.start()
     talk = memtalk.open(os.fsdecode(strange), timeout=60)
@@ -72,9 +72,7 @@ def test_an_object_of_somebody_else_is_left_untouched(name: str) -> None:
 
 
 def test_a_remedy_names_the_options_of_python(name: str) -> None:
-    import threading
-
-    opened = []
+    opened: List[memtalk.Talk] = []
     thread = threading.Thread(
         target=lambda: opened.append(memtalk.open(name, timeout=60, pages=2))
     )

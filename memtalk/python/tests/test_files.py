@@ -101,13 +101,18 @@ def test_lines_are_read_with_and_without_a_buffer(selected: bool) -> None:
     if selected:
         other.receiver.fileno()
     lines = [b"one\n", b"x" * 10_000 + b"\n", b"\n", b"last"]
-    writes = in_thread(lambda: (one.sender.writelines(lines), one.sender.close()))
+
+    def writes() -> None:
+        one.sender.writelines(lines)
+        one.sender.close()
+
+    thread = in_thread(writes)
     assert other.receiver.readline() == lines[0]
     assert other.receiver.peek()[:1] == b"x"
     buffered = io.BufferedReader(other.receiver)
     assert buffered.readline() == lines[1]
     assert list(buffered) == lines[2:]
-    writes.join()
+    thread.join()
     closed(one, other)
 
 
@@ -144,7 +149,12 @@ def test_files_are_copied() -> None:
     one, other = memtalk.pair()
     data = bytes(range(256)) * 4_000
     copy = io.BytesIO()
-    thread = in_thread(lambda: (shutil.copyfileobj(io.BytesIO(data), one.sender), one.close(60)))
+
+    def writes() -> None:
+        shutil.copyfileobj(io.BytesIO(data), one.sender)
+        one.close(60)
+
+    thread = in_thread(writes)
     other.finish(copy)
     thread.join()
     assert copy.getvalue() == data
@@ -274,19 +284,24 @@ def test_a_closed_end_raises_and_closing_it_again_does_not() -> None:
     one, other = memtalk.pair()
     one.sender.close()
     one.sender.close()
-    for call in [lambda: one.sender.write(b"x"), lambda: one.sender.try_write(b"x")]:
+    calls: List[Callable[[], object]] = [
+        lambda: one.sender.write(b"x"),
+        lambda: one.sender.try_write(b"x"),
+    ]
+    for call in calls:
         with pytest.raises(memtalk.Ended) as raised:
             call()
         assert isinstance(raised.value, ValueError)
     assert other.receiver.read() == b""
     other.receiver.close()
     other.receiver.close()
-    for call in [
+    calls = [
         lambda: other.receiver.read(1),
         lambda: other.receiver.try_read(),
         lambda: other.receiver.peek(),
         lambda: other.receiver.fileno(),
-    ]:
+    ]
+    for call in calls:
         with pytest.raises(ValueError):
             call()
     closed(one, other)

@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from multiprocessing import reduction
-from typing import Any
+from typing import Any, Callable, List
 
 import memtalk
 import pytest
@@ -78,7 +78,7 @@ def test_the_death_of_the_peer_is_noticed(name: str, python: Any) -> None:
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_child_of_multiprocessing_opens_by_name(name: str, method: str) -> None:
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     # The parent has talks and threads of its own, and has selected on an end.
     one, other = memtalk.pair()
     one.receiver.fileno()
@@ -150,7 +150,7 @@ def test_a_forked_child_is_refused_and_does_no_harm() -> None:
     if child == 0:
         # Whatever happens here, this process ends here.
         try:
-            calls = [
+            calls: List[Callable[[], object]] = [
                 lambda: one.sender.write(b"x"),
                 lambda: one.receiver.try_read(),
                 lambda: one.sender.fileno(),

@@ -46,6 +46,7 @@ from ._errors import (
     Stalled,
 )
 from ._talk import (
+    Name,
     Peer,
     Receiver,
     Sender,
@@ -68,6 +69,7 @@ __all__ = [
     "Forked",
     "InUse",
     "InvalidArgument",
+    "Name",
     "NoPeer",
     "NotAllowed",
     "NotAtEnd",

@@ -277,7 +277,7 @@ class Talk:
 
     def give_up(self) -> None:
         """Gives up both ends, unless they are closed, from any thread. The peer is told at
-        once, and a call that waits in another thread raises `Ended`. Never waits."""
+        once. A call that waits in another thread raises `Ended` within 0.05 s."""
         if self._state is _OPEN:
             self._handle.give_up()
             self._state = _GIVEN_UP
