@@ -46,6 +46,7 @@ impl End {
     fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Blocking(end) => end.try_read(bytes),
+            Self::Polled(..) if bytes.is_empty() => Ok(0),
             Self::Polled(end, event) => {
                 let count = event.poll(|task| {
                     let there = ready!(end.poll_fill_buf(task))?;

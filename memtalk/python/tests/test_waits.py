@@ -317,6 +317,7 @@ def test_an_end_that_is_selected_on_still_waits_when_asked_to() -> None:
     assert b"".join(iter(lambda: other.receiver.read(10**6 - other.receiver.count), b"")) == data
     thread.join()
     assert result == [len(data)]
+    assert other.receiver.read(0) == b""
     other.receiver.timeout = 0.01
     with pytest.raises(memtalk.Stalled):
         other.receiver.read(1)
