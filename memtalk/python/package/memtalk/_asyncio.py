@@ -163,6 +163,9 @@ class _Transport(asyncio.Transport):
     def close(self) -> None:
         if self._closing or self._lost:
             return
+        if self._loop.is_closed():
+            self.abort()
+            return
         self.write_eof()
         self._closing = True
         self._loop.remove_reader(self._receives)
@@ -186,6 +189,9 @@ class _Transport(asyncio.Transport):
             return
         self._lost = True
         self._unsent.clear()
+        if self._loop.is_closed():
+            self._talk.give_up()
+            return
         self._loop.remove_reader(self._receives)
         self._loop.remove_writer(self._sends)
         if error is None:
