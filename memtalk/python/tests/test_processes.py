@@ -14,7 +14,7 @@ from typing import Any, Callable, List
 
 import memtalk
 import pytest
-from support import answers, ended, joins
+from support import answers, ended, forked, joins
 
 
 def test_it_talks_with_the_command(name: str, command: Any) -> None:
@@ -146,37 +146,27 @@ def test_a_descriptor_is_sent_over_a_socket() -> None:
 def test_a_forked_child_is_refused_and_does_no_harm() -> None:
     one, other = memtalk.pair()
     one.sender.write(b"before")
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        # Whatever happens here, this process ends here.
-        try:
-            calls: List[Callable[[], object]] = [
-                lambda: one.sender.write(b"x"),
-                lambda: one.receiver.try_read(),
-                lambda: one.sender.fileno(),
-                lambda: one.give_up(),
-                lambda: one.close(),
-            ]
-            refused = 0
-            for call in calls:
-                try:
-                    call()
-                except memtalk.Forked:
-                    refused += 1
-            del one, other, calls
-            # Another talk works there.
-            three, four = memtalk.pair()
-            three.sender.write(b"new")
-            works = four.receiver.read(3) == b"new"
-            os.write(write, b"%d %d" % (refused, works))
-            memtalk._memtalk.leave_all()
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
-    assert os.read(read, 100) == b"5 1"
-    os.close(read)
-    os.close(write)
+
+    def child() -> bytes:
+        nonlocal one, other
+        calls: List[Callable[[], object]] = [
+            lambda: one.sender.write(b"x"),
+            lambda: one.receiver.try_read(),
+            lambda: one.sender.fileno(),
+            lambda: one.give_up(),
+            lambda: one.close(),
+        ]
+        for call in calls:
+            with pytest.raises(memtalk.Forked):
+                call()
+        del one, other, calls
+        memtalk._memtalk.leave_all()
+        # Another talk works there.
+        three, four = memtalk.pair()
+        three.sender.write(b"works")
+        return four.receiver.read(5)
+
+    assert forked(child) == b"works"
     assert other.receiver.read(10) == b"before"
     other.sender.write(b"after")
     assert one.receiver.read(10) == b"after"
@@ -186,24 +176,17 @@ def test_after_a_fork_only_the_parent_selects() -> None:
     one, other = memtalk.pair()
     one.receiver.fileno()
     assert one.receiver.try_read() is None  # Now the thread that waits is there.
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            three, four = memtalk.pair()
-            four.sender.write(b"x")
-            blocking = three.receiver.read(1)
-            three.receiver.fileno()
-            try:
-                three.receiver.read(1)
-            except memtalk.Forked:
-                os.write(write, b"refused, " + blocking)
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
-    assert os.read(read, 100) == b"refused, x"
-    os.close(read)
-    os.close(write)
+
+    def child() -> bytes:
+        three, four = memtalk.pair()
+        four.sender.write(b"blocking calls work")
+        works = three.receiver.read(100)
+        three.receiver.fileno()
+        with pytest.raises(memtalk.Forked):
+            three.receiver.read(1)
+        return works
+
+    assert forked(child) == b"blocking calls work"
     other.sender.write(b"parent")
     assert one.receiver.read(10) == b"parent"
 
