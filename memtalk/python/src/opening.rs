@@ -43,7 +43,8 @@ pub(crate) struct Job {
 
 enum Outcome {
     Waits,
-    Is(Result<Channel, Error>),
+    Open(Box<Channel>),
+    Failed(Error),
     Panicked,
     Taken,
 }
@@ -103,7 +104,11 @@ impl Opening {
         let theirs = Arc::clone(&job);
         let opens = move || {
             let outcome = catch_unwind(AssertUnwindSafe(work));
-            *theirs.outcome() = outcome.map_or(Outcome::Panicked, Outcome::Is);
+            *theirs.outcome() = match outcome {
+                Ok(Ok(channel)) => Outcome::Open(Box::new(channel)),
+                Ok(Err(error)) => Outcome::Failed(error),
+                Err(_) => Outcome::Panicked,
+            };
             theirs.over.set();
         };
         let thread = thread::Builder::new().name("memtalk-open".into());
@@ -130,8 +135,8 @@ impl Opening {
             return Err(error);
         }
         match std::mem::replace(&mut *self.job.outcome(), Outcome::Taken) {
-            Outcome::Is(Ok(channel)) => Ok(parts(channel)),
-            Outcome::Is(Err(error)) => Err(talk_error(py, &error)),
+            Outcome::Open(channel) => Ok(parts(*channel)),
+            Outcome::Failed(error) => Err(talk_error(py, &error)),
             Outcome::Waits | Outcome::Taken => Err(talk_error(py, &Error::Ended)),
             Outcome::Panicked => Err(PyRuntimeError::new_err("opening the talk panicked")),
         }
