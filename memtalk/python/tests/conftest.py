@@ -7,12 +7,14 @@ the names once more when the tests are over, however they end.
 
 from __future__ import annotations
 
+import gc
 import glob
 import itertools
 import os
 import subprocess
 import sys
 import textwrap
+import time
 from typing import Any, Callable, Iterator, List
 
 import pytest
@@ -26,7 +28,11 @@ def name() -> Iterator[str]:
     number = next(_numbers)
     name = f"{os.environ.get('NAMES', '/memtalk-py')}-{os.getpid()}-{number}"
     yield name
-    left = glob.glob(f"/dev/shm{name}*")
+    # Exceptions may still have talks, and a peer may be about to leave.
+    gc.collect()
+    end = time.monotonic() + 10
+    while (left := glob.glob(f"/dev/shm{name}*")) and time.monotonic() < end:
+        time.sleep(0.01)
     for path in left:
         os.unlink(path)
     assert not left, "a test has left its object behind"

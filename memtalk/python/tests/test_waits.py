@@ -31,7 +31,9 @@ WAITS = {
 def test_ctrl_c_ends_a_wait(what: str, name: str, python: Any) -> None:
     other = python(
         f"""
-        import threading, time
+        import signal
+        # A shell may have started the tests with this ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         talk, peer = memtalk.pair()
         print("waits", flush=True)
         try:
