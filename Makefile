@@ -131,7 +131,7 @@ verify:
 # What a change has to pass besides the tests.
 lint:
 	$(CARGO) fmt --all --check
-	for apart in memtalk/guests verification/fuzz memtalk/bench; do \
+	for apart in memtalk/guests verification/fuzz memtalk/bench memtalk/python; do \
 		$(CARGO) fmt --check --manifest-path $$apart/Cargo.toml || exit 1; done
 	$(CARGO) clippy --locked --workspace --all-targets \
 		--features loom,shuttle,memtalk/crash-points,memtalk/tokio,memtalk/futures-io,memtalk-c/panic-point -- -D warnings
