@@ -91,7 +91,8 @@
 //! An end never yields, spins or blocks on an executor's thread. While its waits are short,
 //! it asks to be polled again, up to 128 times, before it waits for the bridging thread: the
 //! executor runs its other tasks in between. So two busy sides hardly ever sleep. An end
-//! whose waits take longer than 150 µs soon does without.
+//! whose waits take longer than 150 µs soon does without, and so does one that is told to
+//! ([`Sender::set_patient`]).
 //!
 //! The thread begins when an end first waits, and ends when the last of its ends is
 //! dropped. Where the kernel has no `futex_waitv(2)` (before Linux 5.16), or a sandbox

@@ -411,6 +411,24 @@ fn a_sender_whose_waits_are_short_looks_again_before_it_sleeps() {
 }
 
 #[test]
+fn ends_that_are_not_patient_are_woken_by_the_peer_alone() {
+    let (mut one, mut other) = pair();
+    one.sender.set_patient(false);
+    other.receiver.set_patient(false);
+    let (woken, waker) = counted();
+    for round in 1..20 {
+        let receiver = &mut other.receiver;
+        assert!(poll(&waker, |task| receiver.poll_fill_buf(task).map(drop)).is_pending());
+        assert_eq!(woken.times(), round - 1);
+        let sent = poll(Waker::noop(), |task| one.sender.poll_write(task, b"x"));
+        assert!(matches!(sent, Poll::Ready(Ok(1))));
+        eventually("it is woken", || woken.times() == round);
+        let read = poll(&waker, |task| receiver.poll_read(task, &mut [0; 9]));
+        assert!(matches!(read, Poll::Ready(Ok(1))));
+    }
+}
+
+#[test]
 fn what_was_shown_and_not_taken_is_there_without_waiting() {
     let (mut one, mut other) = pair();
     run(async { one.sender.write_all(b"hello").await.unwrap() });

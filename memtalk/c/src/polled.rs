@@ -150,15 +150,20 @@ pub(crate) enum Way<B, A> {
 
 impl<B, A: From<B>> Way<B, A> {
     /// The descriptor to poll. `limit` is how long the calls of the blocking end wait.
+    /// `set_patient` says whether the other kind of end may wake by itself: it would raise the
+    /// event for nothing.
     pub(crate) fn descriptor(
         &mut self,
         limit: impl FnOnce(&B) -> Option<Duration>,
+        set_patient: impl FnOnce(&mut A, bool),
     ) -> Result<RawFd, Failure> {
         if let Self::Blocking(_) = self {
             let event = Event::new()?;
             if let Self::Blocking(end) = replace(self, Self::Neither) {
                 let limit = limit(&end);
-                *self = Self::Polled(Polled::new(end.into(), event, limit));
+                let mut end = end.into();
+                set_patient(&mut end, false);
+                *self = Self::Polled(Polled::new(end, event, limit));
             }
         }
         match self {

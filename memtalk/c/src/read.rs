@@ -5,7 +5,7 @@ use std::io::Read;
 use std::mem::replace;
 use std::task::Poll;
 
-use memtalk::Error;
+use memtalk::{Error, asynchronous};
 
 use crate::call::call;
 use crate::error::memtalk_e;
@@ -92,7 +92,14 @@ pub extern "C" fn memtalk_set_read_timeout(talk: memtalk_talk, time_us: i64) -> 
 /// MEMTALK_E_ENDED, MEMTALK_E_IN_USE.
 #[unsafe(no_mangle)]
 pub extern "C" fn memtalk_read_fd(talk: memtalk_talk) -> c_int {
-    call(|| talk.receiving(|end| end.descriptor(memtalk::Receiver::read_timeout)))
+    call(|| {
+        talk.receiving(|end| {
+            end.descriptor(
+                memtalk::Receiver::read_timeout,
+                asynchronous::Receiver::set_patient,
+            )
+        })
+    })
 }
 
 /// Confirms that the peer's whole stream was received, and is safe with us: the peer's close

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::task::Poll;
 use std::time::Duration;
 
-use memtalk::Error;
+use memtalk::{Error, asynchronous};
 
 use crate::call::call;
 use crate::error::{Failure, memtalk_e};
@@ -155,7 +155,14 @@ pub extern "C" fn memtalk_set_write_timeout(talk: memtalk_talk, time_us: i64) ->
 /// MEMTALK_E_IN_USE.
 #[unsafe(no_mangle)]
 pub extern "C" fn memtalk_write_fd(talk: memtalk_talk) -> c_int {
-    call(|| talk.sending(|end| end.way.descriptor(memtalk::Sender::write_timeout)))
+    call(|| {
+        talk.sending(|end| {
+            end.way.descriptor(
+                memtalk::Sender::write_timeout,
+                asynchronous::Sender::set_patient,
+            )
+        })
+    })
 }
 
 /// The most bytes that are on their way in each direction, written and not yet read: 1,856

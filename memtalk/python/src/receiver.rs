@@ -237,7 +237,9 @@ impl Receiver {
         let fd = event.as_raw_fd();
         self.end.change(py, |end| match end {
             End::Blocking(end) => {
-                let mut end = end.into();
+                let mut end = asynchronous::Receiver::from(end);
+                // It would raise the event by itself.
+                end.set_patient(false);
                 // What it finds, a call will find again.
                 let _ = peek(&mut end, &event, 0);
                 End::Polled(end, event)

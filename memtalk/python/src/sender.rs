@@ -224,7 +224,12 @@ impl Sender {
         let event = Event::new(When::Writable).map_err(|e| raised(py, e))?;
         let fd = event.as_raw_fd();
         self.end.change(py, |end| match end {
-            End::Blocking(end) => End::Polled(end.into(), event),
+            End::Blocking(end) => {
+                let mut end = asynchronous::Sender::from(end);
+                // It would raise the event by itself.
+                end.set_patient(false);
+                End::Polled(end, event)
+            }
             polled @ End::Polled(..) => polled,
         })?;
         Ok(fd)

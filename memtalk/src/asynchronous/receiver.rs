@@ -34,6 +34,11 @@ impl Receiver {
         self.end.capacity()
     }
 
+    /// As [`Sender::set_patient`](super::Sender::set_patient).
+    pub fn set_patient(&mut self, patient: bool) {
+        self.place.set_patient(patient);
+    }
+
     /// Waits for something, and reads what is there into `bytes`. Returns the number of
     /// bytes; 0 at the end of the stream, or at once if `bytes` is empty.
     ///

@@ -38,6 +38,13 @@ impl Sender {
         self.end.capacity()
     }
 
+    /// Whether this end asks to be polled again while its waits are short; it does unless this
+    /// says `false`. Say that if your waker does more than have a task polled: if it raises a
+    /// descriptor that others wait for, for example. It is woken only by the peer then.
+    pub fn set_patient(&mut self, patient: bool) {
+        self.place.set_patient(patient);
+    }
+
     /// Sends as many of `bytes` as fit, and waits only if none does. Returns how many those
     /// are: 0 only if `bytes` is empty. What is sent is visible to the peer at once, so
     /// there is nothing to flush.

@@ -76,6 +76,14 @@ impl Place {
         }
     }
 
+    /// Whether the task may be asked to look again instead of waiting.
+    pub(crate) fn set_patient(&mut self, patient: bool) {
+        self.patience = match patient {
+            true => Patience::default(),
+            false => Patience::none(),
+        };
+    }
+
     /// A look has found nothing: whether the task, which is woken then, is to look again
     /// instead of waiting.
     pub(crate) fn looks_again(&mut self, waker: &Waker) -> bool {

@@ -23,6 +23,8 @@ const SHORT: Duration = Duration::from_micros(150);
 /// What one end has learnt from its waits, and how far its present wait has come.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
+    /// It learns nothing, and sleeps at once.
+    never: bool,
     /// How often it looks again before it sleeps: 0, or from [`FEWEST`] to [`MOST`].
     most: u32,
     /// How often it has looked again in this wait.
@@ -32,9 +34,17 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
+    /// An end that always sleeps at once.
+    pub(crate) fn none() -> Self {
+        Self {
+            never: true,
+            ..Self::default()
+        }
+    }
+
     /// A look has found nothing: whether to look again instead of going to sleep.
     pub(crate) fn looks_again(&mut self, now: impl FnOnce() -> Instant) -> bool {
-        let again = self.looks < self.most && self.asleep.is_none();
+        let again = self.looks < self.most && self.asleep.is_none() && !self.never;
         match again {
             true => self.looks += 1,
             false => _ = self.asleep.get_or_insert_with(now),
@@ -111,6 +121,14 @@ mod tests {
             patience.found(|| unreachable!());
         }
         assert!(!patience.looks_again(Instant::now));
+    }
+
+    #[test]
+    fn an_end_without_patience_learns_nothing() {
+        let mut patience = Patience::none();
+        for _ in 0..10 {
+            assert_eq!(wait(&mut patience, u32::MAX, SHORT / 2), 0);
+        }
     }
 
     #[test]
