@@ -22,6 +22,7 @@ pub(crate) mod transfer;
 pub mod user;
 
 pub use thread::start;
+pub(crate) use thread::start_with_room;
 pub use transfer::{Ready, readable_bytes, set_non_blocking, wait_ready};
 
 /// Makes a system call, once.

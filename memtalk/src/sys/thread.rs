@@ -11,13 +11,10 @@ use super::{call, shm};
 /// with Rust 1.95 and glibc 2.41.)
 const MAPPINGS: usize = 16;
 
-/// Starts a thread, and returns once it runs.
+/// Starts a thread.
 ///
 /// # Errors
-/// Those of [`Builder::spawn`]. `EAGAIN` if the process has fewer than 16 mappings left of
-/// those that it may have (`vm.max_map_count`): the thread could not get its signal stack
-/// then, and the standard library would abort the process. Room that other threads take
-/// meanwhile is not seen.
+/// Those of [`Builder::spawn`].
 #[track_caller]
 pub fn start<T: Send + 'static>(
     thread: Builder,
@@ -25,16 +22,31 @@ pub fn start<T: Send + 'static>(
 ) -> io::Result<JoinHandle<T>> {
     // Here a test can make it fail. The call itself consumes `work`, so it is made once.
     call(|| Ok(()))?;
+    thread.spawn(work)
+}
+
+/// Starts a thread of which a process may have thousands, and returns once it runs.
+///
+/// # Errors
+/// Those of [`start`]. `EAGAIN` if the process has fewer than 16 mappings left of those
+/// that it may have (`vm.max_map_count`): the thread could not get its signal stack then,
+/// and the standard library would abort the process. Room that other threads take
+/// meanwhile is not seen.
+#[track_caller]
+pub(crate) fn start_with_room(
+    thread: Builder,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
     check_room()?;
     let both = Arc::new(Barrier::new(2));
     let runs = Arc::clone(&both);
-    let thread = thread.spawn(move || {
+    start(thread, move || {
         runs.wait();
-        work()
+        work();
     })?;
     // By now the room that it takes is taken: the next thread has to find its own.
     both.wait();
-    Ok(thread)
+    Ok(())
 }
 
 /// Fails if the process cannot have [`MAPPINGS`] more mappings.

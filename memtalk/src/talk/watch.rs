@@ -45,6 +45,6 @@ pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
     let thread = thread::Builder::new()
         .name("memtalk-watch".into())
         .stack_size(64 * 1024);
-    sys::start(thread, watcher).map_err(Error::system(doing::START_THREAD))?;
+    sys::start_with_room(thread, watcher).map_err(Error::system(doing::START_THREAD))?;
     Ok(())
 }

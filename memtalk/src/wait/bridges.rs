@@ -141,7 +141,7 @@ fn find_place(word: &Word<Mapping>) -> Result<(Arc<LinuxBridge>, Id), Error> {
     let place = place(&bridge).ok_or(Error::Ended)?;
     let runs = Arc::clone(&bridge);
     let thread = thread::Builder::new().name("memtalk-bridge".into());
-    sys::start(thread, move || runs.run()).map_err(Error::system(doing::START_THREAD))?;
+    sys::start_with_room(thread, move || runs.run()).map_err(Error::system(doing::START_THREAD))?;
     bridges.push(bridge);
     Ok(place)
 }
