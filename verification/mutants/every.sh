@@ -11,9 +11,10 @@
 # sources before it is used, and again at the end.
 #
 # The results are kept in target/every-mutant. A run that was stopped goes on from there. A
-# change that was refuted stays refuted as long as its file is the same. Any other is tried
-# again once the sources or the tests have changed. (Delete the results if a test was
-# loosened.)
+# change that was refuted stays refuted as long as its file is the same; one that is listed
+# as the same program stays that. Any other is tried again once the sources or the tests
+# have changed. (Delete the results to try everything again: if a test was loosened, or to
+# see whether a new test refutes what is listed.)
 #
 # ONLY=pattern tries only changes whose name in `cargo mutants --list` contains this regular
 # expression. SAMPLE=n tries one of n, and others when the sources change.
@@ -186,10 +187,12 @@ lasting() {
 valid() {
     awk -F "$tab" -v all="$all" '
         FILENAME ~ /sums$/ { sum[$1] = $2; next }
+        FILENAME ~ /same$/ { same[$1] = 1; next }
+        FILENAME ~ /named$/ { if ($1 in same) listed[$2] = 1; next }
         {
             file = $1; sub(/:.*/, "", file)
-            if ($3 ~ /caught|unviable/ ? $4 == sum[file] : $5 == all) print
-        }' "$work/sums" "$results"
+            if ($3 ~ /caught|unviable/ || $1 in listed ? $4 == sum[file] : $5 == all) print
+        }' "$work/sums" "$work/same" "$work/named" "$results"
 }
 
 mkdir -p "$work"
@@ -210,6 +213,9 @@ cargo mutants --config "$config" --list >"$work/list"
 cut -d : -f 1 "$work/list" | uniq | while read -r file; do
     printf '%s\t%s\n' "$file" "$(cksum <"$file" | tr ' ' -)"
 done >"$work/sums"
+awk '/^[^ #]/ { print; entry = 1 } /^ / { entry = 0 } /^$/ && entry { exit }
+    END { exit entry }' "$same" >"$work/same" || fail "an entry of $same has no reason"
+lasting <"$work/list" >"$work/named"
 grep -e "${ONLY:-}" "$work/list" |
     awk -v of="${SAMPLE:-1}" -v from="$(cksum <"$work/list" | cut -d ' ' -f 1)" \
         '(NR + from) % of == 0' >"$work/chosen"
@@ -246,9 +252,6 @@ done 3<"$work/plan"
 for engine in $used; do control "$engine"; done
 
 # Reports what became of each change: the engine that refuted it, or why none did.
-awk '/^[^ #]/ { print; entry = 1 } /^ / { entry = 0 } /^$/ && entry { exit }
-    END { exit entry }' "$same" >"$work/same" || fail "an entry of $same has no reason"
-lasting <"$work/list" >"$work/named"
 valid >"$work/valid"
 awk -F '\t' -v problems="$work/problems" '
     function problem(what) { print what > problems; bad = 1 }
