@@ -225,8 +225,8 @@ install-c: build-c
 	strip --strip-debug -R .comment -R .note "$(DESTDIR)$(LIBDIR)/libmemtalk.a"
 	install -D -m 644 memtalk/c/memtalk.h "$(DESTDIR)$(PREFIX)/include/memtalk.h"
 	mkdir -p "$(DESTDIR)$(LIBDIR)/pkgconfig"
-	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
-		memtalk/c/memtalk.pc.in >"$(DESTDIR)$(LIBDIR)/pkgconfig/memtalk.pc"
+	{ printf '%s\n' "prefix=$(PREFIX)" "libdir=$(LIBDIR)" "version=$(VERSION)" && \
+		cat memtalk/c/memtalk.pc.in; } >"$(DESTDIR)$(LIBDIR)/pkgconfig/memtalk.pc"
 
 uninstall-c:
 	rm -f "$(DESTDIR)$(LIBDIR)"/libmemtalk.so* "$(DESTDIR)$(LIBDIR)/libmemtalk.a" \
@@ -236,9 +236,11 @@ uninstall-c:
 bindings: bindings-c bindings-python
 
 # Programs in C and C++ with the installed library: alone, under valgrind, and with the
-# address sanitizer; beside the command and programs in Rust.
+# address sanitizer; beside the command and programs in Rust. The path is one that has to be
+# quoted everywhere.
 C_TOOLS = cc:gcc c++:g++ valgrind:valgrind pkg-config:pkg-config nm:binutils readelf:binutils
 C_CHECK = $(CARGO_TARGET_DIR)/bindings-c
+C_INSTALLED = $(C_CHECK)/installed & used
 bindings-c: build
 	@for tool in $(C_TOOLS); do command -v $${tool%:*} >/dev/null || \
 		{ echo "make bindings-c needs $${tool%:*} (on Debian: apt-get install $${tool#*:})" >&2; \
@@ -246,7 +248,7 @@ bindings-c: build
 	rm -rf "$(C_CHECK)"
 	$(CARGO) build --profile library --locked -p memtalk-c --features panic-point
 	install -D "$(LIBRARY).so" "$(C_CHECK)/panics/libmemtalk.so"
-	$(MAKE) install-c DESTDIR= PREFIX="$(C_CHECK)/installed" LIBDIR="$(C_CHECK)/installed/lib"
+	$(MAKE) install-c DESTDIR= PREFIX="$(C_INSTALLED)" LIBDIR="$(C_INSTALLED)/lib"
 	$(CARGO) build --locked -p memtalk --example request_reply --example parent_and_child
 	MEMTALK_C="$(C_CHECK)" MEMTALK="$(MEMTALK)" EXAMPLES="$(CARGO_TARGET_DIR)/debug/examples" \
 		timeout 900 $(CARGO) test --locked -p memtalk-c
