@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR := $(or $(shell $(CARGO) metadata --no-deps --format-ver
 	sed 's/.*"target_directory":"\([^"]*\)".*/\1/'),$(CURDIR)/target)
 MEMTALK = $(CARGO_TARGET_DIR)/release/memtalk
 
-.PHONY: all build demo test crash kills loom litmus shuttle fuzz asan tsan mutants every-mutant bare-metal verify lint package deny bench soak generate install uninstall build-c install-c uninstall-c bindings bindings-c bindings-python deb check-deb clean
+.PHONY: all build demo test crash kills loom litmus shuttle fuzz asan tsan mutants every-mutant bare-metal verify lint package semver deny bench soak generate install uninstall build-c install-c uninstall-c bindings bindings-c bindings-python deb check-deb clean
 
 all: build
 
@@ -144,6 +144,7 @@ lint:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk-ring --no-deps --all-features
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk --lib --no-deps $(ASYNCHRONOUS)
 	sh verification/mutants/seeded.sh --dry-run
+	sh release/versions
 
 # memtalk compared with what people would use instead, with targets: memtalk/bench/README.md.
 # ONLY= asks only some questions. QUICK=1 shows that it works: its charts mean nothing, so they
@@ -176,6 +177,10 @@ package:
 		cp '$(CURDIR)/Cargo.lock' .
 	CARGO_TARGET_DIR="$(UNPACKED)-build" $(CARGO) test --offline --workspace \
 		--manifest-path "$(UNPACKED)/Cargo.toml"
+
+# The crates beside the last release: RELEASING.md.
+semver:
+	@sh release/semver
 
 # The licences of all dependencies, and which there may be: deny.toml.
 deny:
