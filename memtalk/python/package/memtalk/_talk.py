@@ -118,6 +118,7 @@ class Receiver(_End):
         return self._end.peek(4096)
 
     def write(self, data: ReadableBuffer, /) -> NoReturn:
+        """Raises `io.UnsupportedOperation`."""
         raise io.UnsupportedOperation("not writable")
 
     def try_readinto(self, buffer: WriteableBuffer) -> Optional[int]:
@@ -179,6 +180,7 @@ class Sender(_End):
         return self._end.write(data)
 
     def readinto(self, buffer: WriteableBuffer, /) -> NoReturn:
+        """Raises `io.UnsupportedOperation`."""
         raise io.UnsupportedOperation("not readable")
 
     def try_write(self, data: ReadableBuffer) -> Optional[int]:
