@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR := $(or $(shell $(CARGO) metadata --no-deps --format-ver
 	sed 's/.*"target_directory":"\([^"]*\)".*/\1/'),$(CURDIR)/target)
 MEMTALK = $(CARGO_TARGET_DIR)/release/memtalk
 
-.PHONY: all build demo test crash kills loom litmus shuttle fuzz asan tsan mutants every-mutant bare-metal verify lint package deny bench soak generate install uninstall build-c install-c uninstall-c bindings bindings-c bindings-python deb check-deb clean
+.PHONY: all build demo test crash kills loom litmus shuttle fuzz asan tsan mutants every-mutant bare-metal verify lint package semver deny bench soak generate install uninstall build-c install-c uninstall-c bindings bindings-c bindings-python deb check-deb clean
 
 all: build
 
@@ -144,6 +144,7 @@ lint:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk-ring --no-deps --all-features
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p memtalk --lib --no-deps $(ASYNCHRONOUS)
 	sh verification/mutants/seeded.sh --dry-run
+	sh release/versions
 
 # memtalk compared with what people would use instead, with targets: memtalk/bench/README.md.
 # ONLY= asks only some questions. QUICK=1 shows that it works: its charts mean nothing, so they
@@ -176,6 +177,10 @@ package:
 		cp '$(CURDIR)/Cargo.lock' .
 	CARGO_TARGET_DIR="$(UNPACKED)-build" $(CARGO) test --offline --workspace \
 		--manifest-path "$(UNPACKED)/Cargo.toml"
+
+# The crates beside the last release: RELEASING.md.
+semver:
+	@sh release/semver
 
 # The licences of all dependencies, and which there may be: deny.toml.
 deny:
@@ -225,8 +230,8 @@ install-c: build-c
 	strip --strip-debug -R .comment -R .note "$(DESTDIR)$(LIBDIR)/libmemtalk.a"
 	install -D -m 644 memtalk/c/memtalk.h "$(DESTDIR)$(PREFIX)/include/memtalk.h"
 	mkdir -p "$(DESTDIR)$(LIBDIR)/pkgconfig"
-	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
-		memtalk/c/memtalk.pc.in >"$(DESTDIR)$(LIBDIR)/pkgconfig/memtalk.pc"
+	{ printf '%s\n' "prefix=$(PREFIX)" "libdir=$(LIBDIR)" "version=$(VERSION)" && \
+		cat memtalk/c/memtalk.pc.in; } >"$(DESTDIR)$(LIBDIR)/pkgconfig/memtalk.pc"
 
 uninstall-c:
 	rm -f "$(DESTDIR)$(LIBDIR)"/libmemtalk.so* "$(DESTDIR)$(LIBDIR)/libmemtalk.a" \
@@ -236,9 +241,11 @@ uninstall-c:
 bindings: bindings-c bindings-python
 
 # Programs in C and C++ with the installed library: alone, under valgrind, and with the
-# address sanitizer; beside the command and programs in Rust.
+# address sanitizer; beside the command and programs in Rust. The path is one that has to be
+# quoted everywhere.
 C_TOOLS = cc:gcc c++:g++ valgrind:valgrind pkg-config:pkg-config nm:binutils readelf:binutils
 C_CHECK = $(CARGO_TARGET_DIR)/bindings-c
+C_INSTALLED = $(C_CHECK)/installed & used
 bindings-c: build
 	@for tool in $(C_TOOLS); do command -v $${tool%:*} >/dev/null || \
 		{ echo "make bindings-c needs $${tool%:*} (on Debian: apt-get install $${tool#*:})" >&2; \
@@ -246,7 +253,7 @@ bindings-c: build
 	rm -rf "$(C_CHECK)"
 	$(CARGO) build --profile library --locked -p memtalk-c --features panic-point
 	install -D "$(LIBRARY).so" "$(C_CHECK)/panics/libmemtalk.so"
-	$(MAKE) install-c DESTDIR= PREFIX="$(C_CHECK)/installed" LIBDIR="$(C_CHECK)/installed/lib"
+	$(MAKE) install-c DESTDIR= PREFIX="$(C_INSTALLED)" LIBDIR="$(C_INSTALLED)/lib"
 	$(CARGO) build --locked -p memtalk --example request_reply --example parent_and_child
 	MEMTALK_C="$(C_CHECK)" MEMTALK="$(MEMTALK)" EXAMPLES="$(CARGO_TARGET_DIR)/debug/examples" \
 		timeout 900 $(CARGO) test --locked -p memtalk-c

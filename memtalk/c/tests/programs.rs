@@ -147,6 +147,18 @@ fn the_benchmark_runs() {
     assert!(printed.contains("Unix socket"), "{printed}");
 }
 
+#[test]
+fn a_program_without_any_shared_library_talks_too() {
+    let Some(installed) = installed() else {
+        return not_tried("the installed static library: `make bindings-c` tries it");
+    };
+    let said = pkg_config(&installed, &["--static", "--cflags", "--libs"]);
+    let flags = std::iter::once("-static".to_owned()).chain(said);
+    let program = compile("bench/bench.c", Way::Alone, flags.map(Into::into).collect());
+    let ended = Process::start(runs(&program, Way::Alone).args(["100000", "100"])).finish();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+}
+
 /// Names that the header declares.
 fn declared() -> BTreeSet<String> {
     let header = include_str!("../memtalk.h");

@@ -6,6 +6,8 @@
 //!   largest). At first it is ready.
 //! - It is level-triggered: it stays ready until [`clear`](Event::clear).
 //! - As a waker it makes itself ready, from any thread.
+//! - Once its end is closed or given up it is ready for ever ([`OfEnd`]): whoever selects on it
+//!   calls, and is told. So the descriptor outlives the end, and lives as long as the file object.
 //!
 //! # No wake-up is lost
 //! Whoever finds too little clears the event first, registers it as the waker, and looks again.
@@ -13,6 +15,7 @@
 //! cleared away, but then this look sees what it was about.
 
 use std::io;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -117,6 +120,23 @@ impl Event {
             }
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
+    }
+}
+
+/// The event of an end: ready for ever once the end is dropped.
+pub(crate) struct OfEnd(pub(crate) Arc<Event>);
+
+impl Deref for OfEnd {
+    type Target = Arc<Event>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for OfEnd {
+    fn drop(&mut self) {
+        self.set();
     }
 }
 

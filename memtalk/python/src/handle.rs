@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use memtalk::look::Party;
 use memtalk::{Channel, Peer, TalkHandle};
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::errors::{check_process, talk_error};
@@ -15,10 +16,35 @@ use crate::opening::cancel_all;
 /// The talks of this process that may not be over, to leave them at its end. Locked only by
 /// threads that have the interpreter's lock. So has a thread that forks, and no child inherits
 /// this while it is locked.
-static TALKS: Mutex<Vec<(u32, Weak<TalkHandle>)>> = Mutex::new(Vec::new());
+static TALKS: Mutex<Vec<(Owner, Weak<TalkHandle>)>> = Mutex::new(Vec::new());
 
 /// How long the end of the interpreter may wait for others who sit down or get up.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whose a talk is: an interpreter's, in a process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    process: u32,
+    interpreter: i64,
+}
+
+impl Owner {
+    pub(crate) fn current(_py: Python<'_>) -> Self {
+        // SAFETY: the interpreter's lock is held.
+        let interpreter = unsafe { ffi::PyInterpreterState_Get() };
+        Self {
+            process: std::process::id(),
+            // SAFETY: as above, and it is the current one.
+            interpreter: unsafe { ffi::PyInterpreterState_GetID(interpreter) },
+        }
+    }
+
+    /// Takes out what is this one's and is still alive.
+    pub(crate) fn take<T>(self, all: &mut Vec<(Self, Weak<T>)>) -> Vec<Arc<T>> {
+        let own = all.extract_if(.., |(owner, _)| *owner == self);
+        own.filter_map(|(_, one)| one.upgrade()).collect()
+    }
+}
 
 /// A talk, for any thread.
 #[pyclass(frozen, module = "memtalk._memtalk")]
@@ -31,16 +57,16 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(channel: &Channel, given_up: &Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(py: Python<'_>, channel: &Channel, given_up: &Arc<AtomicBool>) -> Self {
         let talk = Arc::new(channel.handle());
-        let process = std::process::id();
+        let owner = Owner::current(py);
         let mut talks = TALKS.lock().unwrap_or_else(PoisonError::into_inner);
         talks.retain(|(_, talk)| talk.strong_count() > 0);
-        talks.push((process, Arc::downgrade(&talk)));
+        talks.push((owner, Arc::downgrade(&talk)));
         Self {
             talk,
             peer: channel.peer.clone(),
-            process,
+            process: owner.process,
             given_up: Arc::clone(given_up),
         }
     }
@@ -75,21 +101,20 @@ impl Handle {
 
 /// Ends the waits for peers, and gives up all ends that are not closed, so that the peers are
 /// told that we have stopped, and no name is left behind. For the end of the interpreter, which
-/// does not drop all objects. In a forked child this does nothing.
+/// does not drop all objects. Talks of other interpreters go on, and a forked child leaves those
+/// of its parent alone.
+///
+/// Keeps the interpreter's lock, for these few moments: an interpreter that ends because the
+/// process does could not take it again.
 #[pyfunction]
 pub(crate) fn leave_all(py: Python<'_>) {
-    let openings = cancel_all();
-    let talks = std::mem::take(&mut *TALKS.lock().unwrap_or_else(PoisonError::into_inner));
-    py.detach(|| {
-        for opening in openings {
-            opening.wait_until_over(PATIENCE);
-        }
-        let own = |(process, talk): (u32, Weak<TalkHandle>)| {
-            talk.upgrade().filter(|_| process == std::process::id())
-        };
-        for talk in talks.into_iter().filter_map(own) {
-            // A name that stays is removed by the next talk.
-            let _ = talk.leave(PATIENCE);
-        }
-    });
+    let owner = Owner::current(py);
+    for opening in cancel_all(owner) {
+        opening.wait_until_over(PATIENCE);
+    }
+    let own = owner.take(&mut TALKS.lock().unwrap_or_else(PoisonError::into_inner));
+    for talk in own {
+        // A name that stays is removed by the next talk.
+        let _ = talk.leave(PATIENCE);
+    }
 }

@@ -4,7 +4,7 @@
 //! - Users see the Python half, in `package/memtalk`. It has the file objects, the streams for
 //!   asyncio, the exceptions and the documentation. This half moves bytes and waits.
 //! - **The interpreter's lock is released** whenever a call may have to wait, and while more
-//!   than 64 KiB are copied.
+//!   than 64 KiB are copied; but not at the end of the interpreter.
 //! - **A signal ends a wait.** Python's handlers run in Python's main thread, between two slices
 //!   of a wait ([`wait`]). If one raises, as that of Ctrl-C does, the call ends with that
 //!   exception.

@@ -21,7 +21,7 @@ use pyo3::prelude::*;
 
 use crate::errors::{check_process, raised, talk_error};
 use crate::event::{Event, When};
-use crate::handle::Handle;
+use crate::handle::{Handle, Owner};
 use crate::options::Wanted;
 use crate::receiver::Receiver;
 use crate::sender::Sender;
@@ -31,7 +31,7 @@ type Parts = (Sender, Receiver, Handle);
 
 /// The openings of this process that may not be over, to cancel them at its end. Locked only by
 /// threads that have the interpreter's lock, as the list of talks is.
-static OPENINGS: Mutex<Vec<(u32, Weak<Job>)>> = Mutex::new(Vec::new());
+static OPENINGS: Mutex<Vec<(Owner, Weak<Job>)>> = Mutex::new(Vec::new());
 
 /// The thread's work, and what came of it.
 pub(crate) struct Job {
@@ -62,16 +62,14 @@ impl Job {
     }
 }
 
-/// Cancels all openings of this process, and returns them.
-pub(crate) fn cancel_all() -> Vec<Arc<Job>> {
-    let openings = std::mem::take(&mut *openings());
-    let own = openings
-        .into_iter()
-        .filter_map(|(process, job)| job.upgrade().filter(|_| process == std::process::id()));
-    own.inspect(|job| job.cancel.cancel()).collect()
+/// Cancels all openings of this owner, and returns them.
+pub(crate) fn cancel_all(owner: Owner) -> Vec<Arc<Job>> {
+    let own = owner.take(&mut openings());
+    own.iter().for_each(|job| job.cancel.cancel());
+    own
 }
 
-fn openings() -> MutexGuard<'static, Vec<(u32, Weak<Job>)>> {
+fn openings() -> MutexGuard<'static, Vec<(Owner, Weak<Job>)>> {
     OPENINGS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -99,7 +97,7 @@ impl Opening {
         let process = std::process::id();
         let mut openings = openings();
         openings.retain(|(_, job)| job.strong_count() > 0);
-        openings.push((process, Arc::downgrade(&job)));
+        openings.push((Owner::current(py), Arc::downgrade(&job)));
         drop(openings);
         let theirs = Arc::clone(&job);
         let opens = move || {
@@ -135,7 +133,7 @@ impl Opening {
             return Err(error);
         }
         match std::mem::replace(&mut *self.job.outcome(), Outcome::Taken) {
-            Outcome::Open(channel) => Ok(parts(*channel)),
+            Outcome::Open(channel) => Ok(parts(py, *channel)),
             Outcome::Failed(error) => Err(talk_error(py, &error)),
             Outcome::Waits | Outcome::Taken => Err(talk_error(py, &Error::Ended)),
             Outcome::Panicked => Err(PyRuntimeError::new_err("opening the talk panicked")),
@@ -165,9 +163,9 @@ impl Drop for Opening {
     }
 }
 
-fn parts(channel: Channel) -> Parts {
+fn parts(py: Python<'_>, channel: Channel) -> Parts {
     let given_up = Arc::default();
-    let handle = Handle::new(&channel, &given_up);
+    let handle = Handle::new(py, &channel, &given_up);
     let Channel {
         sender, receiver, ..
     } = channel;
@@ -220,5 +218,5 @@ pub(crate) fn pair(py: Python<'_>, wanted: Wanted<'_>) -> PyResult<(Parts, Parts
     let (one, other) = py
         .detach(|| options.pair())
         .map_err(|e| talk_error(py, &e))?;
-    Ok((parts(one), parts(other)))
+    Ok((parts(py, one), parts(py, other)))
 }

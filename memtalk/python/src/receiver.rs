@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 use std::os::fd::RawFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use pyo3::types::PyBytes;
 use crate::buffer::Buffer;
 use crate::cell::Cell;
 use crate::errors::{raised, talk_error, unless_it_waits};
-use crate::event::{Event, When};
+use crate::event::{Event, OfEnd, When};
 use crate::options::{Limit, seconds};
 use crate::wait::{Step, stalled, wait};
 
@@ -28,6 +28,8 @@ pub(crate) struct Receiver {
     limit: Limit,
     count: AtomicU64,
     capacity: usize,
+    /// Keeps the descriptor open, for those who still select on it when the end is gone.
+    event: OnceLock<Arc<Event>>,
 }
 
 /// The library's end. It waits on the page, or once somebody selects on it, with an event.
@@ -35,7 +37,7 @@ enum End {
     Blocking(memtalk::Receiver),
     /// The event says at all times whether a read would wait. So after each read this looks
     /// for what comes next.
-    Polled(asynchronous::Receiver, Arc<Event>),
+    Polled(asynchronous::Receiver, OfEnd),
 }
 
 impl End {
@@ -141,6 +143,7 @@ impl Receiver {
             limit: Limit::default(),
             count: AtomicU64::new(0),
             capacity: end.capacity(),
+            event: OnceLock::new(),
             end: Cell::new(End::Blocking(end), given_up),
         }
     }
@@ -234,6 +237,7 @@ impl Receiver {
             return Ok(fd);
         }
         let event = Event::new(When::Readable).map_err(|e| raised(py, e))?;
+        let event = self.event.get_or_init(|| event);
         let fd = event.as_raw_fd();
         self.end.change(py, |end| match end {
             End::Blocking(end) => {
@@ -241,8 +245,8 @@ impl Receiver {
                 // It would raise the event by itself.
                 end.set_patient(false);
                 // What it finds, a call will find again.
-                let _ = peek(&mut end, &event, 0);
-                End::Polled(end, event)
+                let _ = peek(&mut end, event, 0);
+                End::Polled(end, OfEnd(Arc::clone(event)))
             }
             polled @ End::Polled(..) => polled,
         })?;

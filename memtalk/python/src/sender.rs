@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 use std::os::fd::RawFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use memtalk::asynchronous;
@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use crate::buffer::Buffer;
 use crate::cell::Cell;
 use crate::errors::{raised, unless_it_waits};
-use crate::event::{Event, When};
+use crate::event::{Event, OfEnd, When};
 use crate::options::{Limit, seconds};
 use crate::receiver::MUCH;
 use crate::wait::{Step, stalled, wait};
@@ -24,6 +24,8 @@ pub(crate) struct Sender {
     limit: Limit,
     count: AtomicU64,
     capacity: usize,
+    /// Keeps the descriptor open, for those who still select on it when the end is gone.
+    event: OnceLock<Arc<Event>>,
     /// The peer has confirmed everything. The end is dropped then.
     delivered: AtomicBool,
 }
@@ -33,7 +35,7 @@ enum End {
     Blocking(memtalk::Sender),
     /// The event is ready, unless a write has found no room, or the certificate was asked for
     /// and was not there, and nothing has come since.
-    Polled(asynchronous::Sender, Arc<Event>),
+    Polled(asynchronous::Sender, OfEnd),
 }
 
 impl End {
@@ -104,6 +106,7 @@ impl Sender {
             limit: Limit::default(),
             count: AtomicU64::new(0),
             capacity: end.capacity(),
+            event: OnceLock::new(),
             delivered: AtomicBool::new(false),
             end: Cell::new(End::Blocking(end), given_up),
         }
@@ -222,13 +225,14 @@ impl Sender {
             return Ok(fd);
         }
         let event = Event::new(When::Writable).map_err(|e| raised(py, e))?;
+        let event = self.event.get_or_init(|| event);
         let fd = event.as_raw_fd();
         self.end.change(py, |end| match end {
             End::Blocking(end) => {
                 let mut end = asynchronous::Sender::from(end);
                 // It would raise the event by itself.
                 end.set_patient(false);
-                End::Polled(end, event)
+                End::Polled(end, OfEnd(Arc::clone(event)))
             }
             polled @ End::Polled(..) => polled,
         })?;

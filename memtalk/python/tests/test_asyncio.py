@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import glob
 import os
+import threading
 from typing import Any, Coroutine, List, Tuple
 
 import memtalk
@@ -164,6 +166,57 @@ def test_a_task_that_is_cancelled_while_it_reads_gives_up(name: str) -> None:
             await task
         with pytest.raises(memtalk.PeerStopped):
             await other.reader.read(1)
+
+    run(test())
+
+
+def test_a_talk_that_is_dropped_is_none_that_is_complete(name: str) -> None:
+    async def test() -> None:
+        for peer_has_ended in [False, True]:
+            one, other = map(memtalk.AsyncTalk, memtalk.pair())
+            one.writer.write(b"half")
+            if peer_has_ended:
+                other.writer.write_eof()
+                assert await one.reader.read() == b""
+            del one
+            gc.collect()
+            with pytest.raises(memtalk.PeerStopped):
+                await other.reader.read()
+            other.give_up()
+
+    run(test())
+
+
+def test_closing_before_the_peers_end_gives_up(name: str) -> None:
+    async def test() -> None:
+        one, other = map(memtalk.AsyncTalk, memtalk.pair())
+        one.writer.close()
+        with pytest.raises(memtalk.NotAtEnd):
+            await one.writer.wait_closed()
+        with pytest.raises(memtalk.PeerStopped):
+            await other.reader.read()
+        other.give_up()
+
+    run(test())
+
+
+def test_giving_up_in_another_thread_ends_a_task_that_waits(name: str) -> None:
+    async def test() -> None:
+        one, other = map(memtalk.AsyncTalk, memtalk.pair())
+        reads = asyncio.ensure_future(one.reader.read(1))
+        one.writer.write(bytes(10**6))
+        drains = asyncio.ensure_future(one.writer.drain())
+        await asyncio.sleep(0)
+        thread = threading.Thread(target=one.talk.give_up)
+        thread.start()
+        for task in [reads, drains]:
+            with pytest.raises(memtalk.Ended):
+                await task
+        thread.join()
+        one.writer.close()
+        with pytest.raises(memtalk.Ended):
+            await one.writer.wait_closed()
+        other.give_up()
 
     run(test())
 

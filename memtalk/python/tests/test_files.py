@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import copy
 import hashlib
 import io
 import pickle
@@ -311,8 +312,26 @@ def test_the_wrong_direction_is_unsupported() -> None:
     one, _other = memtalk.pair()
     assert one.sender.writable() and not one.sender.readable()
     assert one.receiver.readable() and not one.receiver.writable()
-    with pytest.raises(io.UnsupportedOperation):
-        one.receiver.seek(0)
     assert not one.receiver.seekable() and not one.sender.isatty()
-    with pytest.raises(TypeError):
-        pickle.dumps(one.sender)
+    calls: List[Callable[[], object]] = [
+        lambda: one.receiver.write(b"x"),
+        lambda: one.receiver.writelines([b"x"]),
+        lambda: one.sender.read(1),
+        lambda: one.sender.read(),
+        lambda: one.sender.readline(),
+        lambda: one.sender.readinto(bytearray(1)),
+        lambda: one.receiver.seek(0),
+        lambda: io.BufferedReader(one.sender),
+    ]
+    for call in calls:
+        with pytest.raises(io.UnsupportedOperation):
+            call()
+
+
+def test_what_belongs_to_this_process_is_neither_copied_nor_pickled() -> None:
+    talk, _other = memtalk.pair()
+    with memtalk.create_memfd() as waiting:
+        for thing in [talk, talk.sender, talk.receiver, waiting]:
+            for call in [copy.copy, copy.deepcopy, pickle.dumps]:
+                with pytest.raises(TypeError, match="belongs to this process"):
+                    call(thing)  # type: ignore[operator]

@@ -235,7 +235,29 @@ def test_an_interpreter_that_ends_is_no_death(how: str, name: str, python: Any) 
     assert not glob.glob(f"/dev/shm{name}*")
 
 
-def test_the_package_is_no_obstacle_to_subinterpreters_or_reloading() -> None:
+def test_a_subinterpreter_that_ends_leaves_the_talks_of_others_alone(python: Any) -> None:
+    other = python(
+        """
+        try:
+            import _interpreters as subinterpreters
+        except ImportError:
+            import _xxsubinterpreters as subinterpreters
+        # From Python 3.12 on it cannot be imported there.
+        program = "try: import memtalk\\nexcept ImportError: pass"
+        one, other = memtalk.pair()
+        ends = subinterpreters.create()
+        subinterpreters.run_string(ends, program)
+        subinterpreters.destroy(ends)
+        one.sender.write(b"x")
+        print(other.receiver.read(1).decode())
+        # This one ends with the process.
+        subinterpreters.run_string(subinterpreters.create(), program)
+        """
+    )
+    assert ended(other) == b"x\n"
+
+
+def test_the_package_can_be_loaded_again() -> None:
     import importlib
 
     importlib.reload(memtalk)

@@ -247,6 +247,31 @@ def test_a_receiver_is_readable_exactly_while_a_read_would_not_wait() -> None:
     assert readable.poll(0), "the end stays"
 
 
+def test_giving_up_ends_a_select_in_another_thread() -> None:
+    one, other = memtalk.pair()
+    while one.sender.try_write(bytes(1000)) is not None:
+        pass
+    one.sender.fileno()
+    assert one.sender.try_write(b"x") is None
+    with selectors.DefaultSelector() as selector:
+        selector.register(one.sender, selectors.EVENT_WRITE)
+        selector.register(one.receiver, selectors.EVENT_READ)
+        assert selector.select(0) == []
+        thread = threading.Thread(target=one.give_up)
+        thread.start()
+        assert selector.select(60)
+        thread.join()
+        assert len(selector.select(0)) == 2
+    calls: List[Callable[[], object]] = [
+        lambda: one.receiver.try_read(),
+        lambda: one.sender.try_write(b"x"),
+    ]
+    for call in calls:
+        with pytest.raises(memtalk.Ended):
+            call()
+    other.give_up()
+
+
 def test_what_was_there_before_is_readable_at_once() -> None:
     one, other = memtalk.pair()
     one.sender.write(b"early")

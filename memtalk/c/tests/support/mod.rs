@@ -21,7 +21,7 @@ const BOUND: Duration = Duration::from_secs(600);
 
 /// Where `make bindings-c` has installed the library.
 pub(crate) fn installed() -> Option<PathBuf> {
-    folder("MEMTALK_C").map(|folder| folder.join("installed"))
+    folder("MEMTALK_C").map(|folder| folder.join("installed & used"))
 }
 
 /// A path that `make bindings-c` passes.
@@ -75,12 +75,13 @@ pub(crate) fn output(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// What pkg-config says of the installed library, with these options.
+/// What pkg-config says of the installed library, with these options: as words of a shell.
 pub(crate) fn pkg_config(installed: &Path, options: &[&str]) -> Vec<String> {
-    let mut command = Command::new("pkg-config");
+    let mut command = Command::new("sh");
     command.env("PKG_CONFIG_PATH", installed.join("lib/pkgconfig"));
-    let said = output(command.args(options).arg("memtalk"));
-    said.split_whitespace().map(str::to_owned).collect()
+    let words = r#"said=$(pkg-config "$@" memtalk) && eval "printf '%s\n' $said""#;
+    let said = output(command.args(["-c", words, "sh"]).args(options));
+    said.lines().map(str::to_owned).collect()
 }
 
 /// The folder of a shared library, for `-L` and for the program to find it.

@@ -14,7 +14,7 @@ from typing import Callable, Optional, Type, Union
 
 from . import _memtalk
 from ._errors import NotAtEnd
-from ._talk import Name, Talk, _ended, _open, _wanted
+from ._talk import Name, Talk, _ended, _Local, _open, _wanted
 
 # As much as asyncio's own transports read at once.
 _MOST = 256 * 1024
@@ -26,7 +26,9 @@ class _Transport(asyncio.Transport):
     - `write_eof` ends our stream, after what is still to be sent.
     - The end of the peer's stream is passed on. It is confirmed by `close`, if the program has
       read everything; that is what `is_read` says.
-    - `close` then waits for the certificate. Only with it, `connection_lost(None)` is called.
+    - `close` then ends our stream, and waits for the certificate. Only with it,
+      `connection_lost(None)` is called. If the peer's stream was not read to its end, `close`
+      gives up, and the peer is not told that our stream is complete.
     """
 
     def __init__(
@@ -166,18 +168,17 @@ class _Transport(asyncio.Transport):
         if self._loop.is_closed():
             self.abort()
             return
-        self.write_eof()
-        self._closing = True
-        self._loop.remove_reader(self._receives)
         if not (self._at_end and self._is_read()):
-            error = NotAtEnd(errno.EINVAL, "the end of the peer's stream is not reached; read to it first")
-            self._lose(error)
+            text = "the end of the peer's stream is not reached; read to it first"
+            self._lose(NotAtEnd(errno.EINVAL, text))
             return
         try:
+            self.write_eof()
             self._talk.receiver.close()
         except BaseException as error:
             self._lose(error)
             return
+        self._closing = True
         self._loop.add_writer(self._sends, self._send)
 
     def abort(self) -> None:
@@ -208,7 +209,14 @@ class _Transport(asyncio.Transport):
             self._talk.give_up()
 
 
-class AsyncTalk:
+class _Writer(asyncio.StreamWriter):
+    def __del__(self) -> None:
+        # Not what newer versions of asyncio do, which is to close: that would say that the stream
+        # is complete. A talk that is dropped gives up.
+        self.transport.abort()
+
+
+class AsyncTalk(_Local):
     """An open talk for asyncio: `reader` and `writer`, the streams of asyncio.
 
     `async with` closes it at the end of the block, which waits for the certificate. If the
@@ -231,7 +239,7 @@ class AsyncTalk:
         self.reader = asyncio.StreamReader(loop=loop)
         protocol = asyncio.StreamReaderProtocol(self.reader, loop=loop)
         self._transport = _Transport(loop, talk, protocol, self.reader.at_eof)
-        self.writer = asyncio.StreamWriter(self._transport, protocol, self.reader, loop)
+        self.writer = _Writer(self._transport, protocol, self.reader, loop)
 
     async def close(self) -> None:
         """Ends the talk in good order. If this returns, every byte was delivered, both ways.

@@ -1,9 +1,22 @@
 """The native half: no interface of its own. Its documentation is in `src`."""
 
-from typing import Optional, Tuple, TypedDict
+from typing import Optional, Tuple, TypedDict, final, type_check_only
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 
+__all__ = [
+    "Handle",
+    "Opening",
+    "Receiver",
+    "Sender",
+    "create_memfd",
+    "join_memfd",
+    "leave_all",
+    "open",
+    "pair",
+]
+
+@type_check_only
 class Wanted(TypedDict):
     timeout: Optional[float]
     pages: Optional[int]
@@ -12,6 +25,7 @@ class Wanted(TypedDict):
     scan: bool
     wait: bool
 
+@final
 class Receiver:
     timeout: Optional[float]
     @property
@@ -26,6 +40,7 @@ class Receiver:
     def release(self) -> None: ...
     def fileno(self) -> int: ...
 
+@final
 class Sender:
     timeout: Optional[float]
     @property
@@ -40,11 +55,13 @@ class Sender:
     def release(self) -> None: ...
     def fileno(self) -> int: ...
 
+@final
 class Handle:
     def give_up(self) -> None: ...
     def peer_is_gone(self) -> bool: ...
     def peer(self) -> Optional[Tuple[int, int, str, str]]: ...
 
+@final
 class Opening:
     def wait(self) -> Tuple[Sender, Receiver, Handle]: ...
     def cancel(self) -> None: ...

@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol, Tuple, Type, Union
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Optional, Protocol, Tuple, Type, Union
 
 from . import _memtalk
 from ._errors import Ended
@@ -38,7 +38,14 @@ class Writable(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
 
-class _End(io.RawIOBase):
+class _Local:
+    """What is neither copied nor pickled: it belongs to this process, and there is one of it."""
+
+    def __reduce_ex__(self, protocol: object) -> str:
+        raise TypeError(f"cannot copy or pickle {type(self).__name__!r}: it belongs to this process")
+
+
+class _End(_Local, io.RawIOBase):
     """What both ends have in common."""
 
     _end: Union[_memtalk.Sender, _memtalk.Receiver]
@@ -72,9 +79,6 @@ class _End(io.RawIOBase):
 
     def isatty(self) -> bool:
         return False
-
-    def __reduce_ex__(self, protocol: object) -> str:
-        raise TypeError(f"cannot pickle {type(self).__name__!r}: it belongs to this process")
 
 
 class Receiver(_End):
@@ -112,6 +116,10 @@ class Receiver(_End):
         """Waits until something is there, and shows the beginning of it: up to 4,096 bytes,
         whatever `size` is. They stay there for the next read. `readline` uses this."""
         return self._end.peek(4096)
+
+    def write(self, data: ReadableBuffer, /) -> NoReturn:
+        """Raises `io.UnsupportedOperation`."""
+        raise io.UnsupportedOperation("not writable")
 
     def try_readinto(self, buffer: WriteableBuffer) -> Optional[int]:
         """As `readinto`, but never waits: None if nothing is there yet."""
@@ -171,6 +179,10 @@ class Sender(_End):
         """
         return self._end.write(data)
 
+    def readinto(self, buffer: WriteableBuffer, /) -> NoReturn:
+        """Raises `io.UnsupportedOperation`."""
+        raise io.UnsupportedOperation("not readable")
+
     def try_write(self, data: ReadableBuffer) -> Optional[int]:
         """Sends as much as fits, and never waits. Returns how many bytes; None if no byte."""
         return self._end.try_write(data)
@@ -201,7 +213,7 @@ class Sender(_End):
 _OPEN, _CLOSED, _GIVEN_UP = "open", "closed", "given up"
 
 
-class Talk:
+class Talk(_Local):
     """An open talk: `sender` and `receiver`, two raw binary files.
 
     As a context manager it is closed at the end of the block, which waits for the certificate.
@@ -277,7 +289,8 @@ class Talk:
 
     def give_up(self) -> None:
         """Gives up both ends, unless they are closed, from any thread. The peer is told at
-        once. A call that waits in another thread raises `Ended` within 0.05 s."""
+        once. A call that waits in another thread raises `Ended` within 0.05 s. Both ends are
+        ready for `select`, and asyncio's streams raise `Ended`."""
         if self._state is _OPEN:
             self._handle.give_up()
             self._state = _GIVEN_UP
@@ -307,12 +320,15 @@ class Talk:
 _Parts = Tuple[_memtalk.Sender, _memtalk.Receiver, _memtalk.Handle]
 
 
-class Waiting:
+class Waiting(_Local):
     """The wait for a peer in memory without a name: `create_memfd` makes it.
 
     Its descriptor, `fileno()`, is what the peer passes to `join_memfd`. As a context manager it
     is closed at the end of the block.
     """
+
+    # Until `__init__` has run.
+    _memory = -1
 
     def __init__(self, opening: _memtalk.Opening, memory: int) -> None:
         self._opening: Optional[_memtalk.Opening] = opening
