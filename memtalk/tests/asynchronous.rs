@@ -429,6 +429,58 @@ fn ends_that_are_not_patient_are_woken_by_the_peer_alone() {
 }
 
 #[test]
+fn a_sender_that_is_not_patient_is_woken_by_the_peer_alone() {
+    let (mut one, mut other) = pair();
+    one.sender.set_patient(false);
+    let (woken, waker) = counted();
+    let mut write = |len| {
+        let bytes = vec![0; len];
+        poll(&waker, |task| one.sender.poll_write(task, &bytes))
+    };
+    assert!(matches!(write(9999), Poll::Ready(Ok(1856))));
+    assert!(write(1).is_pending());
+    assert_eq!(woken.times(), 0);
+    let receiver = &mut other.receiver;
+    let read = poll(Waker::noop(), |task| {
+        receiver.poll_read(task, &mut [0; 9999])
+    });
+    assert!(matches!(read, Poll::Ready(Ok(1856))));
+    eventually("it is woken", || woken.times() == 1);
+}
+
+#[test]
+fn a_write_to_a_peer_that_has_gone_fails_at_the_first_poll() {
+    let (mut one, other) = pair();
+    drop(other);
+    eventually("it is noticed", || one.peer.is_gone());
+    let written = poll(Waker::noop(), |task| one.sender.poll_write(task, b"x"));
+    assert!(matches!(written, Poll::Ready(Err(_))));
+}
+
+#[test]
+fn ends_hold_as_much_as_those_of_a_thread() {
+    let (one, other) = memtalk::Channel::pair().unwrap();
+    let capacities = [one.sender.capacity(), other.receiver.capacity()];
+    let (one, other) = (one.into_async(), other.into_async());
+    assert_eq!(
+        [one.sender.capacity(), other.receiver.capacity()],
+        capacities
+    );
+}
+
+#[test]
+fn lines_are_read_one_after_the_other() {
+    run(async {
+        let (mut one, other) = pair();
+        one.sender.write_all(b"first\nsecond\n").await.unwrap();
+        let mut lines = other.receiver.lines();
+        for expected in ["first", "second"] {
+            assert_eq!(lines.next_line().await.unwrap().as_deref(), Some(expected));
+        }
+    });
+}
+
+#[test]
 fn what_was_shown_and_not_taken_is_there_without_waiting() {
     let (mut one, mut other) = pair();
     run(async { one.sender.write_all(b"hello").await.unwrap() });

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use memtalk::look::Party;
-use memtalk::{Cancel, Channel, Departure, Error, Name, NameError, Options};
+use memtalk::{Cancel, Channel, Departure, Error, Name, NameError, Options, Service};
 use support::{BOUND, Object, bound_the_whole, bounded, eventually};
 
 /// A time that passes in a test.
@@ -474,6 +474,12 @@ fn what_is_printed_for_debugging_is_of_use_to_a_person() {
     let waiting = Options::new().sit_down(object.name()).unwrap();
     let handle = waiting.handle();
     let place = format!("Name({:?})", object.name());
+    let service = Service::open(&Options::new(), Object::new().name()).unwrap();
+    let told = format!("{service:?}");
+    assert!(
+        told.contains("Service") && told.contains("is_idle: false"),
+        "{told}"
+    );
     for told in [format!("{waiting:?}"), format!("{handle:?}")] {
         assert!(told.contains(&place), "{told}");
     }

@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::process::Stdio;
 
 use support::{Object, Side, eventually, setting};
@@ -147,6 +148,24 @@ fn whoever_does_not_wait_is_told_that_the_service_is_busy() {
     first.finish().assert_complete(b"");
     second.finish().assert_complete(b"on\n");
     end(service);
+}
+
+#[test]
+fn no_more_than_sixty_five_wait_in_the_queue() {
+    let object = Object::new();
+    let mut service = sink(&object);
+    let mut talking = client(&object, &["--send"]);
+    talking.say(b"talking");
+    service.expect(b"talking");
+    let queue: Vec<_> = (0..64).map(|_| queued(&object, "")).collect();
+    let last = client_with(&object, &["--send"], "");
+    eventually("the last one has joined", || !object.is_alone());
+    let place = || fs::metadata(object.path()).unwrap().ino();
+    let full = place();
+    let late = client_with(&object, &["--send", "--timeout", "0.3"], "");
+    assert_eq!(late.finish().code, Some(3));
+    assert_eq!(place(), full, "there is another place");
+    drop((service, talking, queue, last));
 }
 
 #[test]
