@@ -70,23 +70,25 @@ fn a_read_ends_after_its_timeout_and_loses_nothing() {
 
 #[test]
 fn a_write_ends_after_its_timeout_and_loses_nothing() {
-    let (mut one, mut other) = pair();
-    let capacity = one.sender.capacity();
-    let sent = support::noise(capacity + 10, 1);
-    one.sender.set_write_timeout(Some(SOON)).unwrap();
-    assert_eq!(one.sender.write_timeout(), Some(SOON));
-    assert_eq!(one.sender.write(&sent).unwrap(), capacity);
-    for _ in 0..2 {
-        assert_stalled(timed(|| one.sender.write(&sent[capacity..])));
-    }
-    let mut received = vec![0; 3];
-    other.receiver.read_exact(&mut received).unwrap();
-    assert_eq!(one.sender.write(&sent[capacity..]).unwrap(), 3);
-    one.sender.end();
-    let mut rest = Vec::new();
-    other.receiver.read_to_end(&mut rest).unwrap();
-    received.extend(rest);
-    assert!(received == sent[..capacity + 3]);
+    bounded("the writes", || {
+        let (mut one, mut other) = pair();
+        let capacity = one.sender.capacity();
+        let sent = support::noise(capacity + 10, 1);
+        one.sender.set_write_timeout(Some(SOON)).unwrap();
+        assert_eq!(one.sender.write_timeout(), Some(SOON));
+        assert_eq!(one.sender.write(&sent).unwrap(), capacity);
+        for _ in 0..2 {
+            assert_stalled(timed(|| one.sender.write(&sent[capacity..])));
+        }
+        let mut received = vec![0; 3];
+        other.receiver.read_exact(&mut received).unwrap();
+        assert_eq!(one.sender.write(&sent[capacity..]).unwrap(), 3);
+        one.sender.end();
+        let mut rest = Vec::new();
+        other.receiver.read_to_end(&mut rest).unwrap();
+        received.extend(rest);
+        assert!(received == sent[..capacity + 3]);
+    });
 }
 
 #[test]
@@ -468,6 +470,18 @@ fn the_peer_is_told_from_a_channel() {
 }
 
 #[test]
+fn an_offset_that_no_file_has_is_refused() {
+    bound_the_whole();
+    let object = Object::new();
+    let at = |offset| {
+        let options = Options::new().timeout(Duration::ZERO);
+        options.at_offset(offset).sit_down(object.name()).err()
+    };
+    assert!(matches!(at(1 << 62), Some(Error::Offset)));
+    assert!(matches!(at((1 << 62) - 64), Some(Error::Timeout(_))));
+}
+
+#[test]
 fn what_is_printed_for_debugging_is_of_use_to_a_person() {
     bound_the_whole();
     let object = Object::new();
@@ -493,6 +507,7 @@ fn what_is_printed_for_debugging_is_of_use_to_a_person() {
         "capacity: 1856",
         "available: 1852",
         "state: Closed",
+        "buffered: 0",
         "is_gone: false",
     ] {
         assert!(told.contains(part), "{part}: {told}");

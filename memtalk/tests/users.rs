@@ -285,6 +285,18 @@ fn no_byte_of_an_old_talk_is_in_the_object_of_the_next() {
 }
 
 #[test]
+fn nobody_waits_for_a_machine_in_an_empty_object_of_another_user() {
+    let Some(users) = Users::here() else { return };
+    let object = Object::new();
+    users.ann.does(|| {
+        let file = File::create_new(object.path()).unwrap();
+        file.set_permissions(Permissions::from_mode(0o666)).unwrap();
+    });
+    let ben = users.side(users.ben, &object, &["--mode", "666"]);
+    ben.finish().assert_failed(6, "cannot hold a page");
+}
+
+#[test]
 fn another_user_gets_no_lease() {
     let Some(users) = Users::here() else { return };
     let object = Object::new();

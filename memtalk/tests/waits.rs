@@ -340,6 +340,22 @@ fn the_death_of_a_party_outside_is_noticed_without_room_for_a_copy() {
 }
 
 #[test]
+fn a_peer_is_told_that_we_gave_up_without_room_for_another_mapping() {
+    let (one, mut other) = Channel::pair().unwrap();
+    let handle = one.handle();
+    let giving_up = move || {
+        let map = Call(libc::SYS_mmap, Some((3, libc::MAP_SHARED.cast_unsigned())));
+        seccomp::fail_here(map, libc::ENOMEM);
+        handle.give_up();
+    };
+    bounded("giving up", move || thread::spawn(giving_up).join()).unwrap();
+    let error = bounded("the peer", move || other.receiver.read(&mut [0]));
+    let error = error.unwrap_err();
+    assert!(matches!(Error::from_io(&error), Some(Error::PeerStopped)));
+    drop(one);
+}
+
+#[test]
 fn a_process_waits_for_an_object_on_which_another_holds_a_lease() {
     // A machine has left the object. The test takes the lease with which a process finds
     // that out, and keeps it.
