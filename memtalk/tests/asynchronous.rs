@@ -411,6 +411,31 @@ fn a_sender_whose_waits_are_short_looks_again_before_it_sleeps() {
 }
 
 #[test]
+fn an_end_that_has_learnt_to_look_again_does_not_for_a_peer_that_has_gone() {
+    let (mut one, mut other) = pair();
+    let mut write = || {
+        let written = poll(Waker::noop(), |task| {
+            one.sender.poll_write(task, &[0; 9999])
+        });
+        written.is_ready()
+    };
+    for _ in 0..20 {
+        assert!(write(), "there is room");
+        assert!(!write(), "there is none");
+        let receiver = &mut other.receiver;
+        let read = poll(Waker::noop(), |task| {
+            receiver.poll_read(task, &mut [0; 9999])
+        });
+        assert!(matches!(read, Poll::Ready(Ok(1..))));
+    }
+    assert!(write(), "the last wait is over");
+    drop(other);
+    eventually("it is noticed", || one.peer.is_gone());
+    let written = poll(Waker::noop(), |task| one.sender.poll_write(task, b"x"));
+    assert!(matches!(written, Poll::Ready(Err(_))));
+}
+
+#[test]
 fn ends_that_are_not_patient_are_woken_by_the_peer_alone() {
     let (mut one, mut other) = pair();
     one.sender.set_patient(false);
@@ -433,28 +458,18 @@ fn a_sender_that_is_not_patient_is_woken_by_the_peer_alone() {
     let (mut one, mut other) = pair();
     one.sender.set_patient(false);
     let (woken, waker) = counted();
-    let mut write = |len| {
-        let bytes = vec![0; len];
-        poll(&waker, |task| one.sender.poll_write(task, &bytes))
-    };
-    assert!(matches!(write(9999), Poll::Ready(Ok(1856))));
-    assert!(write(1).is_pending());
-    assert_eq!(woken.times(), 0);
-    let receiver = &mut other.receiver;
-    let read = poll(Waker::noop(), |task| {
-        receiver.poll_read(task, &mut [0; 9999])
-    });
-    assert!(matches!(read, Poll::Ready(Ok(1856))));
-    eventually("it is woken", || woken.times() == 1);
-}
-
-#[test]
-fn a_write_to_a_peer_that_has_gone_fails_at_the_first_poll() {
-    let (mut one, other) = pair();
-    drop(other);
-    eventually("it is noticed", || one.peer.is_gone());
-    let written = poll(Waker::noop(), |task| one.sender.poll_write(task, b"x"));
-    assert!(matches!(written, Poll::Ready(Err(_))));
+    let mut write = || poll(&waker, |task| one.sender.poll_write(task, &[0; 9999]));
+    for round in 1..20 {
+        assert!(matches!(write(), Poll::Ready(Ok(1..))));
+        assert!(write().is_pending());
+        assert_eq!(woken.times(), round - 1);
+        let receiver = &mut other.receiver;
+        let read = poll(Waker::noop(), |task| {
+            receiver.poll_read(task, &mut [0; 9999])
+        });
+        assert!(matches!(read, Poll::Ready(Ok(1..))));
+        eventually("it is woken", || woken.times() == round);
+    }
 }
 
 #[test]

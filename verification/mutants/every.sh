@@ -73,7 +73,7 @@ engine() {
     tasks) packages="memtalk verification" bound=300
         suites="--features=memtalk/tokio,memtalk/futures-io --test=asynchronous
             --test=bridge" ;;
-    library) packages=memtalk bound=100
+    library) packages=memtalk bound=180
         suites="--lib --test=library --test=basics --test=unnamed --test=talk" ;;
     shell) packages=memtalk bound=900
         suites="--test=descriptors --test=death --test=waits --test=outside
