@@ -50,6 +50,15 @@ pub fn bound_the_whole() {
     });
 }
 
+/// Ends the ignoring of signals that this program inherited: a script's background job ignores
+/// INT, and one that `nohup(1)` starts HUP. So would the sides.
+fn heed_signals() {
+    for signal in [libc::SIGINT, libc::SIGHUP] {
+        // SAFETY: the default action. No test handles these signals in this program.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
 /// With `FAIL_FAST` in the environment, the first panic ends the test program. This is for
 /// changes that break every test: each of them would wait until its bound.
 fn fail_fast() {
@@ -75,6 +84,7 @@ impl Object {
         FIRST.call_once(|| {
             remove_those_of_dead_tests();
             fail_fast();
+            heed_signals();
         });
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
