@@ -191,7 +191,8 @@ valid() {
         FILENAME ~ /named$/ { if ($1 in same) listed[$2] = 1; next }
         {
             file = $1; sub(/:.*/, "", file)
-            if ($3 ~ /caught|unviable/ || $1 in listed ? $4 == sum[file] : $5 == all) print
+            lasts = $3 ~ /caught|unviable/ || $3 == "missed" && ($1 in listed)
+            if (lasts ? $4 == sum[file] : $5 == all) print
         }' "$work/sums" "$work/same" "$work/named" "$results"
 }
 
