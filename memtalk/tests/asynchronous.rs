@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use memtalk::asynchronous::Channel;
+use memtalk::asynchronous::{Channel, Receiver};
 use memtalk::{Error, Options};
 use memtalk_ring::Seat;
 use memtalk_ring::layout::sender_offset;
@@ -69,6 +69,15 @@ fn counted() -> (Arc<Counted>, Waker) {
 /// Polls once, with this waker.
 fn poll<T>(waker: &Waker, task: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
     task(&mut Context::from_waker(waker))
+}
+
+/// Receives all that is in the ring.
+#[track_caller]
+fn drain(receiver: &mut Receiver) {
+    let read = poll(Waker::noop(), |task| {
+        receiver.poll_read(task, &mut [0; 9999])
+    });
+    assert!(matches!(read, Poll::Ready(Ok(1..))));
 }
 
 #[track_caller]
@@ -402,11 +411,7 @@ fn a_sender_whose_waits_are_short_looks_again_before_it_sleeps() {
         |waker: &Waker| poll(waker, |task| one.sender.poll_write(task, &[0; 9999])).is_pending();
     assert!(!pending(Waker::noop()), "the ring is empty");
     assert_learns(pending, || {
-        let receiver = &mut other.receiver;
-        let read = poll(Waker::noop(), |task| {
-            receiver.poll_read(task, &mut [0; 9999])
-        });
-        assert!(matches!(read, Poll::Ready(Ok(1..))));
+        drain(&mut other.receiver);
     });
 }
 
@@ -422,11 +427,7 @@ fn an_end_that_has_learnt_to_look_again_does_not_for_a_peer_that_has_gone() {
     for _ in 0..20 {
         assert!(write(), "there is room");
         assert!(!write(), "there is none");
-        let receiver = &mut other.receiver;
-        let read = poll(Waker::noop(), |task| {
-            receiver.poll_read(task, &mut [0; 9999])
-        });
-        assert!(matches!(read, Poll::Ready(Ok(1..))));
+        drain(&mut other.receiver);
     }
     assert!(write(), "the last wait is over");
     drop(other);
@@ -436,9 +437,8 @@ fn an_end_that_has_learnt_to_look_again_does_not_for_a_peer_that_has_gone() {
 }
 
 #[test]
-fn ends_that_are_not_patient_are_woken_by_the_peer_alone() {
+fn a_receiver_that_is_not_patient_is_woken_by_the_peer_alone() {
     let (mut one, mut other) = pair();
-    one.sender.set_patient(false);
     other.receiver.set_patient(false);
     let (woken, waker) = counted();
     for round in 1..20 {
@@ -463,11 +463,7 @@ fn a_sender_that_is_not_patient_is_woken_by_the_peer_alone() {
         assert!(matches!(write(), Poll::Ready(Ok(1..))));
         assert!(write().is_pending());
         assert_eq!(woken.times(), round - 1);
-        let receiver = &mut other.receiver;
-        let read = poll(Waker::noop(), |task| {
-            receiver.poll_read(task, &mut [0; 9999])
-        });
-        assert!(matches!(read, Poll::Ready(Ok(1..))));
+        drain(&mut other.receiver);
         eventually("it is woken", || woken.times() == round);
     }
 }

@@ -70,25 +70,23 @@ fn a_read_ends_after_its_timeout_and_loses_nothing() {
 
 #[test]
 fn a_write_ends_after_its_timeout_and_loses_nothing() {
-    bounded("the writes", || {
-        let (mut one, mut other) = pair();
-        let capacity = one.sender.capacity();
-        let sent = support::noise(capacity + 10, 1);
-        one.sender.set_write_timeout(Some(SOON)).unwrap();
-        assert_eq!(one.sender.write_timeout(), Some(SOON));
-        assert_eq!(one.sender.write(&sent).unwrap(), capacity);
-        for _ in 0..2 {
-            assert_stalled(timed(|| one.sender.write(&sent[capacity..])));
-        }
-        let mut received = vec![0; 3];
-        other.receiver.read_exact(&mut received).unwrap();
-        assert_eq!(one.sender.write(&sent[capacity..]).unwrap(), 3);
-        one.sender.end();
-        let mut rest = Vec::new();
-        other.receiver.read_to_end(&mut rest).unwrap();
-        received.extend(rest);
-        assert!(received == sent[..capacity + 3]);
-    });
+    let (mut one, mut other) = pair();
+    let capacity = one.sender.capacity();
+    let sent = support::noise(capacity + 10, 1);
+    one.sender.set_write_timeout(Some(SOON)).unwrap();
+    assert_eq!(one.sender.write_timeout(), Some(SOON));
+    assert_eq!(one.sender.write(&sent).unwrap(), capacity);
+    for _ in 0..2 {
+        assert_stalled(timed(|| one.sender.write(&sent[capacity..])));
+    }
+    let mut received = vec![0; 3];
+    other.receiver.read_exact(&mut received).unwrap();
+    assert_eq!(one.sender.write(&sent[capacity..]).unwrap(), 3);
+    one.sender.end();
+    let mut rest = Vec::new();
+    other.receiver.read_to_end(&mut rest).unwrap();
+    received.extend(rest);
+    assert!(received == sent[..capacity + 3]);
 }
 
 #[test]

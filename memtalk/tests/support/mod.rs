@@ -50,8 +50,8 @@ pub fn bound_the_whole() {
     });
 }
 
-/// Ends the ignoring of signals that this program inherited: a script's background job ignores
-/// INT, and one that `nohup(1)` starts HUP. So would the sides.
+/// Gives signals their default action, which the sides inherit. A script's background job ignores
+/// INT, and what `nohup(1)` starts ignores HUP.
 fn heed_signals() {
     for signal in [libc::SIGINT, libc::SIGHUP] {
         // SAFETY: the default action. No test handles these signals in this program.
