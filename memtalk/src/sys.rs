@@ -21,8 +21,8 @@ mod thread;
 pub(crate) mod transfer;
 pub mod user;
 
-pub use thread::start;
 pub(crate) use thread::start_with_room;
+pub use thread::{check_room_for, start};
 pub use transfer::{Ready, readable_bytes, set_non_blocking, wait_ready};
 
 /// Makes a system call, once.

@@ -1,5 +1,6 @@
 //! Starting threads.
 
+use std::ffi::{c_int, c_void};
 use std::io;
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, JoinHandle};
@@ -10,6 +11,40 @@ use super::{call, shm};
 /// stack for signal handlers, each with a guard, and the allocator's arena. (7 were enough
 /// with Rust 1.95 and glibc 2.41.)
 const MAPPINGS: usize = 16;
+
+/// More memory than a thread takes while it starts and at work: the standard library's
+/// stack of 2 MiB, and what it allocates (64 KiB to gather bytes, for example).
+const MEMORY: usize = 2560 * 1024;
+
+/// Fails if the process cannot have the memory that so many threads take (`ulimit -v`). A
+/// thread that could not get it once it runs would abort the process. Room that others take
+/// afterwards is not seen.
+///
+/// # Errors
+/// `EAGAIN`, as if a thread could not be started.
+#[track_caller]
+pub fn check_room_for(threads: usize) -> io::Result<()> {
+    let len = threads * MEMORY;
+    match call(|| reserve(len, libc::PROT_READ | libc::PROT_WRITE)) {
+        Ok(start) => {
+            // SAFETY: the memory, which nobody uses.
+            unsafe { libc::munmap(start, len) };
+            Ok(())
+        }
+        Err(_) => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+    }
+}
+
+/// New memory at an address of the kernel's choice.
+fn reserve(len: usize, rights: c_int) -> io::Result<*mut c_void> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: it takes the place of nothing.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), len, rights, flags, -1, 0) };
+    match start == libc::MAP_FAILED {
+        true => Err(io::Error::last_os_error()),
+        false => Ok(start),
+    }
+}
 
 /// Starts a thread.
 ///
@@ -53,13 +88,9 @@ pub(crate) fn start_with_room(
 fn check_room() -> io::Result<()> {
     let page = shm::page_size();
     let len = MAPPINGS * page;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: new memory at an address of the kernel's choice.
-    let start = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
-    let mut room = start != libc::MAP_FAILED;
-    if room {
+    let room = reserve(len, libc::PROT_NONE).is_ok_and(|start| {
         // Pages with other rights than their neighbours are mappings of their own.
-        room = (0..MAPPINGS).step_by(2).all(|at| {
+        let room = (0..MAPPINGS).step_by(2).all(|at| {
             // SAFETY: a page of the memory, which nobody else uses.
             unsafe {
                 libc::mprotect(start.wrapping_byte_add(at * page), page, libc::PROT_READ) == 0
@@ -67,7 +98,8 @@ fn check_room() -> io::Result<()> {
         });
         // SAFETY: the memory, which nobody uses any more.
         unsafe { libc::munmap(start, len) };
-    }
+        room
+    });
     match room {
         true => Ok(()),
         false => Err(io::Error::from_raw_os_error(libc::EAGAIN)),

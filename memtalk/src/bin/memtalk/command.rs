@@ -26,11 +26,16 @@ pub(crate) fn run(args: &Args) -> u8 {
     }
 }
 
+/// The most threads that a talk has at once, with every option.
+const THREADS: usize = 8;
+
 /// Runs the talk, then waits until all notes are written to standard error.
 fn prepare_and_talk(args: &Args, program: &Running) -> Result<(), Failure> {
     if let Some(program) = args.program.first() {
         Program::look_up(program)?;
     }
+    // A thread that lacks memory once it runs would end the process with no word to the peer.
+    sys::check_room_for(THREADS).map_err(Failure::system("start a thread"))?;
     signals::ignore_file_size_signal();
     signals::guard_against_truncation(say::line(&args.file, &Error::Truncated))
         .map_err(Failure::system("install a signal handler"))?;
