@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+pub(crate) mod cpu;
 pub(crate) mod crash_points;
 pub(crate) mod futex;
 pub(crate) mod lease;

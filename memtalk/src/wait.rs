@@ -4,7 +4,9 @@
 pub mod bridge;
 pub(crate) mod bridges;
 pub mod futex;
+mod hold;
 pub(crate) mod linux;
 pub mod nap;
 pub(crate) mod patience;
+mod placement;
 mod spin;

@@ -65,6 +65,10 @@ impl Receiver {
         }
     }
 
+    pub(crate) fn wait_mut(&mut self) -> &mut Sleep {
+        self.end.wait_mut()
+    }
+
     pub(crate) fn talk(&self) -> &Talk {
         &self.talk
     }
@@ -148,9 +152,9 @@ impl Receiver {
     /// that the descriptor did not take are kept for the next call.
     ///
     /// If the ring has 12 KiB or more, this writes straight from the shared memory: one
-    /// copy, made by the kernel. It first copies up to 64 KiB into private memory if the
-    /// ring is smaller; if the ring has less than 64 KiB and the descriptor is a pipe or a
-    /// socket; and, for a ring of any size, if the peer is a machine that initialised it.
+    /// copy, made by the kernel. It first copies into private memory, up to 16 KiB, if the
+    /// ring is smaller, or, for a ring of any size, if the peer is a machine that initialised
+    /// it. For a pipe or a socket it copies up to 64 KiB, if the ring has less than that.
     ///
     /// If the descriptor is non-blocking and takes nothing, this waits with `poll(2)`. The
     /// timeout is for the peer, and does not bound that wait.
@@ -166,7 +170,8 @@ impl Receiver {
             return Ok(0);
         }
         if self.wary || self.route.is_staged(output.as_fd(), self.end.capacity()) {
-            self.gather()?;
+            let stage = self.route.stage(output.as_fd());
+            self.gather(stage)?;
             return self.write_buffered(output.as_fd());
         }
         let filled = self.end.filled().map_err(|e| self.talk.error(e))?;
@@ -239,12 +244,13 @@ impl Receiver {
         Ok(())
     }
 
-    /// Receives what the wait has found, and what comes soon after, into the empty buffer.
-    fn gather(&mut self) -> Result<(), Error> {
-        self.receive_more(STAGE)?;
+    /// Receives what the wait has found, and what comes soon after, into the empty buffer: up
+    /// to `stage` bytes.
+    fn gather(&mut self, stage: usize) -> Result<(), Error> {
+        self.receive_more(stage)?;
         let mut looks = 0;
-        while looks < LOOKS && self.buffer.rest().len() < STAGE && !self.end.at_end() {
-            match self.receive_more(STAGE) {
+        while looks < LOOKS && self.buffer.rest().len() < stage && !self.end.at_end() {
+            match self.receive_more(stage) {
                 Ok(0) => {
                     looks += 1;
                     std::hint::spin_loop();

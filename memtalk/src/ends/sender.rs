@@ -10,7 +10,7 @@ use std::time::Duration;
 use memtalk_ring::PageRing;
 
 use super::checked_timeout;
-use super::staging::{Buffer, Route, STAGE};
+use super::staging::{Buffer, Route};
 use crate::error::Error;
 use crate::sys::map::Mapping;
 use crate::sys::transfer;
@@ -66,6 +66,10 @@ impl Sender {
             write_timeout: None,
             talk,
         }
+    }
+
+    pub(crate) fn wait_mut(&mut self) -> &mut Sleep {
+        self.end.wait_mut()
     }
 
     pub(crate) fn talk(&self) -> &Arc<Talk> {
@@ -131,9 +135,9 @@ impl Sender {
     /// bytes; 0 at the descriptor's end of file.
     ///
     /// If the ring has 12 KiB or more, this waits for space and then reads straight into
-    /// the shared memory: one copy, made by the kernel. If the ring is smaller, or has less
-    /// than 64 KiB and the descriptor is a pipe or a socket, this reads up to 64 KiB into
-    /// private memory, and then sends them. With a
+    /// the shared memory: one copy, made by the kernel. If the ring is smaller, this reads up
+    /// to 16 KiB into private memory, and then sends them; 64 KiB if the descriptor is a pipe
+    /// or a socket, and the ring has less than that. With a
     /// [timeout](Self::set_write_timeout) it always reads straight into the shared memory,
     /// so that it holds nothing that it could not send.
     ///
@@ -152,7 +156,8 @@ impl Sender {
             self.end.wait(1).map_err(|e| self.talk.error(e))?;
             self.stage.clear();
             let read = |bytes: &mut [u8]| transfer::read(input.as_fd(), bytes);
-            let count = self.stage.fill(STAGE, read)?;
+            let stage = self.route.stage(input.as_fd());
+            let count = self.stage.fill(stage, read)?;
             self.send_staged().map_err(|e| self.talk.error(e))?;
             return Ok(count);
         }

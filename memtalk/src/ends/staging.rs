@@ -3,12 +3,12 @@
 //! The kernel can read into the slab and write out of it, which saves a copy. But each
 //! transfer is a system call for a part of the ring at most, and meanwhile the peer has
 //! little to do. So with a ring of a few pages, bytes are gathered in private memory,
-//! 64 KiB at a time. They are copied into the ring and out of it in pieces that both ends
+//! 16 KiB at a time, while the peer goes on looking. They are copied into the ring and out of it in pieces that both ends
 //! work on at once. With one or two pages, this moves a file to `/dev/null` twice as fast.
 //!
 //! At the other end of a pipe or a socket there is a process that each transfer may wake.
-//! There, gathering as much as a pipe holds is better for any ring that holds less than a
-//! pipe: three times as fast with one page, twice with four.
+//! There, gathering as much as a pipe holds, 64 KiB, is better for any ring that holds less
+//! than that: three times as fast with one page, twice with four.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
@@ -21,6 +21,10 @@ pub(crate) const STAGE: usize = 64 * 1024;
 /// descriptor. With four pages, gathering is faster on some machines and slower on others;
 /// with sixteen it is slower.
 const SMALL: usize = 3 * 4096;
+
+/// What is gathered from or for anything but a pipe or a socket: takes less time than the
+/// peer looks before it yields.
+const FILE_STAGE: usize = 16 * 1024;
 
 /// The way that the transfers of one end take: straight, or through private memory.
 #[derive(Debug, Default)]
@@ -38,6 +42,19 @@ impl Route {
             STAGE.. => return false,
             _ => {}
         }
+        self.is_pipe_or_socket(fd)
+    }
+
+    /// How many bytes are gathered on their way from or to `fd`.
+    pub(crate) fn stage(&mut self, fd: BorrowedFd<'_>) -> usize {
+        match self.is_pipe_or_socket(fd) {
+            true => STAGE,
+            false => FILE_STAGE,
+        }
+    }
+
+    /// As [`transfer::is_pipe_or_socket`], asked once for each descriptor.
+    fn is_pipe_or_socket(&mut self, fd: BorrowedFd<'_>) -> bool {
         match self.known {
             Some((known, answer)) if known == fd.as_raw_fd() => answer,
             _ => {

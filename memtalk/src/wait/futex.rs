@@ -82,6 +82,10 @@ impl<M: PageMemory, K> Futex<M, K> {
         }
     }
 
+    pub(crate) fn kernel_mut(&mut self) -> &mut K {
+        &mut self.kernel
+    }
+
     /// Whether the peer wakes us.
     fn is_woken(&self) -> bool {
         let sleeper = self.sleeper.as_deref();

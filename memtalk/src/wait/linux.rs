@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use memtalk_ring::{InPlace, Watched};
+use memtalk_ring::{InPlace, Seat, Watched};
 
 use super::futex::{Futex, Kernel};
 use super::spin::{AdaptiveSpin, Next};
+use crate::sys::cpu;
 use crate::sys::crash_points;
 use crate::sys::futex;
 use crate::sys::map::Mapping;
@@ -18,6 +19,12 @@ impl Sleep {
     /// For a thread that wakes others and never waits.
     pub(crate) fn for_waking() -> Self {
         Self::without_peer(Linux::default())
+    }
+
+    /// Lets the thread that waits move to another processor, where it shares one with its
+    /// peer: to another half of them from each seat.
+    pub(crate) fn spread_threads(&mut self, seat: Seat) {
+        self.kernel_mut().half = Some(seat);
     }
 }
 
@@ -31,6 +38,8 @@ pub(super) fn now() -> Duration {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Linux {
     spin: AdaptiveSpin,
+    /// The seat whose half of the processors is ours. `None`: it does not move.
+    half: Option<Seat>,
 }
 
 impl<A: InPlace> Kernel<A> for Linux {
@@ -46,7 +55,9 @@ impl<A: InPlace> Kernel<A> for Linux {
             Next::Look => std::hint::spin_loop(),
             Next::Yield => {
                 std::thread::yield_now();
-                self.spin.yielded(Instant::now());
+                let half = self.half;
+                let moves = || half.is_some_and(|seat| cpu::move_to_half(seat == Seat::Second));
+                self.spin.yielded(Instant::now(), moves);
             }
             Next::Sleep => return false,
         }

@@ -19,9 +19,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Looks before the first yield. A look takes some 40 ns, most of it the processor's
-/// pause instruction. All of them together take as long as a peer is busy with one piece.
-const LOOKS: u32 = 25;
+use super::hold::Hold;
+use super::placement::Placement;
 
 /// Fewest and most yields before sleeping.
 const FEWEST: u32 = 20;
@@ -40,6 +39,9 @@ const WAITS: u64 = 64;
 /// After this time without yielding, it is tried again.
 const RESPITE: Duration = Duration::from_secs(1);
 
+/// A yield that takes longer has let another thread run.
+const TURN: Duration = Duration::from_micros(1);
+
 /// What a waiting end does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -52,6 +54,8 @@ pub(crate) enum Next {
 /// What one end has learnt from its waits, and how far its present wait has come.
 #[derive(Clone, Debug)]
 pub(crate) struct AdaptiveSpin {
+    hold: Hold,
+    placement: Placement,
     /// How often it yields before it sleeps: from [`FEWEST`] to [`MOST`].
     most: u32,
     /// What a wait takes on average from its first yield on, in nanoseconds.
@@ -64,10 +68,15 @@ pub(crate) struct AdaptiveSpin {
 /// How far a wait has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// It has looked, [`LOOKS`] times at most.
-    Looking,
-    /// It yields: `last` is when it last did, or began to.
-    Yielding { last: Instant, took: Nanos },
+    /// It has looked so often, and has not yielded.
+    Looking(u32),
+    /// It yields: `last` is when it last did, or began to. `crowded` says whether another
+    /// thread has run.
+    Yielding {
+        last: Instant,
+        took: Nanos,
+        crowded: bool,
+    },
     /// It goes on looking without yielding.
     LookingOnly,
     /// It has gone to sleep.
@@ -80,10 +89,12 @@ type Nanos = u64;
 impl Default for AdaptiveSpin {
     fn default() -> Self {
         Self {
+            hold: Hold::default(),
+            placement: Placement::default(),
             most: MOST,
             average: 0,
             respite: None,
-            wait: State::Looking,
+            wait: State::Looking(0),
         }
     }
 }
@@ -95,43 +106,67 @@ impl AdaptiveSpin {
         if looks == 1 {
             self.learn();
         }
-        if looks <= LOOKS {
+        if looks <= self.hold.looks() {
+            self.wait = State::Looking(looks);
             return Next::Look;
         }
-        if self.wait == State::Looking {
+        if let State::Looking(_) = self.wait {
             self.wait = self.begin(now());
         }
         let took = match self.wait {
             State::LookingOnly if looks <= LOOKS_ONLY => return Next::Look,
-            State::Yielding { .. } if looks - LOOKS <= self.most => return Next::Yield,
+            State::Yielding { .. } if looks - self.hold.looks() <= self.most => {
+                return Next::Yield;
+            }
             State::Yielding { took, .. } | State::Asleep { took } => took,
-            State::Looking | State::LookingOnly => 0,
+            State::Looking(_) | State::LookingOnly => 0,
         };
         self.wait = State::Asleep { took };
         Next::Sleep
     }
 
-    /// The end has yielded, and runs again.
-    pub(crate) fn yielded(&mut self, now: Instant) {
-        if let State::Yielding { last, took } = &mut self.wait {
-            let turn = now.duration_since(*last).as_nanos();
-            *took += Nanos::try_from(turn).unwrap_or(TOO_LONG);
-            *last = now;
+    /// The end has yielded, and runs again. If it is to move to another processor, calls
+    /// `moves`, which returns whether it has.
+    pub(crate) fn yielded(&mut self, now: Instant, moves: impl FnOnce() -> bool) {
+        let State::Yielding {
+            last,
+            took,
+            crowded,
+        } = &mut self.wait
+        else {
+            return;
+        };
+        let turn = now.duration_since(*last);
+        *took += Nanos::try_from(turn.as_nanos()).unwrap_or(TOO_LONG);
+        *last = now;
+        if turn > TURN && !*crowded {
+            *crowded = true;
+            self.placement.crowded(now, moves);
         }
     }
 
     /// Learns from the last wait, and begins the next.
     fn learn(&mut self) {
-        let took = match std::mem::replace(&mut self.wait, State::Looking) {
+        let took = match std::mem::replace(&mut self.wait, State::Looking(0)) {
             State::Asleep { took } => {
+                self.hold.in_vain();
                 self.most = (self.most / 2).max(FEWEST);
                 took
             }
             State::Yielding { took, .. } => {
+                self.hold.in_vain();
                 self.most = (self.most * 2).min(MOST);
                 took
             }
-            State::Looking | State::LookingOnly => {
+            State::LookingOnly => {
+                self.most = (self.most * 2).min(MOST);
+                0
+            }
+            // The first wait of all begins.
+            State::Looking(0) => 0,
+            State::Looking(looked) => {
+                self.hold.paid(looked);
+                self.placement.runs_beside();
                 self.most = (self.most * 2).min(MOST);
                 0
             }
@@ -139,7 +174,7 @@ impl AdaptiveSpin {
         self.average = self.average - self.average / WAITS + took / WAITS;
     }
 
-    /// The state after the first [`LOOKS`] looks of a wait have found nothing.
+    /// The state once a wait has looked often enough to yield.
     fn begin(&mut self, now: Instant) -> State {
         if self.average > TOO_LONG {
             self.respite = Some(now + RESPITE);
@@ -148,23 +183,29 @@ impl AdaptiveSpin {
         self.respite = self.respite.filter(|until| now < *until);
         match self.respite {
             Some(_) => State::LookingOnly,
-            None => State::Yielding { last: now, took: 0 },
+            None => State::Yielding {
+                last: now,
+                took: 0,
+                crowded: false,
+            },
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AdaptiveSpin, FEWEST, LOOKS, LOOKS_ONLY, MOST, Next, RESPITE};
+    use super::{AdaptiveSpin, FEWEST, LOOKS_ONLY, MOST, Next, RESPITE};
     use std::time::{Duration, Instant};
 
     const QUICK: Duration = Duration::from_nanos(400);
     const SLICE: Duration = Duration::from_millis(3);
 
-    /// An end with a clock of its own.
+    /// An end with a clock and a processor of its own.
     struct Waiter {
         spin: AdaptiveSpin,
         now: Instant,
+        /// How often it was told to move.
+        moves: u32,
     }
 
     impl Waiter {
@@ -172,25 +213,41 @@ mod tests {
             Self {
                 spin: AdaptiveSpin::default(),
                 now: Instant::now(),
+                moves: 0,
             }
         }
 
         /// A wait in which nothing comes: how often the end looks, and how often it
         /// yields, which takes `each`, before it sleeps.
         fn in_vain(&mut self, each: Duration) -> (u32, u32) {
-            self.wait(each, u32::MAX)
+            self.wait(each, u32::MAX, u32::MAX)
         }
 
-        /// The same, for a wait that ends after `enough` looks.
-        fn wait(&mut self, each: Duration, enough: u32) -> (u32, u32) {
+        /// A wait that ends after so few looks that it does not yield.
+        fn short(&mut self) {
+            assert_eq!(self.wait(QUICK, 3, 0), (3, 0));
+        }
+
+        /// A wait that ends after one yield. Whether it yielded before it slept.
+        fn turn(&mut self, takes: Duration) -> bool {
+            self.wait(takes, u32::MAX, 1).1 == 1
+        }
+
+        /// A wait that ends after so many looks, or so many yields.
+        fn wait(&mut self, each: Duration, most_looks: u32, most_yields: u32) -> (u32, u32) {
             let (mut looked, mut yielded) = (0, 0);
-            for looks in 1..=enough {
+            let mut looks = 0;
+            while looked < most_looks && (yielded < most_yields || looks == looked) {
+                looks += 1;
                 match self.spin.next(looks, || self.now) {
                     Next::Look => looked += 1,
                     Next::Yield => {
                         yielded += 1;
                         self.now += each;
-                        self.spin.yielded(self.now);
+                        self.spin.yielded(self.now, || {
+                            self.moves += 1;
+                            true
+                        });
                     }
                     Next::Sleep => break,
                 }
@@ -202,23 +259,30 @@ mod tests {
     #[test]
     fn a_wait_that_sleeps_halves_the_yields_of_the_next_and_one_that_does_not_doubles_them() {
         let mut waiter = Waiter::new();
-        assert_eq!(waiter.in_vain(QUICK), (LOOKS, MOST));
-        assert_eq!(waiter.in_vain(QUICK), (LOOKS, MOST / 2));
+        assert_eq!(waiter.in_vain(QUICK).1, MOST);
+        assert_eq!(waiter.in_vain(QUICK).1, MOST / 2);
         for _ in 0..10 {
             waiter.in_vain(QUICK);
         }
-        assert_eq!(waiter.in_vain(QUICK), (LOOKS, FEWEST));
+        assert_eq!(waiter.in_vain(QUICK).1, FEWEST);
         for _ in 0..10 {
-            waiter.wait(QUICK, 3);
+            waiter.short();
         }
-        assert_eq!(waiter.in_vain(QUICK), (LOOKS, MOST));
+        assert_eq!(waiter.in_vain(QUICK).1, MOST);
+        for _ in 0..10 {
+            waiter.in_vain(QUICK);
+        }
+        for _ in 0..10 {
+            assert!(waiter.turn(QUICK));
+        }
+        assert_eq!(waiter.in_vain(QUICK).1, MOST);
     }
 
     #[test]
     fn a_wait_that_is_given_up_counts_as_one_that_slept() {
         let mut waiter = Waiter::new();
         for most in [MOST, MOST / 2, MOST / 4] {
-            waiter.wait(QUICK, LOOKS + 3);
+            waiter.turn(QUICK);
             assert_eq!(waiter.spin.most, most);
             let given_up = waiter.spin.next(u32::MAX, || waiter.now);
             assert_eq!(given_up, Next::Sleep);
@@ -229,7 +293,7 @@ mod tests {
     fn an_end_that_waits_a_time_slice_at_each_yield_stops_yielding_for_a_while() {
         let mut waiter = Waiter::new();
         let mut waits = 0;
-        while waiter.wait(SLICE, LOOKS + 1) != (LOOKS + 1, 0) {
+        while waiter.turn(SLICE) {
             waits += 1;
             assert!(waits < 100);
         }
@@ -242,9 +306,9 @@ mod tests {
     fn an_end_that_waits_a_time_slice_now_and_then_goes_on_yielding() {
         let mut waiter = Waiter::new();
         for _ in 0..100 {
-            assert_eq!(waiter.wait(SLICE, LOOKS + 1), (LOOKS, 1));
+            assert!(waiter.turn(SLICE));
             for _ in 0..10 {
-                waiter.wait(QUICK, 3);
+                waiter.short();
             }
         }
     }
@@ -256,5 +320,44 @@ mod tests {
             assert_ne!(waiter.in_vain(2 * QUICK).1, 0);
             waiter.now += SLICE;
         }
+    }
+
+    #[test]
+    fn an_end_looks_longer_after_a_wait_that_ended_while_looking() {
+        let mut waiter = Waiter::new();
+        let (few, _) = waiter.in_vain(QUICK);
+        waiter.short();
+        assert_eq!(waiter.in_vain(QUICK).0, 2 * few);
+        assert_eq!(waiter.in_vain(QUICK).0, few);
+        assert!(waiter.turn(QUICK));
+        assert_eq!(waiter.in_vain(QUICK).0, few);
+    }
+
+    #[test]
+    fn an_end_moves_where_others_keep_running_while_it_yields() {
+        let mut waiter = Waiter::new();
+        for _ in 0..100 {
+            waiter.turn(QUICK);
+        }
+        assert_eq!(waiter.moves, 0);
+        // Several times in a wait count as once.
+        for _ in 0..20 {
+            waiter.wait(10 * QUICK, u32::MAX, 5);
+        }
+        assert_eq!(waiter.moves, 0);
+        for _ in 0..20 {
+            waiter.wait(10 * QUICK, u32::MAX, 5);
+        }
+        assert_eq!(waiter.moves, 1);
+    }
+
+    #[test]
+    fn an_end_whose_peer_runs_beside_it_now_and_then_stays() {
+        let mut waiter = Waiter::new();
+        for _ in 0..100 {
+            waiter.short();
+            waiter.turn(10 * QUICK);
+        }
+        assert_eq!(waiter.moves, 0);
     }
 }

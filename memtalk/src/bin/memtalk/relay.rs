@@ -138,13 +138,14 @@ const HINT_AFTER: Duration = Duration::from_secs(1);
 /// when a stream is complete. If our own part is done and the talk goes on, tells `hint` once
 /// what we wait for.
 pub(crate) fn run(
-    channel: Channel,
+    mut channel: Channel,
     source: Source,
     sink: Sink,
     counters: &Arc<Counters>,
     notes: Option<&Notes>,
     mut hint: Option<impl FnOnce(&str)>,
 ) -> Result<(), Failure> {
+    channel.spread_threads();
     let Channel {
         sender,
         receiver,
