@@ -170,7 +170,8 @@
 //! | --- | --- | --- |
 //! | a [`write`](std::io::Write::write) or [`read`](std::io::Read::read) that need not wait | none; a `futex(2)` if the peer sleeps and waits for this | one |
 //! | one that waits | `sched_yield(2)`, up to 400 times, as the end has learnt; then `futex(2)` | |
-//! | [`read_from`](Sender::read_from), [`write_to`](Receiver::write_to) | one, or as many as it takes to gather 64 KiB | the kernel's; one more through a [small ring](Sender::read_from) |
+//! | the same after [`spread_threads`](Channel::spread_threads) | four more to move, at most 100 times a second | |
+//! | [`read_from`](Sender::read_from), [`write_to`](Receiver::write_to) | one, or as many as it takes to gather 16 KiB, or 64 KiB from a pipe or a socket | the kernel's; one more through a [small ring](Sender::read_from) |
 //! | lines, and all of [`BufRead`](std::io::BufRead) | as `read` | one more, to private memory |
 //! | [`try_write`](Sender::try_write), [`try_read`](Receiver::try_read), [`is_delivered`](Sender::is_delivered) | as those that need not wait | one |
 //! | a timeout | none: the clock is read while a call waits, and not otherwise | |
