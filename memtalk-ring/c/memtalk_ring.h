@@ -145,12 +145,12 @@ typedef struct memtalk_page {
 
 // The sending end of a ring. You allocate it, and do not look into it.
 typedef struct memtalk_sender {
-  uint64_t opaque[10];
+  uint64_t opaque[12];
 } memtalk_sender;
 
 // The receiving end of a ring. You allocate it, and do not look into it.
 typedef struct memtalk_receiver {
-  uint64_t opaque[10];
+  uint64_t opaque[12];
 } memtalk_receiver;
 
 #ifdef __cplusplus

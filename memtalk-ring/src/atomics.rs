@@ -56,6 +56,16 @@ pub unsafe trait Atomics: Sized + 'static {
     /// in this program writes to them meanwhile. A hostile peer may, as for
     /// [`write`](Self::write).
     unsafe fn read(from: *const Self::Byte, bytes: &mut [u8]);
+
+    /// Whether [`fetch_to_write`](Self::fetch_to_write) does anything.
+    const FETCHES: bool = false;
+
+    /// Asks the processor to fetch the cache line of a slab byte, since it is written soon.
+    /// Accesses no memory, whatever `byte` points to. As provided, does nothing.
+    #[inline(always)]
+    fn fetch_to_write(byte: *const Self::Byte) {
+        let _ = byte;
+    }
 }
 
 /// Atomics with a compare-and-exchange: a word is compared and written in one atomic step.
@@ -112,6 +122,26 @@ unsafe impl Atomics for Native {
         unsafe {
             UnsafeCell::raw_get(from).copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len());
         }
+    }
+
+    const FETCHES: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+
+    #[inline(always)]
+    fn fetch_to_write(byte: *const UnsafeCell<u8>) {
+        // The intrinsic compiles to a fetch for reading unless the target says that it has this
+        // instruction. Processors without it take it for none.
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a hint, which never faults.
+        unsafe {
+            core::arch::asm!("prefetchw [{}]", in(reg) byte, options(nostack, preserves_flags, readonly));
+        }
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        unsafe {
+            core::arch::asm!("prfm pstl1keep, [{}]", in(reg) byte, options(nostack, preserves_flags, readonly));
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let _ = byte;
     }
 }
 

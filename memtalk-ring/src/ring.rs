@@ -2,9 +2,11 @@
 //!
 //! [`protocol`] has the protocol and its proof.
 
+mod ahead;
 pub(crate) mod capacity;
 pub(crate) mod departure;
 pub(crate) mod header;
+mod lag;
 pub(crate) mod memory;
 pub(crate) mod protocol;
 pub(crate) mod receiver;

@@ -11,7 +11,7 @@ use crate::opaque::Opaque;
 /// The receiving end of a ring. You allocate it, and do not look into it.
 #[repr(C)]
 pub struct memtalk_receiver {
-    opaque: [u64; 10],
+    opaque: [u64; 12],
 }
 
 // SAFETY: no other type has this `MARK`, and the type is made of integers.

@@ -114,6 +114,7 @@
 
 use core::task::Poll;
 
+use super::ahead::{self, Ahead};
 use super::capacity::Capacity;
 use super::header::{Line, RingHeader};
 use super::memory::{Byte, Memory};
@@ -129,6 +130,8 @@ pub(crate) trait Role {
     type Publish: Site;
     /// The site that loads the peer's index word.
     type Look: Site;
+    /// Whether this end writes to the slab.
+    const WRITES: bool;
 
     /// The cache line that this end writes.
     fn mine<A: Atomics>(ring: &RingHeader<A>) -> &Line<A>;
@@ -151,6 +154,7 @@ pub(crate) enum Sending {}
 impl Role for Sending {
     type Publish = site::PublishTail;
     type Look = site::LoadHead;
+    const WRITES: bool = true;
 
     fn mine<A: Atomics>(ring: &RingHeader<A>) -> &Line<A> {
         &ring.sender
@@ -177,6 +181,7 @@ pub(crate) enum Receiving {}
 impl Role for Receiving {
     type Publish = site::PublishHead;
     type Look = site::LoadTail;
+    const WRITES: bool = false;
 
     fn mine<A: Atomics>(ring: &RingHeader<A>) -> &Line<A> {
         &ring.receiver
@@ -240,6 +245,7 @@ pub(crate) struct Side<R: Role, M: Memory, W> {
     /// How many bytes are available to us at least, at most the capacity. Only our own
     /// moves make it less.
     available: u32,
+    ahead: Ahead,
     /// The peer's word as last loaded. `available` and `peer` say what it means.
     seen: u32,
     /// The peer's state. Once it is not `Open`, the word is not loaded again.
@@ -262,6 +268,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
             state: State::Open,
             // Two indices of 0 are possible, so the default is never used.
             available: R::available(capacity, 0, 0).unwrap_or(0),
+            ahead: Ahead::default(),
             seen: 0,
             peer: State::Open,
             corrupt: false,
@@ -304,6 +311,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
             Ok(len @ 1..) if open && len <= self.available.min(self.piece) => len,
             _ => return false,
         };
+        self.ask_ahead(len);
         copy(0, self.parts(len));
         self.advance_quietly(len);
         self.notify();
@@ -327,6 +335,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
             if piece == 0 {
                 break;
             }
+            self.ask_ahead(piece);
             copy(done, self.parts(piece));
             self.advance_quietly(piece);
             done += piece as usize;
@@ -393,12 +402,33 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
     /// [`available`](Self::available).
     #[inline]
     pub(crate) fn parts(&self, len: u32) -> Parts<M> {
-        let (first, second) = self.capacity.split(self.index, len);
+        self.parts_from(self.index, len)
+    }
+
+    /// Where `len` bytes from `index` on lie in the slab.
+    #[inline]
+    fn parts_from(&self, index: u32, len: u32) -> Parts<M> {
+        let (first, second) = self.capacity.split(index, len);
         let slab = self.memory.slab();
-        let slot = self.capacity.slot(self.index) as usize;
+        let slot = self.capacity.slot(index) as usize;
         // SAFETY: a slot is less than the capacity, for which `slab` is valid.
         let from = unsafe { slab.add(slot) };
         [(from, first as usize), (slab, second as usize)]
+    }
+
+    /// Before `len` of the available bytes are written: fetches their cache lines, and those of
+    /// the next.
+    #[inline(always)]
+    fn ask_ahead(&mut self, len: u32) {
+        if R::WRITES
+            && M::Atomics::FETCHES
+            && let Some((from, count)) = self.ahead.next(len, self.available)
+        {
+            let index = self.capacity.advance(self.index, from);
+            for (start, len) in self.parts_from(index, count) {
+                ahead::fetch::<M::Atomics>(start, len);
+            }
+        }
     }
 
     /// Advances our index by `by` bytes, at most [`available`](Self::available), and
@@ -418,6 +448,7 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
         debug_assert!(by <= self.available);
         self.index = self.capacity.advance(self.index, by);
         self.available -= by;
+        self.ahead.advance(by);
         self.publish(State::Open);
     }
 
@@ -455,18 +486,18 @@ impl<R: Role, M: Memory, W: Wait<M::Atomics>> Side<R, M, W> {
 
     /// Waits until at least `want` bytes are available, or the peer's end is over. `want` is
     /// at most the capacity, or [`THE_END`]. A wait that is given up is content with fewer
-    /// bytes, but not with none.
-    pub(crate) fn wait(&mut self, want: u32) -> Result<(), Error> {
+    /// bytes, but not with none. Returns how many looks were in vain.
+    pub(crate) fn wait(&mut self, want: u32) -> Result<u32, Error> {
         let mut looks = 0_u32;
         loop {
             self.look()?;
             if self.has(want) {
-                return Ok(());
+                return Ok(looks);
             }
             looks = looks.saturating_add(1);
             if self.wait.gives_up(looks) {
                 return match self.available > 0 && want != THE_END {
-                    true => Ok(()),
+                    true => Ok(looks),
                     false => Err(Error::TimedOut),
                 };
             }

@@ -2,6 +2,7 @@
 
 use core::task::{Poll, ready};
 
+use super::lag::Lag;
 use super::memory::Memory;
 use super::protocol::{Parts, Receiving, Side};
 use super::word::State;
@@ -25,6 +26,7 @@ use crate::wait::{Spin, Wait};
 /// take them back.
 pub struct Receiver<M: Memory, W: Wait<M::Atomics> = Spin> {
     side: Side<Receiving, M, W>,
+    lag: Lag,
 }
 
 impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
@@ -39,6 +41,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     pub unsafe fn new(memory: M, wait: W) -> Self {
         Self {
             side: Side::new(memory, wait),
+            lag: Lag::default(),
         }
     }
 
@@ -69,6 +72,7 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     #[inline]
     pub fn receive(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
         let len = bytes.len();
+        self.lag.asks_for(len);
         let mut copy = |at: usize, parts| {
             // SAFETY: `at` is at most the length of `bytes`.
             let rest = unsafe { bytes.get_unchecked_mut(at..) };
@@ -121,9 +125,14 @@ impl<M: Memory, W: Wait<M::Atomics>> Receiver<M, W> {
     /// As for [`receive`](Self::receive); and [`Error::TimedOut`] if the way to wait gives up.
     pub fn wait(&mut self) -> Result<usize, Error> {
         self.check_open()?;
-        self.side.wait(1)?;
+        if self.side.available() == 0 {
+            self.lag.pause();
+        }
+        let looks = self.side.wait(1)?;
+        let there = self.side.available() as usize;
+        self.lag.learn(looks, there, self.capacity());
         self.check_peer()?;
-        Ok(self.side.available() as usize)
+        Ok(there)
     }
 
     /// [`wait`](Self::wait) for an asynchronous task: never blocks. If nothing is there,

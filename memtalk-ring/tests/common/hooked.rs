@@ -20,6 +20,9 @@ pub(crate) trait Hook: 'static {
     fn store() -> bool {
         true
     }
+
+    /// Called with the address of a slab byte whose line is fetched.
+    fn fetch(_address: usize) {}
 }
 
 /// `Native` with a hook before each load and store.
@@ -53,6 +56,12 @@ unsafe impl<H: Hook> Atomics for Hooked<H> {
     unsafe fn read(from: *const UnsafeCell<u8>, bytes: &mut [u8]) {
         // SAFETY: the same contract.
         unsafe { Native::read(from, bytes) };
+    }
+
+    const FETCHES: bool = true;
+
+    fn fetch_to_write(byte: *const UnsafeCell<u8>) {
+        H::fetch(byte as usize);
     }
 }
 
