@@ -264,6 +264,28 @@ fn a_death_is_noticed_even_if_the_kernel_has_no_locks_to_give() {
 }
 
 #[test]
+fn processes_that_may_not_move_their_threads_talk_all_the_same() {
+    let text = noise(300_000, 1);
+    // With more ends than most machines have processors, some would move.
+    let objects: Vec<_> = (0..8).map(|_| Object::new()).collect();
+    let sides: Vec<_> = objects
+        .iter()
+        .flat_map(|object| [object, object])
+        .map(|object| {
+            let mut command = object.memtalk();
+            let call = Call(libc::SYS_sched_setaffinity, None);
+            seccomp::fail(&mut command, call, libc::EPERM);
+            let mut side = Side::start(command.stdin(Stdio::piped()));
+            side.write_in_background(text.clone());
+            side
+        })
+        .collect();
+    for side in sides {
+        side.finish().assert_complete(&text);
+    }
+}
+
+#[test]
 fn a_process_that_cannot_remove_the_name_keeps_nobody_from_using_it() {
     let object = Object::new();
     let (one, other) = pair(&object);

@@ -3,8 +3,9 @@
 //! The kernel can read into the slab and write out of it, which saves a copy. But each
 //! transfer is a system call for a part of the ring at most, and meanwhile the peer has
 //! little to do. So with a ring of a few pages, bytes are gathered in private memory,
-//! 16 KiB at a time, while the peer goes on looking. They are copied into the ring and out of it in pieces that both ends
-//! work on at once. With one or two pages, this moves a file to `/dev/null` twice as fast.
+//! 16 KiB at a time, while the peer goes on looking. They are copied into the ring and out
+//! of it in pieces that both ends work on at once. With one or two pages, this moves a file to
+//! `/dev/null` twice as fast.
 //!
 //! At the other end of a pipe or a socket there is a process that each transfer may wake.
 //! There, gathering as much as a pipe holds, 64 KiB, is better for any ring that holds less

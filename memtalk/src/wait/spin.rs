@@ -7,6 +7,9 @@
 //! (`sched_yield(2)`): any thread that is ready runs, and none has to be woken. If no
 //! other thread is ready, the end looks again half a microsecond later.
 //!
+//! How often an end looks before it yields is learnt: [`hold`](super::hold). So is whether it
+//! shares its processor with its peer: [`placement`](super::placement).
+//!
 //! How often an end yields before it sleeps is learnt. A wait that ended before it slept
 //! doubles the number for the next wait; a wait that slept halves it. So a stream of
 //! scattered messages costs little, and an end that has nothing to do sleeps and uses no
