@@ -25,14 +25,12 @@ const MEMORY: usize = 2560 * 1024;
 #[track_caller]
 pub fn check_room_for(threads: usize) -> io::Result<()> {
     let len = threads * MEMORY;
-    match call(|| reserve(len, libc::PROT_READ | libc::PROT_WRITE)) {
-        Ok(start) => {
-            // SAFETY: the memory, which nobody uses.
-            unsafe { libc::munmap(start, len) };
-            Ok(())
-        }
-        Err(_) => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
-    }
+    let rights = libc::PROT_READ | libc::PROT_WRITE;
+    let no_room = |_| io::Error::from_raw_os_error(libc::EAGAIN);
+    let start = call(|| reserve(len, rights).map_err(no_room))?;
+    // SAFETY: the memory, which nobody uses.
+    unsafe { libc::munmap(start, len) };
+    Ok(())
 }
 
 /// New memory at an address of the kernel's choice.
