@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use memtalk::{Channel, Name, Options};
 use memtalk_ring::Seat::{First, Second};
-use memtalk_ring::layout::{CLAIM, LINE, MAGIC, OUTSIDE, SEATED, SILENT, VERSION};
+use memtalk_ring::layout::{CLAIM, LINE, MAGIC, OUTSIDE, SEATED, SILENT, VERSION, WAITING};
 use memtalk_ring::layout::{receiver_offset, seat_offset, sender_offset};
 use support::machine::{AARCH64, Machine, X86_64};
 use support::program::tally;
@@ -282,7 +282,7 @@ fn page(words: &[(usize, u32)]) -> Vec<u8> {
         (words::VERSION, VERSION),
         (words::SIZE, 4096),
         (words::CAPACITY, CAPACITY),
-        (seat_offset(First), SEATED),
+        (seat_offset(First), SEATED | WAITING),
     ];
     let mut page = vec![0; 4096];
     for (at, word) in honest.iter().chain(words) {
@@ -353,7 +353,11 @@ fn an_impossible_index_is_noticed(machine: &'static Machine) {
         let object = Object::new();
         let mut bytes = page(&[(sender_offset(First, CAPACITY) + INDEX, index)]);
         fs::write(object.path(), &bytes).unwrap();
-        let ended = machine.start(&object).finish();
+        let guest = machine.start(&object);
+        expect_second(&object.open());
+        words::write(&object.open(), seat_offset(First), SEATED);
+        words::put(&mut bytes, seat_offset(First), SEATED);
+        let ended = guest.finish();
         ended.assert_said(CORRUPT, "indices are impossible");
         // The guest has written its seat word and its own two lines, and nothing else.
         let found = fs::read(object.path()).unwrap();

@@ -108,9 +108,10 @@
 //!   watcher wakes when the lock is free: `waits.rs`, `death.rs`, `outside.rs`.
 //! - *Index words.* There are none. The mark at its seat alone says that a peer outside was
 //!   told, or a dead process spoken for: `outside.rs`, `waits.rs`.
-//! - *The guest* follows the table of `memtalk_ring::sit_down`. It looks at a page and joins
-//!   it in one step, and not while a process is on its way to the second seat: see there
-//!   for that assumption. `outside.rs`, `guests.rs`.
+//! - *The guest* goes by `memtalk_ring::sit_down::Outcome`, the very rules of a party outside.
+//!   It looks at a page and joins it in one step, and not while a process is on its way to the
+//!   second seat: see there for that assumption. What it does afterwards is rewritten here:
+//!   `outside.rs`, `device.rs`, `guests.rs`, `linux_guests.rs`.
 //! - *Closing a descriptor* drops its locks in the same step as the call before. Until then
 //!   others would only have to wait. `crash.rs`.
 //! - *Looking who has the object open*, under the door, does not count newcomers that have

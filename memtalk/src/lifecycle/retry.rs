@@ -13,6 +13,10 @@ pub(crate) const DOOR_WAIT: Duration = Duration::from_secs(10);
 /// left behind is removed by the next talk.
 pub(crate) const SHORT_DOOR_WAIT: Duration = Duration::from_secs(1);
 
+/// How long a newcomer looks again where two talk: one of them may have died just now, and its
+/// guard keeps the seat until it has spoken.
+pub(crate) const BUSY_WAIT: Duration = Duration::from_millis(100);
+
 /// The pause before the second try at the door, and the longest between two tries;
 /// each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_micros(50);

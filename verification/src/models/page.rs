@@ -15,6 +15,6 @@ pub use self::process::{
     stream,
 };
 pub use self::seats::{
-    hand_over, late_leaver_marks_nothing, leaver_has_read, restart_is_noticed,
-    restart_is_noticed_by_bytes, seat_is_taken,
+    hand_over, late_leaver_marks_nothing, leaver_has_read, outside_leaver_has_read,
+    restart_is_noticed, restart_is_noticed_by_bytes, seat_is_taken, talk_begins,
 };

@@ -1,7 +1,7 @@
 //! A page that is handed over, joined, left and initialised again.
 
 use memtalk_ring::layout::LEFT;
-use memtalk_ring::{Page, PageError, Presence, Seat};
+use memtalk_ring::{Beginning, Page, PageError, Presence, Seat};
 
 use super::process::join;
 use super::setup::{BYTES, ends, idle, initialised};
@@ -147,6 +147,57 @@ pub fn leaver_has_read<B: Backend>() {
             assert_eq!(receiver.filled().unwrap().copy_to(&mut received), 1);
             assert_eq!(received, [byte(0)]);
             theirs.leave();
+        },
+    );
+}
+
+/// As [`leaver_has_read`], for a party outside whose first is a process.
+pub fn outside_leaver_has_read<B: Backend>() {
+    let page = initialised::<B>(Presence::PROCESS);
+    let (theirs, memory) = (page.clone(), page.region().clone());
+    send_from_first(&page, 0);
+    // SAFETY: nobody has taken this seat's ends.
+    unsafe { page.join(Presence::DEVICE) };
+    B::both(
+        move || {
+            while page.presence(Seat::Second).is_some() {
+                B::give_way();
+            }
+            begin_again(memory);
+        },
+        move || {
+            let (_, mut receiver) = ends(&theirs, Seat::Second, idle::<B>());
+            let mut received = [0];
+            assert_eq!(receiver.filled().unwrap().copy_to(&mut received), 1);
+            assert_eq!(received, [byte(0)]);
+            theirs.stand(Seat::Second, Presence::DEVICE);
+        },
+    );
+}
+
+/// A party outside joins, waits until the first has noticed it, and gets its byte.
+pub fn talk_begins<B: Backend>() {
+    let page = initialised::<B>(Presence::PROCESS);
+    let theirs = page.clone();
+    send_from_first(&page, 0);
+    B::both(
+        move || {
+            while page.beginning(Seat::First) == Beginning::Awaited {
+                B::give_way();
+            }
+            page.begin();
+        },
+        move || {
+            // SAFETY: nobody has taken this seat's ends.
+            unsafe { theirs.join(Presence::DEVICE) };
+            while theirs.beginning(Seat::Second) == Beginning::Awaited {
+                B::give_way();
+            }
+            assert_eq!(theirs.beginning(Seat::Second), Beginning::Begun);
+            let (_, mut receiver) = ends(&theirs, Seat::Second, idle::<B>());
+            let mut received = [0];
+            assert_eq!(receiver.receive(&mut received), Ok(1));
+            assert_eq!(received, [byte(0)]);
         },
     );
 }
