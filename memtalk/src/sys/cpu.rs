@@ -30,12 +30,16 @@ impl Cpus {
             .is_some_and(|bits| bits >> (cpu % BITS) & 1 == 1)
     }
 
+    fn insert(&mut self, cpu: usize) {
+        self.0[cpu / BITS] |= 1 << (cpu % BITS);
+    }
+
     /// Every other one of them, from the first or the second on.
     fn half(&self, second: bool) -> Self {
         let mut half = Self::default();
         let all = (0..1024).filter(|cpu| self.contains(*cpu));
         for cpu in all.skip(usize::from(second)).step_by(2) {
-            half.0[cpu / BITS] |= 1 << (cpu % BITS);
+            half.insert(cpu);
         }
         half
     }
@@ -71,7 +75,7 @@ mod tests {
     fn cpus(numbers: &[usize]) -> Cpus {
         let mut cpus = Cpus::default();
         for cpu in numbers {
-            cpus.0[cpu / super::BITS] |= 1 << (cpu % super::BITS);
+            cpus.insert(*cpu);
         }
         cpus
     }

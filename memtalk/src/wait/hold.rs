@@ -9,7 +9,7 @@
 
 /// Looks that every wait makes. A look takes some 40 ns, most of it the processor's pause
 /// instruction. All of them together take as long as a peer is busy with one piece.
-pub(super) const FEWEST: u32 = 25;
+const FEWEST: u32 = 25;
 
 /// Most looks: some 15 µs, as long as a peer reads or writes what it has gathered.
 const MOST: u32 = 400;

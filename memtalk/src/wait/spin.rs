@@ -150,29 +150,26 @@ impl AdaptiveSpin {
 
     /// Learns from the last wait, and begins the next.
     fn learn(&mut self) {
-        let took = match std::mem::replace(&mut self.wait, State::Looking(0)) {
+        let (took, slept) = match std::mem::replace(&mut self.wait, State::Looking(0)) {
             State::Asleep { took } => {
                 self.hold.in_vain();
-                self.most = (self.most / 2).max(FEWEST);
-                took
+                (took, true)
             }
             State::Yielding { took, .. } => {
                 self.hold.in_vain();
-                self.most = (self.most * 2).min(MOST);
-                took
+                (took, false)
             }
-            State::LookingOnly => {
-                self.most = (self.most * 2).min(MOST);
-                0
-            }
-            // The first wait of all begins.
-            State::Looking(0) => 0,
+            // `Looking(0)`: the first wait of all begins.
+            State::LookingOnly | State::Looking(0) => (0, false),
             State::Looking(looked) => {
                 self.hold.paid(looked);
                 self.placement.runs_beside();
-                self.most = (self.most * 2).min(MOST);
-                0
+                (0, false)
             }
+        };
+        self.most = match slept {
+            true => (self.most / 2).max(FEWEST),
+            false => (self.most * 2).min(MOST),
         };
         self.average = self.average - self.average / WAITS + took / WAITS;
     }
