@@ -38,7 +38,9 @@ impl Patience {
     pub(crate) fn none() -> Self {
         Self {
             never: true,
-            ..Self::default()
+            most: 0,
+            looks: 0,
+            asleep: None,
         }
     }
 
