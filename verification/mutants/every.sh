@@ -94,6 +94,8 @@ engines_for() {
     memtalk-ring/src/io*) set ends queue ;;
     memtalk-ring/*) set queue ends loom shuttle library shell ;;
     memtalk/src/asynchronous* | memtalk/src/wait/bridge*) set tasks loom ;;
+    # What an end has learnt: hold, patience, placement, spin.
+    memtalk/src/wait/[hps]*) set library tasks shell ;;
     memtalk/src/wait/*) set queue tasks library shell loom ;;
     memtalk/src/bin/*) set shell crash ;;
     *) set library shell tasks crash lifecycle ;;

@@ -86,6 +86,7 @@ mod tests {
         assert_eq!(all.half(false), cpus(&[1, 5, 64]));
         assert_eq!(all.half(true), cpus(&[2, 9, 1023]));
         assert_eq!(cpus(&[3]).half(true), Cpus::default());
+        assert!(all.contains(9) && !all.contains(8) && !all.contains(2048));
     }
 
     #[test]

@@ -89,7 +89,7 @@ mod tests {
     fn after_a_wait_that_ended_while_looking_the_next_looks_twice_as_long() {
         let mut hold = Hold::default();
         assert_eq!(hold.looks(), FEWEST);
-        hold.paid(1);
+        hold.paid(FEWEST);
         assert_eq!(hold.looks(), 2 * FEWEST);
         hold.paid(2 * FEWEST);
         assert_eq!(hold.looks(), 6 * FEWEST);
