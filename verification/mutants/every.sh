@@ -58,8 +58,8 @@ engine() {
     case $1 in tasks | library | shell | crash) CARGO_PROFILE_TEST_OPT_LEVEL=0 ;; esac
     case $1 in
     queue) packages="memtalk-ring verification" bound=300
-        suites="--lib --test=initialise --test=messages --test=native --test=looks --test=fifo
-            --test=wakes --test=naps --test=hostile --test=look --test=corpus
+        suites="--lib --test=fetches --test=initialise --test=messages --test=native --test=looks
+            --test=fifo --test=wakes --test=naps --test=hostile --test=look --test=corpus
             --test=threads"
         filter="--skip lifecycle --skip rc11" ;;
     ends) packages=memtalk-ring bound=600
