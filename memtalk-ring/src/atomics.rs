@@ -4,11 +4,14 @@
 //! to plain loads, stores and fences. A model checker brings an implementation of its own,
 //! and then checks the very code that runs in production.
 
+mod device;
+
 use core::cell::UnsafeCell;
 #[cfg(target_has_atomic = "32")]
 use core::sync::atomic::Ordering;
 use core::sync::atomic::{AtomicU32, fence};
 
+pub use self::device::DeviceMemory;
 use crate::order::Site;
 
 /// How words and bytes that two parties share are read and written.

@@ -32,6 +32,7 @@
 //! | --- | --- |
 //! | have a ring each way in shared memory, in a documented layout | [`Page`]; [`layout`] |
 //! | say where the memory is | [`RawRegion`], or a [`Region`] of your own |
+//! | have the window of a device mapped, uncached or write-combining | a [`Region`] whose atomics are [`DeviceMemory`] |
 //! | place one ring in memory as you like | a [`Memory`] of your own, [`Sender::new`], [`Receiver::new`] |
 //! | copy bytes in and out | [`Sender::send`], [`Receiver::receive`] |
 //! | fill and read the ring in place | [`Sender::space`], [`Receiver::filled`] |
@@ -208,7 +209,7 @@ mod page;
 mod ring;
 mod wait;
 
-pub use atomics::{Atomics, CompareExchange, InPlace, Native};
+pub use atomics::{Atomics, CompareExchange, DeviceMemory, InPlace, Native};
 pub use error::Error;
 #[cfg(feature = "embedded-io")]
 pub use io::Buffered;
