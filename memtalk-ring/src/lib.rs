@@ -218,7 +218,7 @@ pub use io::WithBell;
 pub use page::header::PageError;
 pub use page::region::{PageMemory, RawRegion, Region};
 pub use page::seat::{Presence, Seat};
-pub use page::{Page, PageRing, header, layout, look, sit_down};
+pub use page::{Beginning, Page, PageRing, header, layout, look, sit_down};
 pub use ring::capacity::Capacity;
 pub use ring::departure::Departure;
 pub use ring::memory::Memory;

@@ -116,6 +116,10 @@ sites! {
         "LoadMagic orders it after the magic number.";
     TakeSeat: Store Release,
         "A newcomer's cleared words, and everything published without a wake-up, are visible before the seat word is.";
+    Begin: Store Relaxed,
+        "Says that the first party lives. Everything else that the second reads was ordered before: by PublishMagic, or is by the index words.";
+    Stand: Store Release,
+        "A party has read and written all that it does before others can see that it has left, and initialise the page again.";
     LookAtSeat: Load Acquire,
         "The peer's words are read only after its seat was seen to be taken. The page is initialised again only after the seat was seen to be left. The comparison before sleeping comes after the peer's seat word was seen to say that the peer wakes others.";
     LeaveSeat: CompareExchange Release,

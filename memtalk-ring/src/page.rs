@@ -11,7 +11,7 @@ pub(crate) mod seat;
 pub mod sit_down;
 
 use self::header::{PageError, Snapshot, clear_words, write_words};
-use self::layout::{Header, LEFT, capacity_of};
+use self::layout::{Header, LEFT, OUTSIDE, SEATED, WAITING, capacity_of};
 use self::region::PageMemory;
 use self::seat::{Presence, Seat};
 use crate::atomics::{Atomics, CompareExchange};
@@ -43,7 +43,7 @@ impl<R: PageMemory> Page<R> {
     /// Initialises a page in `region`, whatever that held before, with `first` at its first
     /// seat.
     ///
-    /// Nobody else may be using the memory, with one exception: a process may still sit at
+    /// Nobody else may be using the memory, with one exception: a party may still sit at
     /// the second seat of a page that this party initialised here before. See
     /// [`sit_down`](crate::page::sit_down).
     ///
@@ -56,7 +56,25 @@ impl<R: PageMemory> Page<R> {
     pub unsafe fn initialise(region: R, first: Presence) -> Result<Self, PageError> {
         let page = Self::over(region)?;
         // SAFETY: by contract.
-        unsafe { page.write(first) };
+        unsafe { page.write(first, false) };
+        Ok(page)
+    }
+
+    /// As [`initialise`](Self::initialise), for a process, where a page was before whose first
+    /// party was a process, too. A party outside may still sit at the second seat, and not know
+    /// yet that its talk is over. If so, only a party outside can take that seat: the next one
+    /// knows that this one has gone.
+    ///
+    /// # Errors
+    /// As for [`initialise`](Self::initialise).
+    ///
+    /// # Safety
+    /// As for [`initialise`](Self::initialise).
+    pub unsafe fn renew(region: R) -> Result<Self, PageError> {
+        let page = Self::over(region)?;
+        let second = page.seat_value(Seat::Second);
+        // SAFETY: by contract.
+        unsafe { page.write(Presence::PROCESS, second & (OUTSIDE | LEFT) == OUTSIDE) };
         Ok(page)
     }
 
@@ -143,13 +161,59 @@ impl<R: PageMemory> Page<R> {
         R::Atomics::compare_exchange::<site::LeaveSeat>(word, Presence::PROCESS.word(), LEFT);
     }
 
-    /// Whether the first party has initialised the page again since we took the second seat.
+    /// Leaves a seat, for a party that will not touch the page any more: at the first seat, or
+    /// outside. (A process at the second seat [leaves](Self::leave) in one atomic step.) What
+    /// it has not done by then, its peer takes as given up.
+    ///
+    /// Does nothing at the second seat if the page was initialised again since.
+    pub fn stand(&self, seat: Seat, presence: Presence) {
+        if seat == Seat::First || !self.was_restarted() {
+            R::Atomics::store::<site::Stand>(self.word_of(seat), presence.left());
+        }
+    }
+
+    /// Begins the talk, at the first seat, once somebody has come to the second: tells it that
+    /// we have noticed it. Or earlier, for a first party that never looks.
+    pub fn begin(&self) {
+        let word = self.word_of(Seat::First);
+        R::Atomics::store::<site::Begin>(word, self.seat_value(Seat::First) & !WAITING);
+    }
+
+    /// Whether the talk of the party at `seat` has begun. The first party's has once somebody
+    /// has come. The second's, if one of the two is outside, has once the first says so: until
+    /// then the first may have died before anybody came.
+    #[must_use]
+    pub fn beginning(&self, seat: Seat) -> Beginning {
+        if seat == Seat::First {
+            return match self.is_free(Seat::Second) {
+                true => Beginning::Awaited,
+                false => Beginning::Begun,
+            };
+        }
+        let first = self.seat_value(Seat::First);
+        match (self.was_restarted(), first & SEATED, first & WAITING) {
+            (true, ..) | (_, 0, _) => Beginning::Lost,
+            (_, _, 0) => Beginning::Begun,
+            _ => Beginning::Awaited,
+        }
+    }
+
+    /// Whether the page has been initialised again since we took the second seat.
     /// If not, everything that was read before this call belongs to our talk. Call it
     /// before you [leave](Self::leave).
     #[must_use]
     pub fn was_restarted(&self) -> bool {
         R::Atomics::fence::<site::NoticeFence>();
         self.is_free(Seat::Second)
+    }
+
+    /// Whether the word of our seat is still the one that we wrote. A party outside asks this
+    /// where its memory may go away: a device that is switched off or moved reads as zeros or
+    /// ones. If so, everything that was read before this call was there, and belongs to our talk.
+    #[must_use]
+    pub fn is_ours(&self, seat: Seat, presence: Presence) -> bool {
+        R::Atomics::fence::<site::NoticeFence>();
+        self.seat_value(seat) & !WAITING == presence.word()
     }
 
     /// Writes the word of our seat, to tell the peer what has changed since we took it. A
@@ -160,10 +224,12 @@ impl<R: PageMemory> Page<R> {
 
     /// Whether nobody has sat at this seat since the page was initialised. The first party
     /// waits until this is `false` for the second seat. By then a process may have come and
-    /// [left](crate::page::layout::LEFT) already.
+    /// [left](crate::page::layout::LEFT) already. A party outside that has left does not count:
+    /// if it was there when the talk began, the first party knows.
     #[must_use]
     pub fn is_free(&self, seat: Seat) -> bool {
-        self.seat_value(seat) == 0
+        let word = self.seat_value(seat);
+        word & SEATED == 0 && word & (LEFT | OUTSIDE) != LEFT
     }
 
     /// Loads the word of a seat: 0 while it is free. A caller that [sleeps](Wait::sleep)
@@ -182,7 +248,7 @@ impl<R: PageMemory> Page<R> {
 
     /// Takes the two ends of the party at `seat`: its sender, and its receiver. Both streams
     /// are at their start, and `wait` is how the ends wait. Call it once for each seat of a
-    /// talk.
+    /// talk. At the first seat, [begin](Self::begin) first, unless both are in this program.
     ///
     /// # Safety
     /// - While these ends are in use, this program uses no other ends of this seat: two
@@ -242,16 +308,17 @@ impl<R: PageMemory> Page<R> {
         self.region.bytes()
     }
 
-    /// Writes all words of a fresh page with `first` at its first seat.
+    /// Writes all words of a fresh page with `first` at its first seat. If it is `kept`, only a
+    /// party outside may take the second.
     ///
     /// # Safety
     /// As for [`initialise`](Self::initialise).
-    pub(crate) unsafe fn write(&self, first: Presence) {
+    pub(crate) unsafe fn write(&self, first: Presence, kept: bool) {
         // `over` has checked by `capacity_of` that the size fits 32 bits.
         #[expect(clippy::cast_possible_truncation)]
         let size = self.size() as u32;
         let rings = [self.ring(0), self.ring(1)];
-        write_words(self.header(), rings, size, self.capacity, first);
+        write_words(self.header(), rings, size, self.capacity, first, kept);
     }
 
     fn memory(&self, which: usize) -> PageRing<R> {
@@ -274,6 +341,18 @@ impl<R: PageMemory> Page<R> {
         // SAFETY: as above, and the capacity follows from the size.
         unsafe { self.region.ring(which, self.capacity) }
     }
+}
+
+/// Whether a talk has begun: [`Page::beginning`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// Not yet: the peer has to come, or to notice us.
+    Awaited,
+    /// It has.
+    Begun,
+    /// It never will. The first party has left, or somebody has initialised the page again: sit
+    /// down again.
+    Lost,
 }
 
 /// One of the two rings of a [`Page`]: the memory that its sender and its receiver use.

@@ -6,7 +6,7 @@ use core::mem::offset_of;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use memtalk_ring::layout::{CLAIM, Header, LEFT, MAGIC, VERSION, seat_offset};
+use memtalk_ring::layout::{CLAIM, CLAIM_OUTSIDE, Header, LEFT, MAGIC, VERSION, seat_offset};
 use memtalk_ring::{Error, Native, Page, PageError, Presence, RawRegion, Seat, Spin};
 
 const SIZE: usize = 4096;
@@ -67,7 +67,11 @@ fn fresh_memory_becomes_a_page_whose_second_seat_is_free() {
         let head = bytes(*page.region());
         assert_eq!(head[AT_MAGIC..][..4], MAGIC.to_ne_bytes());
         let claim = &head[AT_CLAIM..][..4];
-        assert_eq!(claim, [0; 4], "a process would take the page for its own");
+        assert_eq!(
+            claim,
+            CLAIM_OUTSIDE.to_ne_bytes(),
+            "no process takes it for its own"
+        );
     }
 }
 
@@ -110,7 +114,8 @@ fn a_second_party_that_restarts_tells_the_process_that_it_is_gone() {
     let (mut sender, receiver) = unsafe { page.ends(Seat::Second, Spin) };
     sender.send(b"last words").unwrap();
     core::mem::forget((sender, receiver));
-    assert_eq!(sit_down(region, true).err(), Some(PageError::Taken));
+    process.begin();
+    assert_eq!(sit_down(region, true).err(), Some(PageError::Over));
     // SAFETY: these are the only ends at this seat.
     let (mut sender, mut receiver) = unsafe { process.ends(Seat::First, Spin) };
     assert_eq!(receiver.receive(&mut [0; 16]), Ok(10));

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use memtalk_ring::Seat;
 
+use crate::address::Address;
 use crate::cancel::Cancel;
 use crate::ends::receiver::Receiver;
+use crate::ends::ring::Either;
 use crate::ends::sender::Sender;
 use crate::error::Error;
 use crate::lifecycle::await_peer::Arrival;
@@ -16,21 +18,19 @@ use crate::lifecycle::await_turn::Turn;
 use crate::lifecycle::request::{Part, Place, Request, Tenancy};
 use crate::lifecycle::retry::Deadline;
 use crate::lifecycle::step::Awaited;
-use crate::name::Name;
-use crate::sys::{self, map};
+use crate::sys;
 use crate::talk::Talk;
 use crate::talk::handle::{Current, TalkHandle};
 use crate::talk::peer::Peer;
 use crate::talk::seated::Seated;
 use crate::talk::watch::watch;
-use crate::wait::linux::{Linux, Sleep};
 
 /// Opens the channel `name` with the default [`Options`]: waits for the peer, and returns the
 /// two ends.
 ///
 /// # Errors
 /// Those of [`Options::open`].
-pub fn open(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Channel, Error> {
+pub fn open(name: impl TryInto<Address, Error: Into<Error>>) -> Result<Channel, Error> {
     Options::new().open(name)
 }
 
@@ -136,12 +136,14 @@ impl Options {
     }
 
     /// Opens the channel `name`: creates or joins the shared memory object, waits for the
-    /// peer, and returns the two ends. A name is a [`Name`] or a text.
+    /// peer, and returns the two ends. A name is a [`Name`](crate::Name) or a text. Memory
+    /// that a path leads to is a [`Device`](crate::Device): the options about objects'
+    /// [`pages`](Self::pages), [`mode`](Self::mode) and offsets are ignored then.
     ///
     /// # Errors
     /// Those of [`sit_down`](Self::sit_down) and
     /// [`wait_for_peer`](Waiting::wait_for_peer).
-    pub fn open(&self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Channel, Error> {
+    pub fn open(&self, name: impl TryInto<Address, Error: Into<Error>>) -> Result<Channel, Error> {
         self.sit_down(name)?.wait_for_peer()
     }
 
@@ -157,13 +159,19 @@ impl Options {
     ///   is there cannot be used. It is left untouched.
     /// - [`Error::Pages`], [`Error::Mode`] or [`Error::Offset`] if an option is out of
     ///   range.
+    /// - For a [`Device`](crate::Device): [`Error::ForeignMemory`], [`Error::SwitchedOff`],
+    ///   [`Error::NotMappable`], [`Error::TooShort`], [`Error::Length`] or
+    ///   [`Error::NoLength`].
     /// - [`Error::Timeout`] if a machine has initialised no page in time;
     ///   [`Error::Cancelled`].
     /// - [`Error::LeftBehind`] if an earlier talk left an object of another user, who did
     ///   not remove it in time.
     /// - [`Error::Stuck`] if another process keeps the object locked.
     /// - [`Error::System`] if a system call fails.
-    pub fn sit_down(&self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Waiting, Error> {
+    pub fn sit_down(
+        &self,
+        name: impl TryInto<Address, Error: Into<Error>>,
+    ) -> Result<Waiting, Error> {
         self.sit_down_with(name, |time, _| sys::nap(time))
     }
 
@@ -177,7 +185,7 @@ impl Options {
     /// Those of [`sit_down`](Self::sit_down).
     pub fn sit_down_with(
         &self,
-        name: impl TryInto<Name, Error: Into<Error>>,
+        name: impl TryInto<Address, Error: Into<Error>>,
         idle: impl FnMut(Duration, Option<Awaited>),
     ) -> Result<Waiting, Error> {
         self.sit_down_at(Place::of(name)?, idle)
@@ -203,6 +211,7 @@ impl Options {
     pub(crate) fn request(&self, place: Place) -> Result<Request, Error> {
         match place {
             Place::Name(_) => Request::new(place, self.pages, self.mode, self.tenancy, self.part),
+            Place::Device(_) => Request::new(place, None, None, None, self.part),
             Place::Unnamed(_) => Request::new(place, self.pages, None, None, Part::None),
         }
     }
@@ -253,6 +262,7 @@ impl Waiting {
             talk = self.current.sit_down(seated)?;
             moved();
         }
+        talk.seated.start_guard()?;
         watch(&talk)?;
         Channel::new(talk)
     }
@@ -321,9 +331,7 @@ impl Channel {
     /// The ends of our seat, whose peer is there and watched.
     pub(crate) fn new(talk: Arc<Talk>) -> Result<Self, Error> {
         let Seated { page, seat, .. } = &talk.seated;
-        let wait = Sleep::new(page.clone(), seat.peer(), Linux::default());
-        let ends = map::ends(page, *seat, wait);
-        let (sender, receiver) = ends.ok_or(Error::Ended)?;
+        let (sender, receiver) = Either::ends(page, *seat).ok_or(Error::Ended)?;
         Ok(Self {
             peer: Peer::new(&talk),
             sender: Sender::new(sender, Arc::clone(&talk)),
@@ -349,8 +357,8 @@ impl Channel {
     /// The command does so. Without this, no thread of the caller's is moved.
     pub fn spread_threads(&mut self) {
         let seat = self.sender.talk().seated.seat;
-        self.sender.wait_mut().spread_threads(seat);
-        self.receiver.wait_mut().spread_threads(seat);
+        self.sender.spread_threads(seat);
+        self.receiver.spread_threads(seat);
     }
 
     /// The same channel for asynchronous tasks.

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 pub(crate) mod receiver;
+pub(crate) mod ring;
 pub(crate) mod sender;
 mod staging;
 

@@ -34,6 +34,10 @@ pub enum Error {
     Mode,
     /// The offset in bytes is not a multiple of 64, or not less than 2^62.
     Offset,
+    /// The length in bytes is not a multiple of 64 from 512 to 1 GiB.
+    Length,
+    /// Nobody knows how much memory the device has, and no length was given.
+    NoLength,
     /// No peer came within this time.
     Timeout(Duration),
     /// Two processes already talk through this object.
@@ -44,6 +48,21 @@ pub enum Error {
     Stuck,
     /// The object is not memtalk's, or has another layout. It was left untouched.
     Foreign(PageError),
+    /// The memory that the path leads to holds something else, or a page of another layout. It
+    /// was left untouched.
+    ForeignMemory(PageError),
+    /// The device is switched off: all of its memory reads as ones, or what is written there is
+    /// lost.
+    SwitchedOff,
+    /// What the path leads to is not memory that can be mapped shared.
+    NotMappable,
+    /// There is less memory than was asked for.
+    TooShort {
+        /// Bytes that were asked for.
+        asked: u64,
+        /// Bytes that there are from the offset on.
+        there: u64,
+    },
     /// What the name leads to is not a shared memory object but, for example, a directory
     /// or a symbolic link.
     NotAnObject,
@@ -88,8 +107,9 @@ pub enum Error {
     SeveralPages(u64, u64),
     /// The peer died. What it had sent was delivered; the streams are incomplete.
     PeerDied,
-    /// The peer, a virtual machine or a device, has started again. The streams are
-    /// incomplete, and some of what it had sent may be lost.
+    /// The peer, a virtual machine or a device, has started again, or the device whose memory
+    /// this is was switched off or removed. The streams are incomplete, and some of what the peer
+    /// had sent may be lost.
     PeerRestarted,
     /// The peer stopped reading or writing before the end of the stream: it failed, or was
     /// interrupted.
@@ -151,6 +171,8 @@ impl Error {
             | Self::Pages { .. }
             | Self::Mode
             | Self::Offset
+            | Self::Length
+            | Self::NoLength
             | Self::Ended
             | Self::NotAtEnd => io::ErrorKind::InvalidInput,
             Self::Forked => io::ErrorKind::Unsupported,
@@ -162,6 +184,10 @@ impl Error {
             Self::Cancelled => io::ErrorKind::ConnectionAborted,
             Self::Busy | Self::Stuck => io::ErrorKind::ResourceBusy,
             Self::Foreign(_)
+            | Self::ForeignMemory(_)
+            | Self::SwitchedOff
+            | Self::NotMappable
+            | Self::TooShort { .. }
             | Self::NotAnObject
             | Self::Unsealed
             | Self::PagesDiffer { .. }
@@ -205,7 +231,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Name(reason) => Some(reason),
-            Self::Foreign(reason) => Some(reason),
+            Self::Foreign(reason) | Self::ForeignMemory(reason) => Some(reason),
             Self::System { source, .. } => Some(source),
             _ => None,
         }

@@ -101,6 +101,7 @@
 //! | talk to a thread | [`Channel::pair`] |
 //! | talk to many, one after the other | [`Service`]; they use [`Options::as_client`] |
 //! | talk to a virtual machine, a board | [`Options::at_offset`], [`Options::anywhere`] |
+//! | talk to the host from a virtual machine, or through a file of your own | [`Device`] |
 //! | take a seat now, and wait for the peer later | [`Options::sit_down`], [`Waiting`] |
 //! | write; read, and read lines | [`Sender`]; [`Receiver`] |
 //! | do this in tasks, under tokio or another executor | [`asynchronous`] |
@@ -215,6 +216,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("memtalk runs on Linux only: it needs futex(2) and open file description locks");
 
+mod address;
 pub mod asynchronous;
 mod cancel;
 mod channel;
@@ -235,6 +237,7 @@ mod unnamed;
 #[doc(hidden)]
 pub mod wait;
 
+pub use address::{Address, Device};
 pub use cancel::Cancel;
 pub use channel::{Channel, Options, Waiting, open};
 pub use ends::receiver::Receiver;

@@ -110,7 +110,7 @@ impl Service {
         name: impl TryInto<Name, Error: Into<Error>>,
         moved: impl Fn(&TalkHandle) + Send + 'static,
     ) -> Result<Self, Error> {
-        let mut request = options.request(Place::of(name)?)?;
+        let mut request = options.request(Place::Name(name.try_into().map_err(Into::into)?))?;
         let current = Arc::new(Current::default());
         let first = current.sit_down(|| sit_down(&request))?;
         moved(&TalkHandle(Arc::clone(&current)));

@@ -28,7 +28,12 @@ pub enum Status {
 impl From<&Error> for Status {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Name(_) | Error::Pages { .. } | Error::Mode | Error::Offset => Self::Usage,
+            Error::Name(_)
+            | Error::Pages { .. }
+            | Error::Mode
+            | Error::Offset
+            | Error::Length
+            | Error::NoLength => Self::Usage,
             Error::Timeout(_) | Error::LeftBehind { .. } => Self::Timeout,
             Error::PeerDied
             | Error::PeerRestarted
@@ -37,6 +42,10 @@ impl From<&Error> for Status {
             | Error::Corrupt => Self::Incomplete,
             Error::Busy | Error::Stuck => Self::Busy,
             Error::Foreign(_)
+            | Error::ForeignMemory(_)
+            | Error::SwitchedOff
+            | Error::NotMappable
+            | Error::TooShort { .. }
             | Error::NotAnObject
             | Error::Unsealed
             | Error::NotOurs { .. }

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 pub(crate) mod cpu;
 pub(crate) mod crash_points;
+pub(crate) mod device;
 pub(crate) mod futex;
+pub(crate) mod guard;
 pub(crate) mod lease;
 pub(crate) mod lock;
 pub(crate) mod map;

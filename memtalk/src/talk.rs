@@ -2,6 +2,7 @@
 
 pub(crate) mod fate;
 pub(crate) mod handle;
+mod outside;
 pub(crate) mod peer;
 pub(crate) mod seated;
 pub(crate) mod watch;

@@ -53,6 +53,7 @@ const TOLD: &[&str] = &[
     "read the object",
     "remove the object",
     "set the object's mode",
+    "start a guard process",
     "start a thread",
     "unlock the object",
     "write standard output",

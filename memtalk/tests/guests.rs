@@ -5,18 +5,16 @@
 mod support;
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use memtalk::{Channel, Name, Options};
 use memtalk_ring::Seat::{First, Second};
-use memtalk_ring::layout::{CLAIM, LINE, MAGIC, OUTSIDE, SEATED, SILENT, VERSION};
+use memtalk_ring::layout::{CLAIM, LINE, MAGIC, OUTSIDE, SEATED, SILENT, VERSION, WAITING};
 use memtalk_ring::layout::{receiver_offset, seat_offset, sender_offset};
 use support::machine::{AARCH64, Machine, X86_64};
 use support::program::tally;
 use support::words::{self, BYTES_EACH_WAY as CAPACITY, INDEX};
-use support::{BOUND, Object, Side, TempFile, bounded, eventually, noise, setting};
+use support::{Object, Side, TempFile, eventually, noise, round_trips, setting};
 
 /// The exit statuses of guests: `memtalk/guests/src/failure.rs`.
 const COMPLETE: i32 = 0;
@@ -282,7 +280,7 @@ fn page(words: &[(usize, u32)]) -> Vec<u8> {
         (words::VERSION, VERSION),
         (words::SIZE, 4096),
         (words::CAPACITY, CAPACITY),
-        (seat_offset(First), SEATED),
+        (seat_offset(First), SEATED | WAITING),
     ];
     let mut page = vec![0; 4096];
     for (at, word) in honest.iter().chain(words) {
@@ -353,7 +351,11 @@ fn an_impossible_index_is_noticed(machine: &'static Machine) {
         let object = Object::new();
         let mut bytes = page(&[(sender_offset(First, CAPACITY) + INDEX, index)]);
         fs::write(object.path(), &bytes).unwrap();
-        let ended = machine.start(&object).finish();
+        let guest = machine.start(&object);
+        expect_second(&object.open());
+        words::write(&object.open(), seat_offset(First), SEATED);
+        words::put(&mut bytes, seat_offset(First), SEATED);
+        let ended = guest.finish();
         ended.assert_said(CORRUPT, "indices are impossible");
         // The guest has written its seat word and its own two lines, and nothing else.
         let found = fs::read(object.path()).unwrap();
@@ -379,39 +381,8 @@ fn every_byte_makes_its_round_trip(machine: &'static Machine) {
     let count = setting("ROUND_TRIPS", 20_000);
     let object = Object::new();
     let guest = machine.start(&object);
-    let name = Name::new(object.name()).unwrap();
-    let mut times = bounded("all round trips", move || {
-        let options = Options::new().timeout(BOUND);
-        let Channel {
-            mut sender,
-            mut receiver,
-            ..
-        } = options.open(&name).unwrap();
-        sender.write_all(b"echo\n").unwrap();
-        let mut round_trip = |number: usize| {
-            let byte = number.to_le_bytes()[0];
-            let began = Instant::now();
-            sender.write_all(&[byte]).unwrap();
-            let mut back = [!byte];
-            receiver.read_exact(&mut back).unwrap();
-            let took = began.elapsed();
-            assert_eq!(back, [byte]);
-            took
-        };
-        let times: Vec<Duration> = (0..count).map(&mut round_trip).collect();
-        sender.end();
-        assert_eq!(receiver.read(&mut [0]).unwrap(), 0);
-        receiver.close().unwrap();
-        sender.close().unwrap();
-        times
-    });
+    round_trips::print(machine, &object, b"echo\n", count);
     guest.finish().assert_said(COMPLETE, "complete");
-    times.sort();
-    println!(
-        "{machine}: {count} round trips of a byte, median {:?}, 99 % within {:?}",
-        times[count / 2],
-        times[count * 99 / 100]
-    );
 }
 
 fn bulk_streams_are_complete_both_ways(machine: &'static Machine) {

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use memtalk::{Channel, Name, Options, Receiver};
 use memtalk_ring::layout::{self, receiver_offset, sender_offset};
-use memtalk_ring::{Error, Native, Page, PageError, Presence, Seat, Spin, Wait, Watched};
+use memtalk_ring::{
+    Beginning, Error, Native, Page, PageError, Presence, RawRegion, Seat, Spin, Wait, Watched,
+};
 use support::party::{self, Memory, Party};
 use support::words::{self, BYTES_EACH_WAY};
 use support::{BOUND, Object, Side, TempFile, eventually, is_in, noise, threads_of, try_lock};
@@ -118,7 +120,10 @@ fn a_party_outside_joins_a_process_that_waits() {
     side.expect(b"last words");
     party.finish();
     side.finish().assert_complete(b"");
-    assert!(!object.exists());
+    // It stays for the next talk as long as the machine has it.
+    assert!(object.exists());
+    drop((party, memory));
+    object.assert_usable();
 }
 
 #[test]
@@ -152,7 +157,7 @@ fn a_third_party_is_told_that_two_talk() {
     finish(side, party);
     // SAFETY: the party's ends are gone.
     let third = unsafe { Page::sit_down(memory.whole(), true) };
-    assert_eq!(third.err(), Some(PageError::Taken));
+    assert_eq!(third.err(), Some(PageError::Over));
 }
 
 #[test]
@@ -429,7 +434,9 @@ fn a_party_that_has_the_object_open_is_told_when_a_process_gives_up_waiting() {
         let ended = side.finish_with_open_input();
         let code = signal.is_none().then_some(3);
         assert_eq!((ended.code, ended.signal), (code, signal));
-        assert!(!object.exists());
+        // SAFETY: no ends were taken there.
+        let sits = unsafe { Page::sit_down(memory.whole(), true) };
+        assert_eq!(sits.err(), Some(PageError::Over));
         let mut party = party::second(memory.whole());
         assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
         assert_eq!(party.sender.wait(1), Err(Error::PeerFailed));
@@ -495,16 +502,44 @@ fn the_next_process_tells_the_machine_that_the_last_one_was_killed() {
 }
 
 #[test]
-fn the_next_process_tells_a_party_outside_that_the_first_was_killed_and_starts_over() {
+fn a_party_outside_learns_that_the_process_was_killed_and_the_next_one_talks_there() {
     let object = Object::new();
     let mut side = object.open_side();
     side.wait_until_seated(&object);
     let memory = Memory::open(&object);
     let mut party = party::second(memory.whole());
+    let begun = || party.page.beginning(Seat::Second) == Beginning::Begun;
+    eventually("the talk begins", begun);
     side.kill();
-    object.assert_usable();
     assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
     assert_eq!(party.sender.wait_delivered(), Err(Error::PeerFailed));
+    // The next talk is in the same memory. Only a party outside joins: the last one may not
+    // have seen yet that its seat is free.
+    party.page.stand(Seat::Second, Presence::DEVICE);
+    let mut side = object.open_side();
+    let (page, seat) = sits_down(memory.whole());
+    assert_eq!(seat, Seat::Second);
+    let mut party = party::seated(page, seat, Spin);
+    side.say(b"again");
+    party.expect(b"again");
+    finish(side, party);
+}
+
+/// Sits down outside, as soon as that is possible, and waits until the talk begins.
+fn sits_down(region: RawRegion) -> (Page<RawRegion>, Seat) {
+    let mut found = None;
+    eventually("a talk begins", || {
+        if found.is_none() {
+            // SAFETY: the ends of the last talk are gone.
+            found = unsafe { Page::sit_down(region, true) }.ok();
+        }
+        let state = found.as_ref().map(|(page, seat)| page.beginning(*seat));
+        if state == Some(Beginning::Lost) {
+            found = None;
+        }
+        state == Some(Beginning::Begun)
+    });
+    found.expect("it began")
 }
 
 #[test]

@@ -29,7 +29,7 @@ import sys
 import time
 
 MAGIC = 0x74616C6B
-VERSION = 2
+VERSION = 3
 LINE, OVERHEAD = 64, 384
 
 # The words of the page, by their number.
@@ -37,7 +37,7 @@ MAGIC_AT, VERSION_AT, SIZE_AT, CAPACITY_AT, FIRST_SEAT, SECOND_SEAT = 0, 2, 3, 4
 # The words of a ring struct, counted from its start.
 TAIL, SENDER_WANTS, HEAD, RECEIVER_WANTS = 0, 1, 16, 17
 # Bits of a seat word, and of an index word.
-SEATED, OUTSIDE, SILENT = 1, 2, 4
+SEATED, OUTSIDE, SILENT, LEFT, WAITING = 1, 2, 4, 8, 16
 FAILED, CLOSED = 1 << 30, 1 << 31
 
 # The bytes that a pipe takes without waiting, if it takes any.
@@ -172,9 +172,9 @@ def map_page(name, deadline):
     return page, words, capacity
 
 
-def sit_down(page, words, capacity):
+def sit_down(page, words, capacity, deadline):
     """Takes the second seat, and returns its sender and receiver."""
-    if not words[FIRST_SEAT] & SEATED or words[SECOND_SEAT] & SEATED:
+    if not words[FIRST_SEAT] & WAITING or words[SECOND_SEAT] & SEATED:
         raise Failure(5, "nobody waits there for a peer")
     first_ring, first_slab = LINE, LINE + 2 * LINE
     second_ring = first_slab + capacity + LINE
@@ -184,6 +184,13 @@ def sit_down(page, words, capacity):
     for word in second + TAIL, second + SENDER_WANTS, first + HEAD, first + RECEIVER_WANTS:
         words[word] = 0
     words[SECOND_SEAT] = SEATED | OUTSIDE | SILENT
+    # The first party may have died before we came. If it lives, it clears this bit.
+    while words[FIRST_SEAT] & WAITING and words[SECOND_SEAT] & SEATED:
+        if time.monotonic() > deadline:
+            raise Failure(3, "the first party does not notice us")
+        time.sleep(LONGEST)
+    if not words[FIRST_SEAT] & SEATED or not words[SECOND_SEAT] & SEATED:
+        raise Failure(4, "the first party has left")
     sender = Sender(
         words, page[second_slab : second_slab + capacity], second + TAIL, second + HEAD
     )
@@ -224,13 +231,16 @@ def main(arguments):
     if len(arguments) not in (1, 2) or not arguments[0].startswith("/"):
         raise Failure(255, "usage: peer.py /OBJECT [SECONDS]")
     patience = float(arguments[1]) if len(arguments) == 2 else 10
-    sender, receiver = sit_down(*map_page(arguments[0], time.monotonic() + patience))
+    deadline = time.monotonic() + patience
+    page, words, capacity = map_page(arguments[0], deadline)
+    sender, receiver = sit_down(page, words, capacity, deadline)
     try:
         talk(sender, receiver)
     finally:
         # This does nothing if a stream is complete.
         sender.end(FAILED)
         receiver.end(FAILED)
+        words[SECOND_SEAT] = LEFT | OUTSIDE
 
 
 if __name__ == "__main__":

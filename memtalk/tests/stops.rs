@@ -19,7 +19,7 @@ use memtalk::{Error, Name, Options, Receiver};
 use memtalk_ring::{Presence, Seat, Spin};
 use support::aftermath::{self, every};
 use support::party::{self, Memory};
-use support::{BOUND, Object, Side, bounded, eventually};
+use support::{BOUND, Object, Side, TempFile, bounded, eventually};
 
 const TERM: i32 = 15;
 const CONT: i32 = 18;
@@ -221,11 +221,16 @@ const WAYS: [Taken; 3] = [
     },
 ];
 
+/// What that program tells once its talk has begun. Later it tells what it has received.
+const TALKS: &[u8] = b"talks";
+
 #[test]
 #[ignore = "the next test runs it, in a process of its own"]
 fn a_program_receives_what_has_come() {
     let name = Name::new(env::var("NAME").unwrap()).unwrap();
     let mut channel = Options::new().timeout(BOUND).open(&name).unwrap();
+    let tell = |what: &[u8]| fs::write(env::var("TELL").unwrap(), what).unwrap();
+    tell(TALKS);
     // The watcher's steps count as well. Once only this thread runs, a step has the same
     // number in each run.
     eventually("the watcher rests, or has ended", || {
@@ -240,7 +245,7 @@ fn a_program_receives_what_has_come() {
     // Twice, for programs that go on after an error.
     for _ in 0..2 {
         match way(&mut channel.receiver) {
-            Ok(bytes) => return assert_eq!(bytes, [1; 100]),
+            Ok(bytes) => return tell(&bytes),
             Err(error) => {
                 let error = Error::from_io(&error);
                 assert!(matches!(error, Some(Error::PeerRestarted)), "{error:?}");
@@ -261,14 +266,17 @@ fn no_byte_that_a_machine_sends_after_a_restart_is_received_in_the_old_talk() {
             };
             let mut party = sit();
             party.send(&[1; 100]);
+            let told = TempFile::new(b"");
             let mut program = Command::new(env::current_exe().unwrap());
             program
                 .args(["--exact", "--ignored", "a_program_receives_what_has_come"])
                 .env("NAME", object.name())
+                .env("TELL", &told.0)
                 .env("WAY", way.to_string())
                 .env("MEMTALK_STOP_AT", step.to_string());
             let mut program = Side::start(&mut program);
             let stopped = stops(&mut program);
+            let talked = fs::read(&told.0).unwrap() == TALKS;
             if stopped && party.page.presence(Seat::Second).is_some() {
                 party.die();
                 // The machine sends more than before, so that its index would be possible
@@ -282,6 +290,12 @@ fn no_byte_that_a_machine_sends_after_a_restart_is_received_in_the_old_talk() {
             }
             let program = program.finish();
             assert_eq!(program.code, Some(0), "way {way}: {program:?}");
+            // One that had yet to begin takes part in the next talk.
+            match &*fs::read(&told.0).unwrap() {
+                TALKS => {}
+                [2, rest @ ..] => assert!(!talked && rest == [2; 199], "way {way}: {rest:?}"),
+                bytes => assert_eq!(bytes, [1; 100], "way {way}"),
+            }
             stopped
         });
         println!("restarted at each of {steps} steps of way {way}");

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use memtalk::{Channel, Departure, Error, Name, Options};
-use memtalk_ring::layout::{seat_offset, sender_offset};
+use memtalk_ring::layout::{WAITING, seat_offset, sender_offset};
 use memtalk_ring::{Presence, Seat};
 use support::party::{self, Memory};
 use support::seccomp::{self, Call};
@@ -464,8 +464,8 @@ fn a_process_that_gets_up_keeps_its_seat_until_the_name_is_gone() {
     let object = Object::new();
     let name = Name::new(object.name()).unwrap();
     let waiting = options().sit_down(&name).unwrap();
-    let file = object.open();
     let leaving = up_to_the_removal(move || drop(waiting));
+    let file = object.open();
     assert!(!try_lock(&file, 1, libc::F_RDLCK));
     drop(leaving);
     eventually("the seat is free", || try_lock(&file, 1, libc::F_RDLCK));
@@ -503,7 +503,7 @@ fn a_process_that_has_the_object_open_for_a_moment_is_not_taken_for_a_machine() 
     });
     let _seated = newcomer.unwrap();
     let first = words::read(&object.open(), seat_offset(Seat::First));
-    assert_eq!(first.unwrap(), Presence::PROCESS.word());
+    assert_eq!(first.unwrap(), Presence::PROCESS.word() | WAITING);
 }
 
 #[test]
@@ -569,9 +569,12 @@ fn removing_the_name_keeps_the_seat() {
     // Our own threads may still use the ends, and a peer that sees a free seat speaks for us.
     let object = Object::new();
     let waiting = options().sit_down(object.name()).unwrap();
-    let file = object.open();
+    // Nobody else has it open meanwhile: the name would stay for them.
+    let kept = Object::new();
+    fs::hard_link(object.path(), kept.path()).unwrap();
     waiting.handle().remove_name(BOUND).unwrap();
     assert!(!object.exists());
+    let file = kept.open();
     assert!(!try_lock(&file, 1, libc::F_RDLCK));
     drop(waiting);
     eventually("the seat is free", || try_lock(&file, 1, libc::F_RDLCK));

@@ -79,7 +79,7 @@ engine() {
         suites="--test=descriptors --test=death --test=waits --test=outside
             --test=strangers --test=users --test=interrupted --test=messages
             --test=namespaces --test=vandals --test=usage --test=look --test=direction
-            --test=program --test=service" ;;
+            --test=program --test=service --test=device" ;;
     crash) packages=memtalk bound=1800
         suites="--features=memtalk/crash-points --test=crash --test=stops --test=failures" ;;
     lifecycle) packages=verification bound=1800

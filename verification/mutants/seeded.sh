@@ -227,7 +227,7 @@ mutant "a nap outlasts its limit" $futex \
     's/left.min(nap)/nap.max(left - left)/' "$naps"
 basics="-p memtalk --test basics"
 mutant "gathered input waits for room with a timeout" memtalk/src/ends/sender.rs \
-    's/if patient \&\& self.route/if self.route/' "$basics"
+    's/if patient \&\& staged/if staged/' "$basics"
 mutant "a close with a deadline changes the timeout" memtalk/src/ends/sender.rs \
     's/set_limit(self.write_timeout)/set_limit(Some(time))/' "$basics"
 mutant "nothing yet is taken for the end" $receiver \
@@ -246,7 +246,7 @@ mutant "memory that is given is joined through the same open file" memtalk/src/s
 mutant "memory that is given can be truncated" memtalk/src/sys/shm.rs \
     's/if seals \& SIZE != SIZE {/if false {/' "$unnamed"
 mutant "who was given memory starts over" memtalk/src/lifecycle/sit_down.rs \
-    's/if !os.has_name() => {/if false => {/' \
+    's/if !os.has_name() \&\& !os.is_fixed() =>/if false =>/' \
     "-p verification --test lifecycle -- without_a_name" "$unnamed"
 service=memtalk/src/service.rs
 mutant "a busy service looks free" memtalk/src/lifecycle/linux.rs \
@@ -281,7 +281,7 @@ mutant "a signal ends the wait for a descriptor" memtalk/src/sys/transfer.rs \
     "-p memtalk --test interrupted"
 map=memtalk/src/sys/map.rs
 mutant "the private copy that is left on exit is of other memory" $map \
-    's/^                self.0.offset,/                0,/' "-p memtalk --test outside"
+    's/false => (libc::MAP_PRIVATE, self.0.offset),/false => (libc::MAP_PRIVATE, 0),/' "-p memtalk --test outside"
 mutant "a page is initialised under ends in use" $map \
     's/true => Err(PageError::Taken),/true => unsafe { Page::initialise(mapping, first) },/' \
     "-p memtalk --lib"
@@ -319,11 +319,27 @@ mutant "the look for a restart may come before the bytes are read" $page \
 mutant "a process that leaves marks a seat that another party has by now" $page \
     's/R::Atomics::compare_exchange::<site::LeaveSeat>(word, Presence::PROCESS.word(), LEFT);/if R::Atomics::load::<site::LookAtSeat>(word) == Presence::PROCESS.word() { R::Atomics::store::<site::TakeSeat>(word, LEFT) }/' \
     "-p verification --features shuttle --test shuttle -- a_process_that_leaves_late"
+outside=memtalk-ring/src/page/sit_down.rs
+search="-p verification --test lifecycle -- machine"
+mutant "a party outside joins one that no longer waits" $outside \
+    's/_ if !left \&\& first \& WAITING != 0 => Self::Join/_ if !left => Self::Join/' "$search"
+mutant "a party outside joins one that has left" $outside \
+    's/_ if !left \&\& first \& WAITING/_ if first \& (WAITING | LEFT)/' "$search"
+mutant "a party outside begins the next talk before its process has left the last" $outside \
+    '/Some(_) if ours \&\& left/d' "$search"
+mutant "a party outside does not leave the seat that it had before a restart" $outside \
+    's/Some(_) => Self::Leave/Some(_) => Self::Refused(PageError::Over)/' "$search"
+mutant "memory that goes away is not noticed" memtalk/src/lifecycle/object.rs \
+    's/true => !page.is_ours(seat, Presence::DEVICE),/true => false,/' "-p memtalk --test device"
+mutant "a party whose memory has gone writes there once more" memtalk/src/lifecycle/linux.rs \
+    's/if object.is_device() \&\& object.is_restarted(seat) {/if false {/' "-p memtalk --test device"
+mutant "a newcomer gives no guard the time to speak" memtalk/src/talk/seated.rs \
+    's/began.elapsed() < GUARD_WAIT/false/' "-p memtalk --features crash-points --test crash -- beside"
 identity=memtalk-ring/src/page/header.rs
 mutant "the magic number stays while a page is initialised" $identity \
     '/A::store::<site::HeaderStore>(&identity.magic, 0);/d' "-p memtalk-ring --test initialise"
 mutant "the second's seat is not freed by a restart" $identity \
-    '/A::store::<site::HeaderStore>(second_seat, 0);/d' "-p memtalk-ring --test initialise"
+    '/A::store::<site::HeaderStore>(second_seat, nobody);/d' "-p memtalk-ring --test initialise"
 mutant "what an end wanted is still wanted in the next talk" $identity \
     '/A::store::<site::HeaderStore>(&line.want, 0);/d' "-p memtalk-ring --test initialise"
 mutant "no barrier before a signal" memtalk-ring/src/wait/barrier.rs \

@@ -19,8 +19,9 @@
 //!
 //! # What must hold, in every state
 //! 1. Never two at one seat, and never two talks on one page: a page is joined once.
-//! 2. Nobody joins a page that is not fully initialised, and no guest initialises a process's
-//!    page.
+//! 2. Nobody joins a page that is not fully initialised. No guest initialises a process's
+//!    page, no process a guest's, and nobody one whose talk the others have yet to see the
+//!    end of.
 //! 3. Nobody takes the name away from somebody else's talk that is not over, and nobody
 //!    touches an object that is not memtalk's.
 //! 4. A survivor learns of a death, and of nothing else. Nobody else sits at its dead peer's
@@ -43,9 +44,12 @@
 //!     been told, if it has not started again. A process that says that an object stays, since
 //!     its owner is gone, is right.
 //! 11. A tenant makes, names and removes nothing.
-//! 12. A client makes nothing, nor does who was given an object. No talk begins for which a service has no time, and no
-//!     client's with a service that is gone.
+//! 12. A client makes nothing, nor does who was given an object. No talk begins for which a
+//!     service has no time, and no client's with a service that is gone.
 //! 13. An onlooker changes no name, no word and no lock, and calls no talk over that goes on.
+//! 14. A guest joins only a first that waits, and a talk with a guest begins only once the
+//!     first knows of it. Whoever talked to a guest's process is told that it has ended: by
+//!     its guard, or once the guest looks after it has started again.
 //!
 //! # Other users, and strangers
 //! In some searches, processes differ in what they want and in whose they are. Only its owner
@@ -60,6 +64,14 @@
 //! and a guest in it that sits down by the rules of `memtalk_ring::sit_down`. If there is no
 //! object, the machine creates it, full of zeros. It holds no locks. It may be killed at any
 //! moment, which closes the object. Its guest may start again at any moment, which does not.
+//! Its process may end or be killed at any moment; its guard then speaks for it.
+//!
+//! A process whose peer is the guest may be killed together with its guard, or alone. Then the
+//! guard speaks for it, at any moment after, and keeps its locks until then.
+//!
+//! # Memory of the user's own
+//! In some searches the name stands for memory that is there before and after every talk: it is
+//! never created nor removed, and one talk follows the other in it.
 //!
 //! # The onlooker
 //! In some searches there is one more process. It opens the object, looks and closes it, again
@@ -93,6 +105,8 @@
 //!
 //! - *The way from one machine to the next* (here `process.rs`, there `talk.rs`, `talk/` and
 //!   `channel.rs`): `waits.rs`, `crash.rs`.
+//! - *The way of a party outside from one look at the page to the next* (here `guest.rs`, there
+//!   `talk/outside.rs`), and that it is alone on its kernel: `device.rs`, `linux_guests.rs`.
 //! - *Threads.* Beside its main thread, a process has its watcher, which rests while the
 //!   process gets up. In some searches it also has a thread that takes a signal while the
 //!   process waits or talks, but not while it sits down again: `stops.rs`, `death.rs`. A
@@ -108,9 +122,10 @@
 //!   watcher wakes when the lock is free: `waits.rs`, `death.rs`, `outside.rs`.
 //! - *Index words.* There are none. The mark at its seat alone says that a peer outside was
 //!   told, or a dead process spoken for: `outside.rs`, `waits.rs`.
-//! - *The guest* follows the table of `memtalk_ring::sit_down`. It looks at a page and joins
-//!   it in one step, and not while a process is on its way to the second seat: see there
-//!   for that assumption. `outside.rs`, `guests.rs`.
+//! - *The guest* goes by `memtalk_ring::sit_down::Outcome`, the very rules of a party outside.
+//!   It looks at a page and joins it in one step, and not while a process is on its way to the
+//!   second seat: see there for that assumption. What it does afterwards is rewritten here:
+//!   `outside.rs`, `device.rs`, `guests.rs`, `linux_guests.rs`.
 //! - *Closing a descriptor* drops its locks in the same step as the call before. Until then
 //!   others would only have to wait. `crash.rs`.
 //! - *Looking who has the object open*, under the door, does not count newcomers that have

@@ -119,7 +119,9 @@ models! {
     a_restart_is_noticed: None, 54, || page::restart_is_noticed::<Loom>(false);
     a_restart_is_noticed_beside_a_byte_of_the_old_talk: None, 54, || page::restart_is_noticed::<Loom>(true);
     a_restart_is_noticed_by_a_process_that_copies: None, 234, page::restart_is_noticed_by_bytes::<LoomRacing>;
-    a_process_that_leaves_has_read: None, 16, page::leaver_has_read::<Loom>;
+    a_process_that_leaves_has_read: None, 16, || page::leaver_has_read::<Loom>(false);
+    a_party_outside_that_leaves_has_read: None, 38, || page::leaver_has_read::<Loom>(true);
+    a_talk_begins_once_the_first_has_noticed_the_second: None, 9_024, page::talk_begins::<Loom>;
     a_byte_arrives_at_a_process: None, 352, page::byte_arrives::<Loom>;
     a_byte_arrives_from_a_peer_that_begins_to_wake: None, 114, page::peer_begins_to_wake::<Loom>;
     a_byte_arrives_from_a_peer_that_has_left: None, 12, || page::peer_says_nothing::<Loom>(LEFT);
@@ -131,7 +133,7 @@ models! {
     a_guest_joins: None, 41, page::guest_joins::<Loom>;
     a_guest_offers_a_page: Some(4), 9_106, page::guest_offers_a_page::<Loom>;
     a_guest_starts_again: None, 66, page::guest_starts_again::<Loom>;
-    a_guest_that_joined_starts_again: None, 46, page::guest_that_joined_starts_again::<Loom>;
+    a_guest_that_joined_starts_again: None, 233, page::guest_that_joined_starts_again::<Loom>;
     capacity_1_wraps_without_waiting: None, 915, || models::try_without_waiting::<Loom>(COPIED, 1, 3);
     capacity_2_wraps_without_waiting: None, 1_634, || models::try_without_waiting::<Loom>(COPIED, 2, 3);
     capacity_3_wraps_without_waiting: None, 31_177, || models::try_without_waiting::<Loom>(COPIED, 3, 4);
@@ -305,6 +307,8 @@ fn every_site_is_passed() {
         "a_seat_is_taken_after_its_words_are_cleared",
         "a_restart_is_noticed",
         "a_process_that_leaves_has_read",
+        "a_party_outside_that_leaves_has_read",
+        "a_talk_begins_once_the_first_has_noticed_the_second",
         "capacity_1_wraps_without_waiting",
         "an_empty_stream_is_confirmed",
         "a_peer_dies",

@@ -509,6 +509,7 @@ fn be_first(region: RawRegion, letters: &Letters) -> Page<RawRegion> {
     // SAFETY: nobody uses ends in this memory any more.
     let page = unsafe { Page::initialise(region, Presence::PROCESS) }.unwrap();
     until(|| !page.is_free(Seat::Second));
+    page.begin();
     letters.joined.read();
     until(|| page.presence(Seat::Second) != Some(SILENT));
     letters.said.read();
@@ -556,7 +557,7 @@ fn pages<W: Way>(count: usize, size: usize, len: usize) {
             for seat in [Seat::First, Seat::Second].repeat(10) {
                 page.wake(seat, &wait);
                 assert!(!page.is_free(seat));
-                assert!(page.seat_word(seat).is(Presence::PROCESS.word()));
+                assert_eq!(page.presence(seat), Some(Presence::PROCESS));
                 thread::yield_now();
             }
         });

@@ -119,7 +119,7 @@ impl From<PageError> for memtalk_error {
     fn from(error: PageError) -> Self {
         match error {
             PageError::BadMemory(_) => Self::BadMemory,
-            PageError::Unfinished => Self::Unfinished,
+            PageError::Unfinished | PageError::Over => Self::Unfinished,
             PageError::ByteOrder => Self::ByteOrder,
             PageError::NotAPage => Self::NotAPage,
             PageError::Version(_) => Self::Version,

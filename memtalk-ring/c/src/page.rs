@@ -36,7 +36,7 @@ pub const MEMTALK_OUTSIDE: u32 = 2;
 /// again by itself. Every program that uses this interface is silent.
 pub const MEMTALK_SILENT: u32 = 4;
 
-/// The second seat's word, without another flag: a process sat here and has left.
+/// A seat's word, without MEMTALK_SEATED: the party that sat here has left.
 pub const MEMTALK_LEFT: u32 = 8;
 
 const _: () = {
@@ -147,10 +147,10 @@ pub unsafe extern "C" fn memtalk_page_initialise(
 /// MEMTALK_OUTSIDE. MEMTALK_SEATED may be part of it.
 ///
 /// Returns your seat, MEMTALK_FIRST or MEMTALK_SECOND, or one of these errors:
-/// - MEMTALK_ERROR_TAKEN if both seats are taken, or the second was yours before you
-///   were started again. In the second case the process learns now that you are gone,
-///   and nobody can use this page again.
-/// - MEMTALK_ERROR_UNFINISHED while a process initialises the page. Try again.
+/// - MEMTALK_ERROR_TAKEN if two processes talk there.
+/// - MEMTALK_ERROR_UNFINISHED while a process initialises the page, or has yet to do so for
+///   the next talk. Try again. If the second seat was yours before you were started again,
+///   the process learns now that you are gone.
 /// - The other errors of memtalk_page_attach.
 ///
 /// After an error `page` is not open.
@@ -232,7 +232,7 @@ unsafe fn open_page(
 /// Returns one of these numbers, or MEMTALK_ERROR_BAD_ARGUMENT, MEMTALK_ERROR_NOT_OPEN:
 /// - 0 while nobody has sat there since the page was initialised.
 /// - MEMTALK_SEATED, with MEMTALK_OUTSIDE and MEMTALK_SILENT where they apply.
-/// - MEMTALK_LEFT when a process that sat at the second seat has left.
+/// - MEMTALK_LEFT when the party that sat there has left.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memtalk_page_seat(page: *mut memtalk_page, seat: u32) -> i32 {
     code(|| {
@@ -298,6 +298,9 @@ pub unsafe extern "C" fn memtalk_page_open(
         };
         if core::mem::replace(taken, true) {
             return Err(memtalk_error::AlreadyOpen);
+        }
+        if seat == Seat::First {
+            opened.page.begin();
         }
         // SAFETY: these ends are taken once for each seat, by the header's contract and
         // `taken`.

@@ -8,9 +8,10 @@
 //!
 //! A process writes the [claim](crate::page::layout::CLAIM) before it fills in the rest.
 //! So memory whose creator died half-way can be told from memory that is somebody else's.
-//! A party outside leaves the claim 0: see [`sit_down`](crate::page::sit_down).
+//! A party outside writes [another](crate::page::layout::CLAIM_OUTSIDE), since each kind
+//! initialises only what the other has not.
 
-use super::layout::{CLAIM, Header, MAGIC, VERSION, capacity_of};
+use super::layout::{CLAIM, CLAIM_OUTSIDE, Header, MAGIC, OUTSIDE, VERSION, WAITING, capacity_of};
 use super::seat::Presence;
 use crate::atomics::Atomics;
 use crate::order::site;
@@ -28,9 +29,11 @@ pub enum PageError {
     /// not a multiple of 64 from [`MIN_SIZE`](crate::layout::MIN_SIZE) to
     /// [`MAX_SIZE`](crate::layout::MAX_SIZE), or the address is not a multiple of 64.
     BadMemory(usize),
-    /// A process has claimed the memory, and has not finished the page: it is still at
-    /// it, or it died.
+    /// A party has claimed the memory, and has not finished the page: it is still at it, or it
+    /// died.
     Unfinished,
+    /// The last talk is over, and a process has yet to initialise the page for the next.
+    Over,
     /// The magic number was written by a machine of the other byte order.
     ByteOrder,
     /// There is no magic number: the memory is somebody else's, or fresh.
@@ -49,6 +52,7 @@ impl core::fmt::Display for PageError {
         match self {
             Self::BadMemory(size) => write!(f, "{size} bytes of memory cannot hold a page"),
             Self::Unfinished => f.write_str("the page was never fully initialised"),
+            Self::Over => f.write_str("the last talk is over, and the next one has not begun"),
             Self::ByteOrder => f.write_str("the page is from a machine of the other byte order"),
             Self::NotAPage => f.write_str("the memory does not carry memtalk's magic number"),
             Self::Version(version) => {
@@ -71,7 +75,8 @@ impl core::error::Error for PageError {}
 pub struct Snapshot {
     /// [`MAGIC`], if this is a page.
     pub magic: u32,
-    /// [`CLAIM`], if a process initialises or initialised the page.
+    /// [`CLAIM`] or [`CLAIM_OUTSIDE`], if a process or a party outside initialises or
+    /// initialised the page.
     pub claim: u32,
     /// The layout version.
     pub version: u32,
@@ -121,7 +126,7 @@ impl Snapshot {
         let capacity = capacity_of(size).ok_or(PageError::BadMemory(size));
         match self.magic {
             MAGIC => {}
-            0 if self.claim == CLAIM => return Err(PageError::Unfinished),
+            0 if matches!(self.claim, CLAIM | CLAIM_OUTSIDE) => return Err(PageError::Unfinished),
             magic if magic == MAGIC.swap_bytes() => return Err(PageError::ByteOrder),
             _ => return Err(PageError::NotAPage),
         }
@@ -136,16 +141,16 @@ impl Snapshot {
 }
 
 /// Initialises a page of `size` bytes with `first` at its first seat. Writes the magic
-/// number last.
+/// number last. If it is `kept`, only a party outside may take the second seat.
 ///
-/// Nobody else may be using the page, with one exception: a process may still sit at the
+/// Nobody else may be using the page, with one exception: a party may still sit at the
 /// second seat, from the talk before. What it still writes to its own words,
 /// [`join`](crate::Page::join) clears. Once it has read anything that is written here or
 /// later, it finds its seat free. The order of the stores is the proof:
 /// - Before the fence: the magic number becomes 0, so that a page that is left half-written
 ///   is not taken for a page. The second seat becomes free.
 /// - After the fence: everything else. [`RestartFence`](site::RestartFence) here and
-///   [`NoticeFence`](site::NoticeFence) in that process make its look at its seat see
+///   [`NoticeFence`](site::NoticeFence) in that party make its look at its seat see
 ///   what was stored before the fence.
 /// - Last: the magic number.
 pub fn write_words<A: Atomics>(
@@ -154,18 +159,20 @@ pub fn write_words<A: Atomics>(
     size: u32,
     capacity: Capacity,
     first: Presence,
+    kept: bool,
 ) {
     let identity = &header.identity;
-    let claim = if first.outside { 0 } else { CLAIM };
+    let claim = if first.outside { CLAIM_OUTSIDE } else { CLAIM };
+    let nobody = if kept { OUTSIDE } else { 0 };
     let [first_seat, second_seat] = &header.seats.taken;
     A::store::<site::HeaderStore>(&identity.magic, 0);
-    A::store::<site::HeaderStore>(second_seat, 0);
+    A::store::<site::HeaderStore>(second_seat, nobody);
     A::fence::<site::RestartFence>();
     A::store::<site::HeaderStore>(&identity.claim, claim);
     A::store::<site::HeaderStore>(&identity.version, VERSION);
     A::store::<site::HeaderStore>(&identity.size, size);
     A::store::<site::HeaderStore>(&identity.capacity, capacity.bytes());
-    A::store::<site::HeaderStore>(first_seat, first.word());
+    A::store::<site::HeaderStore>(first_seat, first.word() | WAITING);
     clear_words(
         rings
             .into_iter()

@@ -14,7 +14,7 @@ use core::mem::{align_of, offset_of, size_of};
 use super::seat::Seat;
 use crate::atomics::{Atomics, Native};
 
-pub use super::seat::{LEFT, OUTSIDE, SEATED, SILENT};
+pub use super::seat::{LEFT, OUTSIDE, SEATED, SILENT, WAITING};
 pub use crate::ring::header::{LINE, Line, RingHeader};
 
 /// The magic number: `talk` in ASCII, from the most significant byte. It differs from
@@ -26,15 +26,18 @@ pub const MAGIC: u32 = 0x7461_6C6B;
 /// memory whose creator died half-way from memory that is somebody else's.
 pub const CLAIM: u32 = !MAGIC;
 
+/// The claim of a party [outside](OUTSIDE).
+pub const CLAIM_OUTSIDE: u32 = CLAIM + 1;
+
 /// The version of the layout and of the protocol.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The words that identify a page. They do not change once the page is initialised.
 #[repr(C, align(32))]
 pub struct Identity<A: Atomics> {
     /// [`MAGIC`], written last.
     pub magic: A::Word,
-    /// [`CLAIM`], if a process initialised the page; 0 if a party outside did.
+    /// [`CLAIM`], if a process initialised the page; [`CLAIM_OUTSIDE`] if a party outside did.
     pub claim: A::Word,
     /// [`VERSION`].
     pub version: A::Word,
@@ -48,7 +51,8 @@ pub struct Identity<A: Atomics> {
 #[repr(C, align(32))]
 pub struct Seats<A: Atomics> {
     /// The first seat's word, and the second's: 0 while nobody has sat there, otherwise
-    /// [`SEATED`] with [`OUTSIDE`] and [`SILENT`] where they apply, or [`LEFT`].
+    /// [`SEATED`] with [`OUTSIDE`], [`SILENT`] and [`WAITING`] where they apply, or [`LEFT`].
+    /// The second's is [`OUTSIDE`] alone while only a party outside may sit there.
     pub taken: [A::Word; 2],
 }
 
@@ -147,7 +151,7 @@ const _: () = {
     assert!(sender_offset(Seat::Second, 1856) == 256 + 1856);
     assert!(receiver_offset(Seat::First, 1856) == 256 + 1856 + 64);
     assert!(MAGIC != MAGIC.swap_bytes());
-    assert!(MAGIC == 0x7461_6C6B && CLAIM == 0x8B9E_9394);
+    assert!(MAGIC == 0x7461_6C6B && CLAIM == 0x8B9E_9394 && CLAIM_OUTSIDE == 0x8B9E_9395);
     // Everything fits and is aligned, from the smallest page to the largest.
     let mut sizes = [
         MIN_SIZE,

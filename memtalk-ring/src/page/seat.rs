@@ -12,10 +12,14 @@ pub const OUTSIDE: u32 = 2;
 /// first wake-up that it makes. It must not set the bit, because its peer may sleep already.
 pub const SILENT: u32 = 4;
 
-/// Bit 3 of the second seat's word, and no other bit: a process that sat here has left, and
-/// does not touch the page any more. It is written if the first party is
-/// [outside](OUTSIDE), which may then initialise the page again.
+/// Bit 3 of a seat word, without bit 0: the party that sat here has left, and does not touch
+/// the page any more. Of the other bits, only [`OUTSIDE`] may be set then.
 pub const LEFT: u32 = 8;
+
+/// Bit 4 of the first seat's word: the party here waits for the second, and clears this bit
+/// once it has seen it. The talk begins with that. Where one of the two is
+/// [outside](OUTSIDE), the second does not count on the first before.
+pub const WAITING: u32 = 16;
 
 /// One of the two seats of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +81,12 @@ impl Presence {
         let outside = if self.outside { OUTSIDE } else { 0 };
         let silent = if self.silent { SILENT } else { 0 };
         SEATED | outside | silent
+    }
+
+    /// The word of a seat that this party has left.
+    #[must_use]
+    pub(crate) const fn left(self) -> u32 {
+        if self.outside { LEFT | OUTSIDE } else { LEFT }
     }
 
     /// What a seat word says. `None` if it says that nobody sits there: any word without

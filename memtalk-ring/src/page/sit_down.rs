@@ -7,16 +7,16 @@
 //! Firmware that owns the memory does not need to look. It calls [`Page::initialise`]
 //! whenever it starts, and so takes the first seat.
 //!
-//! The first party then
-//! 1. waits until somebody has come to the second seat ([`Page::is_free`] is `false`);
-//! 2. talks;
-//! 3. waits until nobody sits at the second seat ([`Page::presence`] is `None`). By then a
-//!    process that sat there has seen the end of its streams. If it was killed, the next
-//!    process to come fails what it left open, and frees the seat in its name;
-//! 4. initialises the page for the next talk.
+//! Whoever has a seat waits until the talk [begins](Page::beginning), and sits down again if
+//! that says that it never will. The party then talks, and [leaves](Page::stand) its seat. The
+//! first party then
+//! - waits until nobody sits at the second seat ([`Page::presence`] is `None`). By then a
+//!   process that sat there has seen the end of its streams. If it was killed, the next
+//!   process to come fails what it left open, and frees the seat in its name;
+//! - initialises the page for the next talk.
 //!
-//! If the second party finds its own seat free, somebody has initialised the page again
-//! since it joined. It sits down again.
+//! If the second party finds its own seat free ([`Page::was_restarted`]), somebody has
+//! initialised the page again since it joined. It sits down again.
 //!
 //! # What it relies on
 //! - At most one party outside uses a page at a time. So a seat word that says
@@ -26,30 +26,73 @@
 //! Without locks and without compare-and-swap, nobody could tell whether that is so.
 //!
 //! # Why initialising again is safe
-//! A page may be initialised again while a process still sits at its second seat, does
-//! not know of it, and advances its own index. What this old process writes reaches nobody:
+//! Only the kind that initialised a page does so again: processes theirs, one after the other
+//! behind a lock; the party outside its own. So it is never done twice at once. Whoever waits
+//! for the other to do it needs the other anyway, to talk to.
+//!
+//! A page may be initialised again while a party still sits at its second seat, does
+//! not know of it, and advances its own index. What this old party writes reaches nobody:
 //! - The first party looks at the second's words only once somebody has come to the second
 //!   seat ([`Page::is_free`]). Initialising has freed that seat.
 //! - Whoever joins sets those words to 0 before it takes the seat ([`Page::join`]).
-//! - Nobody joins before the old process has gone, because it holds the seat's lock until
-//!   then. It goes when it sees that its seat is free.
-//! - The old process marks its seat as left only if the seat word is still its own. It
-//!   compares and writes in one atomic step. (Processes run where compare-and-swap exists.)
+//! - Nobody joins before the old party has gone. A process holds the seat's lock until
+//!   then. It goes when it sees that its seat is free. Where a party outside may still be, only
+//!   a party outside joins ([`Page::renew`]), and there is one at a time.
+//! - The old party marks its seat as left only if the seat word is still its own. A process
+//!   compares and writes in one atomic step. (Processes run where compare-and-swap exists.) A
+//!   party outside may be too late by that step: then its mark does not count, since the next
+//!   talk has not begun.
 //!
-//! Nor does the old process take the next talk for its own. Initialising frees its seat
-//! before it writes anything else but the magic number. The old process looks at its seat
+//! Nor does the old party take the next talk for its own. Initialising frees its seat
+//! before it writes anything else but the magic number. The old party looks at its seat
 //! after it has copied bytes, and before it does anything with them or believes the end
 //! of a stream.
-//!
-//! While a page is being initialised here, its magic number and its claim are 0. No process
-//! leaves both 0. So no process takes the page for one that a dead process left
-//! unfinished, and initialises it as well.
 
 use super::Page;
 use super::header::{PageError, Snapshot};
+use super::layout::{CLAIM_OUTSIDE, LEFT, OUTSIDE, WAITING};
 use super::region::PageMemory;
 use super::seat::{Presence, Seat};
 use crate::wait::Spin;
+
+/// What a party outside does, given what it has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Initialises the page, and takes the first seat.
+    Initialise,
+    /// Takes the second seat.
+    Join,
+    /// It was at the second seat before a restart: it fails the ends that it left open there,
+    /// marks the seat as left, and looks again later.
+    Leave,
+    /// Takes no seat, for this reason.
+    Refused(PageError),
+}
+
+impl Outcome {
+    /// The rules for memory of `size` bytes whose header says `said`, and whose seats have
+    /// these words: the [table](crate::page::layout#sitting-down) as code.
+    #[must_use]
+    pub fn of(said: Snapshot, size: usize, [first, second]: [u32; 2]) -> Self {
+        let fresh = said == Snapshot::default() && [first, second] == [0, 0];
+        if fresh || said.magic == 0 && said.claim == CLAIM_OUTSIDE {
+            return Self::Initialise;
+        }
+        if let Err(reason) = said.check(size) {
+            return Self::Refused(reason);
+        }
+        let (ours, left) = (first & OUTSIDE != 0, first & LEFT != 0);
+        match Presence::from_word(second) {
+            // The talk has ended in good order, and its process has yet to see that.
+            Some(_) if ours && left => Self::Refused(PageError::Over),
+            _ if ours => Self::Initialise,
+            Some(second) if !second.outside => Self::Refused(PageError::Taken),
+            _ if !left && first & WAITING != 0 => Self::Join,
+            Some(_) => Self::Leave,
+            None => Self::Refused(PageError::Over),
+        }
+    }
+}
 
 impl<R: PageMemory> Page<R> {
     /// Takes a seat in memory that a process shares with us, a party outside its operating
@@ -57,16 +100,16 @@ impl<R: PageMemory> Page<R> {
     /// a process that waits. Returns the page and our seat.
     ///
     /// [`sit_down`](crate::page::sit_down) has the rules. If we are `silent`, we wake
-    /// nobody, and the peer looks again by itself. At the first seat, wait until the second
-    /// is not [free](Self::is_free) any more before you take your ends.
+    /// nobody, and the peer looks again by itself. Take your ends once the talk
+    /// [begins](Self::beginning).
     ///
     /// # Errors
     /// Every [`PageError`]; among them:
-    /// - [`PageError::Unfinished`] while a process initialises the page. Try again.
-    /// - [`PageError::Taken`] if a process has the first seat, and the second is taken by
-    ///   another process, or was ours before a restart. In the last case the ends that we
-    ///   left open are marked as failed, so that the process learns that we are gone. No
-    ///   other talk takes place on this page.
+    /// - [`PageError::Unfinished`] while a process initialises the page; [`PageError::Over`]
+    ///   while it has yet to initialise it for the next talk, or has yet to leave our last
+    ///   one. Try again. If our party had a talk there and was restarted in it, the ends that it
+    ///   left open are marked as failed, and its seat as left.
+    /// - [`PageError::Taken`] if two processes talk there.
     ///
     /// Nothing else is written after an error.
     ///
@@ -79,29 +122,25 @@ impl<R: PageMemory> Page<R> {
         };
         let page = Self::over(region)?;
         let said = Snapshot::load(page.header());
-        let fresh = said.magic == 0 && said.claim == 0;
-        if !fresh {
-            said.check(page.size())?;
-        }
-        let [first, second] = [Seat::First, Seat::Second].map(|seat| page.presence(seat));
-        match (fresh, first, second) {
-            (true, ..) | (_, Some(Presence { outside: true, .. }), _) => {
+        let words = [Seat::First, Seat::Second].map(|seat| page.seat_value(seat));
+        match Outcome::of(said, page.size(), words) {
+            Outcome::Initialise => {
                 // SAFETY: by contract.
-                unsafe { page.write(us) };
+                unsafe { page.write(us, false) };
                 Ok((page, Seat::First))
             }
-            (_, _, None) => {
+            Outcome::Join => {
                 // SAFETY: by contract.
                 unsafe { page.join(us) };
                 Ok((page, Seat::Second))
             }
-            (_, _, Some(second)) => {
-                if second.outside {
-                    // SAFETY: by contract, no end is used that was taken before.
-                    unsafe { page.mourn(Seat::Second, &Spin) };
-                }
-                Err(PageError::Taken)
+            Outcome::Leave => {
+                // SAFETY: by contract, no end is used that was taken before.
+                unsafe { page.mourn(Seat::Second, &Spin) };
+                page.stand(Seat::Second, us);
+                Err(PageError::Over)
             }
+            Outcome::Refused(reason) => Err(reason),
         }
     }
 }

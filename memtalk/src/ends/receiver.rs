@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use memtalk_ring::PageRing;
+use memtalk_ring::Seat;
 
 use super::checked_timeout;
-use super::staging::{Buffer, Route, STAGE};
+use super::ring;
+use super::staging::{Buffer, FILE_STAGE, Route, STAGE};
 use crate::error::Error;
-use crate::sys::map::Mapping;
 use crate::sys::transfer;
 use crate::talk::Talk;
-use crate::wait::linux::Sleep;
 
 /// The receiving end of a channel.
 ///
@@ -33,7 +32,7 @@ use crate::wait::linux::Sleep;
 /// | [`read`](Read::read), [`fill_buf`](BufRead::fill_buf), [`write_to`](Self::write_to) | nothing is there | [`set_read_timeout`](Self::set_read_timeout) |
 /// | [`try_read`](Self::try_read), [`try_fill_buf`](Self::try_fill_buf), [`close`](Self::close) | never | |
 pub struct Receiver {
-    end: memtalk_ring::Receiver<PageRing<Mapping>, Sleep>,
+    end: ring::Receiver,
     route: Route,
     /// Bytes that are received and not yet read or written. [`BufRead`] returns references
     /// into this and not into the page, where the peer could change the bytes.
@@ -41,8 +40,9 @@ pub struct Receiver {
     read_timeout: Option<Duration>,
     talk: Arc<Talk>,
     /// Whether the peer may initialise the page again at any time, and begin another talk
-    /// there: a first party outside may. Then we believe the bytes that we have copied
-    /// out, and the end of the stream, only after we have looked at our seat word.
+    /// there: a first party outside may. Or the memory, which is a device's, may go away. Then we
+    /// believe the bytes that we have copied out, and the end of the stream, only after we have
+    /// looked at our seat word.
     wary: bool,
 }
 
@@ -51,22 +51,19 @@ pub struct Receiver {
 const LOOKS: u32 = 20;
 
 impl Receiver {
-    pub(crate) fn new(
-        end: memtalk_ring::Receiver<PageRing<Mapping>, Sleep>,
-        talk: Arc<Talk>,
-    ) -> Self {
+    pub(crate) fn new(end: ring::Receiver, talk: Arc<Talk>) -> Self {
         Self {
             end,
             route: Route::default(),
             buffer: Buffer::default(),
             read_timeout: None,
-            wary: talk.seated.peer_may_restart(),
+            wary: talk.seated.may_lose_page(),
             talk,
         }
     }
 
-    pub(crate) fn wait_mut(&mut self) -> &mut Sleep {
-        self.end.wait_mut()
+    pub(crate) fn spread_threads(&mut self, seat: Seat) {
+        self.end.spread_threads(seat);
     }
 
     pub(crate) fn talk(&self) -> &Talk {
@@ -91,7 +88,7 @@ impl Receiver {
     /// [`io::ErrorKind::InvalidInput`] if the time is zero, as in the standard library.
     pub fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.read_timeout = checked_timeout(timeout)?;
-        self.end.wait_mut().set_limit(timeout);
+        self.end.set_limit(timeout);
         Ok(())
     }
 
@@ -154,7 +151,8 @@ impl Receiver {
     /// If the ring has 12 KiB or more, this writes straight from the shared memory: one
     /// copy, made by the kernel. It first copies into private memory, up to 16 KiB, if the
     /// ring is smaller, or, for a ring of any size, if the peer is a machine that initialised
-    /// it. For a pipe or a socket it copies up to 64 KiB, if the ring has less than that.
+    /// it, or if the memory is a device's. For a pipe or a socket it copies up to 64 KiB, if the
+    /// ring has less than that.
     ///
     /// If the descriptor is non-blocking and takes nothing, this waits with `poll(2)`. The
     /// timeout is for the peer, and does not bound that wait.
@@ -174,7 +172,11 @@ impl Receiver {
             self.gather(stage)?;
             return self.write_buffered(output.as_fd());
         }
-        let filled = self.end.filled().map_err(|e| self.talk.error(e))?;
+        let Some(filled) = self.end.filled() else {
+            self.gather(FILE_STAGE)?;
+            return self.write_buffered(output.as_fd());
+        };
+        let filled = filled.map_err(|e| self.talk.error(e))?;
         let count = transfer::write_from(output.as_fd(), &filled).map_err(Error::transfer)?;
         filled.release(count);
         Ok(count)
@@ -196,9 +198,7 @@ impl Receiver {
 
     /// Whether nothing has come: no bytes, no end, no failure.
     pub(crate) fn is_idle(&mut self) -> bool {
-        self.buffer.rest().is_empty()
-            && self.end.filled().is_ok_and(|filled| filled.is_empty())
-            && !self.end.at_end()
+        self.buffer.rest().is_empty() && self.end.is_empty() && !self.end.at_end()
     }
 
     /// [`wait`](Self::wait) for a task, which has time for what is buffered, too. `register`
@@ -226,9 +226,9 @@ impl Receiver {
 
     /// As [`wait_for_end`](Self::wait_for_end), but no longer than `time`.
     pub(crate) fn wait_for_end_within(&mut self, time: Duration) -> Result<(), Error> {
-        self.end.wait_mut().set_limit(Some(time));
+        self.end.set_limit(Some(time));
         let ended = self.wait_for_end();
-        self.end.wait_mut().set_limit(self.read_timeout);
+        self.end.set_limit(self.read_timeout);
         ended
     }
 

@@ -2,20 +2,19 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use memtalk_ring::PageRing;
+use memtalk_ring::Seat;
 
 use super::checked_timeout;
-use super::staging::{Buffer, Route};
+use super::ring;
+use super::staging::{Buffer, FILE_STAGE, Route};
 use crate::error::Error;
-use crate::sys::map::Mapping;
 use crate::sys::transfer;
 use crate::talk::Talk;
-use crate::wait::linux::Sleep;
 
 /// A sender that waits for space sleeps until half of the ring is free. So it is woken once
 /// for many bytes, and the peer still has the other half to go on with.
@@ -46,7 +45,7 @@ const PIECES: usize = 8;
 pub struct Sender {
     // Declared, and so dropped, before the talk: the end marks its stream while we still
     // have the seat.
-    end: memtalk_ring::Sender<PageRing<Mapping>, Sleep>,
+    end: ring::Sender,
     route: Route,
     /// What `read_from` has read and not yet sent. Empty unless it runs.
     stage: Buffer,
@@ -55,10 +54,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(
-        end: memtalk_ring::Sender<PageRing<Mapping>, Sleep>,
-        talk: Arc<Talk>,
-    ) -> Self {
+    pub(crate) fn new(end: ring::Sender, talk: Arc<Talk>) -> Self {
         Self {
             end,
             route: Route::default(),
@@ -68,8 +64,8 @@ impl Sender {
         }
     }
 
-    pub(crate) fn wait_mut(&mut self) -> &mut Sleep {
-        self.end.wait_mut()
+    pub(crate) fn spread_threads(&mut self, seat: Seat) {
+        self.end.spread_threads(seat);
     }
 
     pub(crate) fn talk(&self) -> &Arc<Talk> {
@@ -95,7 +91,7 @@ impl Sender {
     /// [`io::ErrorKind::InvalidInput`] if the time is zero, as in the standard library.
     pub fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.write_timeout = checked_timeout(timeout)?;
-        self.end.wait_mut().set_limit(timeout);
+        self.end.set_limit(timeout);
         Ok(())
     }
 
@@ -139,7 +135,8 @@ impl Sender {
     /// to 16 KiB into private memory, and then sends them; 64 KiB if the descriptor is a pipe
     /// or a socket, and the ring has less than that. With a
     /// [timeout](Self::set_write_timeout) it always reads straight into the shared memory,
-    /// so that it holds nothing that it could not send.
+    /// so that it holds nothing that it could not send. To a device's memory it copies
+    /// itself, from private memory: no more than fits, if there is a timeout.
     ///
     /// If the descriptor is non-blocking and has nothing yet, this waits with `poll(2)`. The
     /// timeout is for the peer, and does not bound that wait.
@@ -150,23 +147,31 @@ impl Sender {
     pub fn read_from(&mut self, input: impl AsFd) -> io::Result<usize> {
         let capacity = self.end.capacity();
         let patient = self.write_timeout.is_none();
-        if patient && self.route.is_staged(input.as_fd(), capacity) {
+        let staged = self.end.is_device() || self.route.is_staged(input.as_fd(), capacity);
+        if patient && staged {
             // Look at the peer each time, even if we know of free space: if something is
             // wrong, we report it before we read more.
             self.end.wait(1).map_err(|e| self.talk.error(e))?;
-            self.stage.clear();
-            let read = |bytes: &mut [u8]| transfer::read(input.as_fd(), bytes);
             let stage = self.route.stage(input.as_fd());
-            let count = self.stage.fill(stage, read)?;
-            self.send_staged().map_err(|e| self.talk.error(e))?;
-            return Ok(count);
+            return self.send_from(input.as_fd(), stage);
         }
-        self.end
-            .wait(capacity / HALF)
-            .map_err(|e| self.talk.error(e))?;
-        let mut space = self.end.space().map_err(|e| self.talk.error(e))?;
+        let free = self.end.wait(capacity / HALF);
+        let free = free.map_err(|e| self.talk.error(e))?;
+        let Some(space) = self.end.space() else {
+            return self.send_from(input.as_fd(), free.min(FILE_STAGE));
+        };
+        let mut space = space.map_err(|e| self.talk.error(e))?;
         let count = transfer::read_into(input.as_fd(), &mut space).map_err(Error::transfer)?;
         space.commit(count);
+        Ok(count)
+    }
+
+    /// Reads at most `most` bytes into private memory, and sends them.
+    fn send_from(&mut self, input: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
+        self.stage.clear();
+        let read = |bytes: &mut [u8]| transfer::read(input, &mut bytes[..most]);
+        let count = self.stage.fill(most, read)?;
+        self.send_staged().map_err(|e| self.talk.error(e))?;
         Ok(count)
     }
 
@@ -223,9 +228,9 @@ impl Sender {
     /// # Errors
     /// Those of [`close`](Self::close).
     pub fn close_within(&mut self, time: Duration) -> Result<(), Error> {
-        self.end.wait_mut().set_limit(Some(time));
+        self.end.set_limit(Some(time));
         let delivered = self.wait_delivered();
-        self.end.wait_mut().set_limit(self.write_timeout);
+        self.end.set_limit(self.write_timeout);
         delivered
     }
 

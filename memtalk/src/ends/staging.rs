@@ -25,7 +25,7 @@ const SMALL: usize = 3 * 4096;
 
 /// What is gathered from or for anything but a pipe or a socket: takes less time than the
 /// peer looks before it yields.
-const FILE_STAGE: usize = STAGE / 4;
+pub(crate) const FILE_STAGE: usize = STAGE / 4;
 
 /// The way that the transfers of one end take: straight, or through private memory.
 #[derive(Debug, Default)]

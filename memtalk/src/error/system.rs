@@ -9,13 +9,24 @@ pub(crate) mod doing {
     pub(crate) const EXAMINE: &str = "examine the object";
     pub(crate) const OPEN_AGAIN: &str = "open the object again";
     pub(crate) const OPEN: &str = "open the object";
+    pub(crate) const OPEN_MEMORY: &str = "open the memory";
+    pub(crate) const MAP_MEMORY: &str = "map the memory";
     pub(crate) const PUBLISH: &str = "give the object its name";
+    pub(crate) const START_GUARD: &str = "start a guard process";
     pub(crate) const START_THREAD: &str = "start a thread";
 }
 
 /// The remedy, if there is one that a user can try. `error` is the number of the error.
 pub(super) fn remedy(doing: &str, error: i32) -> Option<&'static str> {
     Some(match (error, doing) {
+        (libc::EPERM, doing::OPEN_MEMORY | doing::MAP_MEMORY) => {
+            "root may do this, unless the kernel is locked down, as with Secure Boot (cat /sys/kernel/security/lockdown)"
+        }
+        (libc::EACCES, doing::OPEN_MEMORY) => "give yourself the right to read and write it",
+        (libc::EROFS, doing::OPEN_MEMORY) => "it is read-only: mount its file system for writing",
+        (libc::ENOENT | libc::ENOTDIR, doing::OPEN_MEMORY) => {
+            "nothing is created at a path: make the file, or see that the path is right"
+        }
         (libc::ENOENT | libc::ENOTDIR, doing::CREATE) => {
             "there is no directory /dev/shm: mount a tmpfs there"
         }
@@ -45,7 +56,7 @@ pub(super) fn remedy(doing: &str, error: i32) -> Option<&'static str> {
         }
         (libc::EMFILE, _) => "raise the limit on open files (ulimit -n)",
         (libc::ENFILE, _) => "too many files are open on this machine: end what has them open",
-        (libc::EAGAIN, doing::START_THREAD) => {
+        (libc::EAGAIN, doing::START_THREAD | doing::START_GUARD) => {
             "raise the limits on processes, memory and mappings (ulimit -u, ulimit -v, vm.max_map_count)"
         }
         (libc::ENOMEM, _) => "free memory, or raise the limit on it (ulimit -v)",

@@ -26,6 +26,10 @@ impl Error {
             Self::Pages { most } => write!(f, "the number of pages must be from 1 to {most}"),
             Self::Mode => f.write_str("the mode must be 600, 660, 606 or 666"),
             Self::Offset => f.write_str("the offset must be a multiple of 64, less than 2^62"),
+            Self::Length => {
+                f.write_str("the length must be a multiple of 64 from 512 to 1073741824 (1 GiB)")
+            }
+            Self::NoLength => f.write_str("nobody knows how much memory this device has"),
             Self::Timeout(after) => {
                 write!(f, "no peer came within {} s", after.as_secs_f64())
             }
@@ -35,6 +39,15 @@ impl Error {
                 f,
                 "not a memtalk object of this version, left untouched ({reason})"
             ),
+            Self::ForeignMemory(reason) => write!(
+                f,
+                "this memory holds something else, left untouched ({reason})"
+            ),
+            Self::SwitchedOff => f.write_str("the device is switched off: its memory holds nothing"),
+            Self::NotMappable => f.write_str("this is not memory that can be mapped shared"),
+            Self::TooShort { asked, there } => {
+                write!(f, "there are {there} bytes of memory, not {asked}")
+            }
             Self::NotAnObject => {
                 f.write_str("the name leads to something that is not a shared memory object")
             }
@@ -60,7 +73,7 @@ impl Error {
                 write!(f, "pages are at offsets {first} and {second} of this memory")
             }
             Self::PeerRestarted => {
-                f.write_str("the peer has started again, so the streams are incomplete")
+                f.write_str("the peer has started again, or its memory has gone: the streams are incomplete")
             }
             Self::PeerDied => f.write_str(
                 "the peer died, so the streams are incomplete (what it had sent was delivered)",
@@ -93,6 +106,7 @@ impl Error {
             | Self::Pages { .. }
             | Self::Mode
             | Self::Offset
+            | Self::Length
             | Self::Cancelled
             | Self::Ended => return None,
             Self::System { doing, source } => {
@@ -102,6 +116,15 @@ impl Error {
             Self::Busy => "use another name",
             Self::Stuck => "continue it or end it if it is stopped, or use another name",
             Self::Foreign(_) => "use another name, or remove the object",
+            Self::NoLength => "say it with Device::length",
+            Self::ForeignMemory(_) => {
+                "see that path, offset and length are right; if nobody uses what is there, fill it with zeros"
+            }
+            Self::SwitchedOff => "switch it on: write 1 to the file enable beside its resources",
+            Self::NotMappable => {
+                "give the path of a file in memory, of a PCI device's resource, or of a UIO device"
+            }
+            Self::TooShort { .. } => "ask for less, or see that the offset is right",
             Self::NotAnObject => "use another name",
             Self::Unsealed => "make it with memfd_create(2), and allow sealing",
             Self::NotOurs { .. } => {

@@ -13,6 +13,8 @@ pub enum AwaitPeer<E> {
     LookAtSecond,
     /// Nobody has. Does the name still lead here?
     CheckName,
+    /// It does. May only a machine join, and has that gone?
+    LookForMachine,
     /// The wait is over for this reason: remove the name, unless somebody has joined.
     Remove(RemoveName<E>, Arrival),
 }
@@ -22,7 +24,8 @@ pub enum AwaitPeer<E> {
 pub enum Arrival {
     /// A peer has joined.
     Peer,
-    /// The name does not lead to our object any more, so nobody can come.
+    /// The name does not lead to our object any more, or only a machine may join and has
+    /// gone. So nobody can come.
     NameLost,
     /// Nobody came in time.
     Nobody,
@@ -51,11 +54,13 @@ impl<E> AwaitPeer<E> {
                 false => Step::Next(Self::CheckName),
             },
             Self::CheckName => match os.is_named(object)? {
+                true if os.is_kept(object) => Step::Next(Self::LookForMachine),
                 true => Step::Early(Self::LookAtSecond, Awaited::Peer),
-                false => Step::Next(Self::Remove(
-                    RemoveName::begin(Reason::Alone),
-                    Arrival::NameLost,
-                )),
+                false => Self::start_over(),
+            },
+            Self::LookForMachine => match os.is_alone(object) {
+                true => Self::start_over(),
+                false => Step::Early(Self::LookAtSecond, Awaited::Peer),
             },
             Self::Remove(machine, why) => match machine.step(os, object, Seat::First) {
                 Step::Next(machine) => Step::Next(Self::Remove(machine, why)),
@@ -68,6 +73,13 @@ impl<E> AwaitPeer<E> {
                 },
             },
         })
+    }
+
+    fn start_over() -> Step<Self, Arrival> {
+        Step::Next(Self::Remove(
+            RemoveName::begin(Reason::Alone),
+            Arrival::NameLost,
+        ))
     }
 
     /// Goes on without the door, if others have kept it for too long. So somebody may have

@@ -3,7 +3,9 @@
 use std::mem::offset_of;
 
 use memtalk_ring::header::Snapshot;
-use memtalk_ring::layout::{Header, LEFT, capacity_of};
+use memtalk_ring::layout::{
+    CLAIM_OUTSIDE, Header, LEFT, OUTSIDE, SEATED, SILENT, WAITING, capacity_of,
+};
 use memtalk_ring::{Native, PageError, Presence};
 
 use super::os::Content;
@@ -28,15 +30,26 @@ impl Content {
     pub(crate) fn of(head: &[u8; HEAD], size: usize, tenant: bool) -> Self {
         let said = Snapshot::from_bytes(head);
         let [first, second] = seat_words(head);
-        // A process that left, or any other value but 0, counts as a process.
-        let sat = |word| Presence::from_word(word).unwrap_or(Presence::PROCESS);
+        // Any value that does not say otherwise counts as a process.
+        let sat = |word| Presence {
+            outside: word & OUTSIDE != 0,
+            silent: word & SILENT != 0,
+        };
+        let has_left = |word| word & (SEATED | LEFT) == LEFT;
+        // A party outside that left before the talk began was never there.
+        let never_began = first & WAITING != 0 && has_left(second) && second & OUTSIDE != 0;
+        let second = if never_began { 0 } else { second };
         match said.check(size) {
             Ok(_) => Self::Page {
                 first: sat(first),
-                second: (second != 0).then(|| sat(second)),
-                left: second == LEFT,
+                over: has_left(first),
+                second: (!matches!(second, 0 | OUTSIDE)).then(|| sat(second)),
+                left: has_left(second),
+                kept: second == OUTSIDE,
             },
-            Err(PageError::Unfinished) => Self::Unfinished,
+            Err(PageError::Unfinished) => Self::Unfinished {
+                outside: said.claim == CLAIM_OUTSIDE,
+            },
             Err(_) if size == 0 && !tenant => Self::Unclaimed(PageError::BadMemory(size)),
             Err(reason @ PageError::NotAPage)
                 if (said.magic, said.claim) == (0, 0)

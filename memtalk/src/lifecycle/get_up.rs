@@ -17,7 +17,11 @@ pub enum RemoveName<E> {
     LookAtSecond,
     /// Does the name still lead to our object?
     CheckName,
-    /// It does: remove it.
+    /// It does. Does the object stay for the next talk?
+    LookForNext,
+    /// It does: mark its page as over.
+    End,
+    /// It does not: remove the name.
     Unlink,
     /// Only another user may remove it. Does our peer, who may be that user, still have its
     /// seat?
@@ -38,7 +42,7 @@ pub enum Reason {
 /// What became of the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Removed {
-    /// It does not lead to this object any more.
+    /// It does not lead to this object any more, or to a page that is over.
     Gone,
     /// It stays, since somebody has joined.
     Joined,
@@ -82,7 +86,7 @@ impl<E> RemoveName<E> {
         seat: Seat,
     ) -> Result<Step<Self, Result<Removed, E>>, E> {
         let next = match self {
-            Self::Look => match os.owns_name(object) && os.is_named(object)? {
+            Self::Look => match os.owns_page(object) && os.is_named(object)? {
                 true => Self::Door(Reason::Over),
                 false => return Ok(Step::Done(Ok(Removed::Gone))),
             },
@@ -96,9 +100,17 @@ impl<E> RemoveName<E> {
                 false => Self::CheckName,
             },
             Self::CheckName => match os.is_named(object)? {
-                true => Self::Unlink,
+                true => Self::LookForNext,
                 false => Self::LeaveDoor(Ok(Removed::Gone)),
             },
+            Self::LookForNext => match os.is_for_next(object)? {
+                true => Self::End,
+                false => Self::Unlink,
+            },
+            Self::End => {
+                os.end_page(object, seat)?;
+                Self::LeaveDoor(Ok(Removed::Gone))
+            }
             Self::Unlink => match os.unlink()? {
                 true => Self::LeaveDoor(Ok(Removed::Gone)),
                 false => Self::LookAtPeer,

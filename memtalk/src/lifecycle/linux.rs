@@ -6,18 +6,21 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use memtalk_ring::header::Snapshot;
-use memtalk_ring::{Page, PageError, Presence, Seat};
+use memtalk_ring::layout::OUTSIDE;
+use memtalk_ring::{Beginning, Page, PageError, Presence, Seat};
 
-use super::content::HEAD;
+use super::content::{self, HEAD};
 use super::object::{Object, metadata};
 use super::os::{Content, Found, Os};
 use super::request::{Part, Place, Request, Tenancy};
 use super::scan;
+use crate::address::{BLANK, Device};
 use crate::error::Error;
 use crate::error::system::doing;
+use crate::sys::device::{self, Opened};
 use crate::sys::map::{self, Mapping};
-use crate::sys::{self, lease, shm};
-use crate::wait::linux::Sleep;
+use crate::sys::{self, guard, lease, shm};
+use crate::wait::futex::Futex;
 
 impl Request {
     /// The size in bytes of an object that we create.
@@ -34,6 +37,7 @@ impl Request {
     fn open_file(&self) -> Result<Found<File>, Error> {
         let name = match &self.place {
             Place::Name(name) => name,
+            Place::Device(device) => return open_ordinary(device),
             Place::Unnamed(None) => return Ok(Found::Nothing),
             Place::Unnamed(Some(given)) => return open_again(given).map(Found::Object),
         };
@@ -108,11 +112,26 @@ impl Request {
         shm::read(&object.file, &mut head, object.at).map_err(Error::system("read the object"))?;
         let said = Snapshot::from_bytes(&head);
         let there = object.size()?;
-        let size = match self.tenancy {
-            Some(_) => there.min(said.size as usize),
-            None => there,
+        let size = match (&self.place, self.tenancy) {
+            (_, Some(_)) => there.min(said.size as usize),
+            (Place::Device(device), None) => device.page_size(there as u64, said)?,
+            (_, None) => there,
         };
         Ok((head, said, size))
+    }
+}
+
+/// Opens memory of the user's own, an ordinary file.
+fn open_ordinary(device: &Device) -> Result<Found<File>, Error> {
+    match device::open(&device.path) {
+        Ok(Some(Opened {
+            file,
+            device: false,
+            ..
+        })) => Ok(Found::Object(file)),
+        Ok(_) => Err(Error::NotMappable),
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(Found::Contended),
+        Err(e) => Err(Error::system(doing::OPEN_MEMORY)(e)),
     }
 }
 
@@ -142,10 +161,16 @@ impl Os for Request {
         self.place.name().is_some()
     }
 
-    fn owns_name(&self, object: &Object) -> bool {
-        let first = |page: &Page<Mapping>| page.presence(Seat::First);
-        let first = object.page.as_ref().and_then(first);
-        self.has_name() && !self.is_tenant() && first.is_none_or(|first| !first.outside)
+    fn is_fixed(&self) -> bool {
+        matches!(self.place, Place::Device(_))
+    }
+
+    fn owns_page(&self, object: &Object) -> bool {
+        // It may have left by now, which does not make the page ours.
+        let outside = |page: &Page<Mapping>| page.seat_value(Seat::First) & OUTSIDE != 0;
+        let by_process = !object.page.as_ref().is_some_and(outside);
+        let stays = self.has_name() || self.is_fixed() && !object.is_device();
+        stays && !self.is_tenant() && by_process
     }
 
     fn open(&mut self) -> Result<Found<Object>, Error> {
@@ -155,7 +180,7 @@ impl Os for Request {
             Found::Contended => return Ok(Found::Contended),
         };
         let at = match self.tenancy {
-            None => 0,
+            None => self.place.offset(),
             Some(Tenancy::At(offset)) => offset,
             Some(Tenancy::Anywhere) => match scan::find_page(&file, metadata(&file)?.len())? {
                 Some(offset) => offset,
@@ -217,7 +242,8 @@ impl Os for Request {
 
     fn is_named(&mut self, object: &Object) -> Result<bool, Error> {
         if !self.has_name() {
-            return Ok(true);
+            // Only the first party asks this of a device.
+            return Ok(!object.is_device() || !object.is_restarted(Seat::First));
         }
         let ours = object.metadata()?;
         let same = |found: Metadata| (found.dev(), found.ino()) == (ours.dev(), ours.ino());
@@ -240,8 +266,41 @@ impl Os for Request {
         object.is_turn_taken().map(|taken| !taken)
     }
 
-    fn try_sit(&mut self, object: &Object) -> Result<bool, Error> {
-        object.try_sit(Seat::Second)
+    fn try_sit(&mut self, object: &Object, seat: Seat) -> Result<bool, Error> {
+        object.try_sit(seat)
+    }
+
+    fn renew(&mut self, object: &mut Object) -> Result<(), Error> {
+        let (_, _, size) = self.examine(object)?;
+        let mapping = object.map(size)?;
+        // If nobody has it open, there is no party outside that may believe in its talk.
+        let page = match self.is_open_elsewhere(object)? {
+            true => map::renew(mapping),
+            false => map::initialise(mapping, Presence::PROCESS),
+        };
+        let page = page.map_err(|reason| self.place.foreign(reason))?;
+        object.page = Some(page);
+        Ok(())
+    }
+
+    fn is_for_next(&mut self, object: &Object) -> Result<bool, Error> {
+        if self.is_fixed() {
+            return Ok(true);
+        }
+        let (head, _, _) = self.examine(object)?;
+        let [_, second] = content::seat_words(&head);
+        let by_process = second != 0 && second & OUTSIDE == 0;
+        let more = object.metadata()?.mode() & 0o777 & !self.mode();
+        Ok(self.has_name() && !by_process && more == 0 && self.is_open_elsewhere(object)?)
+    }
+
+    fn end_page(&mut self, object: &Object, seat: Seat) -> Result<(), Error> {
+        if let (Some(page), Seat::First) = (&object.page, seat) {
+            // Our own may be a private copy by now.
+            let shared = object.map_again(page).unwrap_or_else(|| page.clone());
+            shared.stand(seat, object.presence());
+        }
+        Ok(())
     }
 
     fn stand(&mut self, object: &Object, seat: Seat) -> Result<(), Error> {
@@ -256,6 +315,16 @@ impl Os for Request {
                 if object.metadata()?.uid() != shm::user() =>
             {
                 Content::Foreign(reason)
+            }
+            // Somebody else may have left the first words at 0.
+            Content::Unclaimed(reason) if self.is_fixed() => {
+                let mut start = vec![0; BLANK.min(size)];
+                let read = shm::read(&object.file, &mut start, object.at);
+                read.map_err(Error::system("read the object"))?;
+                match start.iter().all(|&byte| byte == 0) {
+                    true => Content::Unclaimed(reason),
+                    false => Content::Foreign(reason),
+                }
             }
             // It was initialised before we were given it, or never will be.
             Content::Unclaimed(reason) if !self.has_name() => Content::Foreign(reason),
@@ -278,11 +347,16 @@ impl Os for Request {
         Ok(false)
     }
 
+    fn is_kept(&self, object: &Object) -> bool {
+        let second = |page: &Page<Mapping>| page.seat_value(Seat::Second);
+        object.page.as_ref().map(second) == Some(OUTSIDE)
+    }
+
     fn speak_for(&mut self, object: &Object, seat: Seat) -> Result<(), Error> {
         let (_, _, size) = self.examine(object)?;
         // If the page is being initialised at this moment, there is nobody to tell.
         if let Ok(page) = Page::attach(object.map(size)?) {
-            map::mourn(&page, seat, &Sleep::for_waking());
+            map::mourn(&page, seat, &Futex::for_waking());
             leave(&page, seat);
         }
         Ok(())
@@ -313,20 +387,31 @@ impl Os for Request {
         let Some(page) = &object.page else {
             return Ok(());
         };
+        if page.presence(Seat::First).is_none_or(|first| first.outside) {
+            object.start_guard(guard::Party::Process(Seat::Second))?;
+        }
         map::join(page).map_err(Error::system("join the talk"))
     }
 
     fn is_joined(&mut self, object: &Object) -> Result<bool, Error> {
-        let second = |page: &Page<Mapping>| page.presence(Seat::Second);
-        Ok(object.page.as_ref().and_then(second).is_some())
+        // Where the memory has gone, it may read as if somebody sat there.
+        let gone = object.is_device() && object.is_restarted(Seat::First);
+        let page = object.page.as_ref().filter(|_| !gone);
+        Ok(page.is_some_and(|page| !page.is_free(Seat::Second)))
     }
 
-    fn is_restarted(&mut self, object: &Object) -> bool {
-        object.page.as_ref().is_some_and(Page::was_restarted)
+    fn beginning(&mut self, object: &Object) -> Beginning {
+        let page = object.page.as_ref();
+        let page = page.filter(|_| !object.is_restarted(Seat::Second));
+        page.map_or(Beginning::Lost, |page| page.beginning(Seat::Second))
+    }
+
+    fn is_restarted(&mut self, object: &Object, seat: Seat) -> bool {
+        object.is_restarted(seat)
     }
 
     fn is_alone(&mut self, object: &Object) -> bool {
-        !lease::is_open_elsewhere(&object.file)
+        !object.is_device() && !lease::is_open_elsewhere(&object.file)
     }
 
     fn watch(&mut self, object: &Object, seat: Seat) -> Result<bool, Error> {
@@ -339,11 +424,19 @@ impl Os for Request {
     }
 
     fn tell_outside(&mut self, object: &Object, seat: Seat) {
+        // Where its memory was, there may be something else by now.
+        if object.is_device() && object.is_restarted(seat) {
+            return;
+        }
         // Even if nobody has joined, a party outside may have the object open already.
         if let Some(page) = &object.page
-            && page.presence(seat.peer()).is_none_or(|peer| peer.outside)
+            && (object.is_device() || page.presence(seat.peer()).is_none_or(|peer| peer.outside))
         {
-            leave(&object.fail_ends(page, seat).page, seat);
+            let page = object.fail_ends(page, seat).page;
+            match object.is_device() {
+                true => page.stand(seat, object.presence()),
+                false => leave(&page, seat),
+            }
         }
     }
 }

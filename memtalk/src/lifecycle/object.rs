@@ -1,17 +1,19 @@
 //! An open object: its page, its locks, its size.
 
 use std::fs::{File, Metadata};
-use std::sync::Arc;
+use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use memtalk_ring::{Page, Region, Seat};
+use memtalk_ring::{Page, PageError, Presence, Region, Seat};
 
 use crate::error::Error;
 use crate::error::system::doing;
+use crate::sys::guard::{self, Guard};
 use crate::sys::lock::{self, Kind};
 use crate::sys::map::{self, Mapping};
 use crate::sys::shm;
-use crate::wait::linux::Sleep;
+use crate::wait::futex::Futex;
 
 /// The byte whose lock is the door. Like the seats' bytes, it is counted from the page's
 /// first byte. The bytes need not exist, and a lock says nothing about what is in them.
@@ -29,12 +31,21 @@ pub(crate) const fn seat_byte(seat: Seat) -> u64 {
     }
 }
 
+/// The byte whose lock is that of a whole device, for processes that are outside.
+const DEVICE: u64 = 4;
+
 /// An open object, and the page in it once it is mapped.
 #[derive(Debug)]
 pub(crate) struct Object {
     pub(crate) file: Arc<File>,
-    /// Offset of the page in bytes; 0 unless we are a tenant.
+    /// Offset of the page in bytes: 0 in an object that memtalk makes.
     pub(crate) at: u64,
+    /// Whether it is the memory of a device.
+    device: bool,
+    /// The other file of that memory. Whoever takes the device locks it in both.
+    twin: Option<File>,
+    /// Speaks for us if we die, where the peer sees no locks.
+    guard: OnceLock<Guard>,
     pub(crate) page: Option<Page<Mapping>>,
     /// Whether a thread of ours holds the door. The lock belongs to the open file, so it
     /// excludes other processes, but not our own threads.
@@ -43,18 +54,27 @@ pub(crate) struct Object {
 
 impl Object {
     pub(super) fn new(file: File, at: u64) -> Self {
-        Self::shared(Arc::new(file), at, None)
+        Self::shared(Arc::new(file), at, false, None)
+    }
+
+    /// A device, perhaps with another file of its memory, and its page at this offset.
+    pub(crate) fn device(file: File, twin: Option<File>, at: u64) -> Self {
+        let object = Self::shared(Arc::new(file), at, true, None);
+        Self { twin, ..object }
     }
 
     /// The same open file for another thread, with `page` as its page.
     pub(crate) fn with_page(&self, page: Option<Page<Mapping>>) -> Self {
-        Self::shared(Arc::clone(&self.file), self.at, page)
+        Self::shared(Arc::clone(&self.file), self.at, self.device, page)
     }
 
-    fn shared(file: Arc<File>, at: u64, page: Option<Page<Mapping>>) -> Self {
+    fn shared(file: Arc<File>, at: u64, device: bool, page: Option<Page<Mapping>>) -> Self {
         Self {
             file,
             at,
+            device,
+            twin: None,
+            guard: OnceLock::new(),
             page,
             at_door: AtomicBool::new(false),
         }
@@ -85,7 +105,77 @@ impl Object {
 
     /// Gives up the lock on a seat: our own seat, or the one that we watch.
     pub(super) fn stand(&self, seat: Seat) -> Result<(), Error> {
-        self.unlock(seat_byte(seat))
+        // Before others can sit here, for whom it must not speak.
+        if let Some(guard) = self.guard.get() {
+            guard.dismiss();
+        }
+        if !self.device {
+            return self.unlock(seat_byte(seat));
+        }
+        for file in self.device_files() {
+            self.unlock_in(file, DEVICE)?;
+        }
+        Ok(())
+    }
+
+    /// Starts a guard for us, unless there is one.
+    pub(crate) fn start_guard(&self, party: guard::Party) -> Result<(), Error> {
+        match &self.page {
+            Some(page) => self.start_guard_of(page.region(), party),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, before there is a page in the mapping.
+    pub(crate) fn start_guard_of(
+        &self,
+        mapping: &Mapping,
+        party: guard::Party,
+    ) -> Result<(), Error> {
+        if self.guard.get().is_none() {
+            let guard = Guard::start(mapping, party).map_err(Error::system(doing::START_GUARD))?;
+            let _ = self.guard.set(guard);
+        }
+        Ok(())
+    }
+
+    /// Takes the device for this process, whichever seat it will have; `false` if another
+    /// process of this kernel has it.
+    pub(crate) fn try_device(&self) -> Result<bool, Error> {
+        for file in self.device_files() {
+            if !self.try_lock_in(file, DEVICE)? {
+                // Others must not find half of it taken.
+                self.unlock(DEVICE)?;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn device_files(&self) -> impl Iterator<Item = &File> {
+        iter::once(&*self.file).chain(&self.twin)
+    }
+
+    /// As what we sit here.
+    pub(super) fn presence(&self) -> Presence {
+        match self.device {
+            true => Presence::DEVICE,
+            false => Presence::PROCESS,
+        }
+    }
+
+    /// Whether this is a device's memory.
+    pub(crate) fn is_device(&self) -> bool {
+        self.device
+    }
+
+    /// Whether the page has been initialised again since we sat down at `seat`, or its memory has
+    /// gone. If not, everything that was read before this call belongs to our talk.
+    pub(crate) fn is_restarted(&self, seat: Seat) -> bool {
+        self.page.as_ref().is_some_and(|page| match self.device {
+            true => !page.is_ours(seat, Presence::DEVICE),
+            false => seat == Seat::Second && page.was_restarted(),
+        })
     }
 
     pub(crate) fn is_seated(&self, seat: Seat) -> Result<bool, Error> {
@@ -115,16 +205,30 @@ impl Object {
     }
 
     fn try_lock(&self, byte: u64) -> Result<bool, Error> {
-        lock::try_lock(&self.file, self.at + byte, Kind::Write)
-            .map_err(Error::system("lock the object"))
+        self.try_lock_in(&self.file, byte)
+    }
+
+    fn try_lock_in(&self, file: &File, byte: u64) -> Result<bool, Error> {
+        lock::try_lock(file, self.at + byte, Kind::Write).map_err(Error::system("lock the object"))
     }
 
     fn unlock(&self, byte: u64) -> Result<(), Error> {
-        lock::unlock(&self.file, self.at + byte).map_err(Error::system("unlock the object"))
+        self.unlock_in(&self.file, byte)
+    }
+
+    fn unlock_in(&self, file: &File, byte: u64) -> Result<(), Error> {
+        lock::unlock(file, self.at + byte).map_err(Error::system("unlock the object"))
     }
 
     pub(crate) fn metadata(&self) -> Result<Metadata, Error> {
         metadata(&self.file)
+    }
+
+    /// Takes a seat in `mapping`, as a party outside.
+    pub(crate) fn sit_down(&mut self, mapping: Mapping) -> Result<Seat, PageError> {
+        let (page, seat) = map::sit_down(mapping)?;
+        self.page = Some(page);
+        Ok(seat)
     }
 
     /// The number of bytes from the page's first byte to the end of the object.
@@ -135,13 +239,19 @@ impl Object {
     }
 
     /// Maps `size` bytes, from the page's first byte on.
-    pub(super) fn map(&self, size: usize) -> Result<Mapping, Error> {
-        Mapping::new(&self.file, self.at, size).map_err(Error::system("map the object"))
+    pub(crate) fn map(&self, size: usize) -> Result<Mapping, Error> {
+        Mapping::new(&self.file, self.at, size, self.device).map_err(|error| {
+            match (self.device, error.raw_os_error()) {
+                (true, Some(libc::ENODEV | libc::EINVAL | libc::EACCES)) => Error::NotMappable,
+                (true, _) => Error::system(doing::MAP_MEMORY)(error),
+                (false, _) => Error::system("map the object")(error),
+            }
+        })
     }
 
     /// Another shared mapping of `page`; `None` if there is no room for it.
     pub(crate) fn map_again(&self, page: &Page<Mapping>) -> Option<Page<Mapping>> {
-        let shared = Mapping::new(&self.file, self.at, page.region().size());
+        let shared = Mapping::new(&self.file, self.at, page.region().size(), self.device);
         Page::over(shared.ok()?).ok()
     }
 
@@ -158,7 +268,7 @@ impl Object {
         let shared = self.map_again(page);
         let detached = shared.is_some() && self.detach(page);
         let page = shared.unwrap_or_else(|| page.clone());
-        map::mourn(&page, seat, &Sleep::for_waking());
+        map::mourn(&page, seat, &Futex::for_waking());
         FailedEnds { page, detached }
     }
 }

@@ -1,6 +1,6 @@
 //! The trait over the operating system: every call that the lifecycle's machines make.
 
-use memtalk_ring::{PageError, Presence, Seat};
+use memtalk_ring::{Beginning, PageError, Presence, Seat};
 
 /// What an object holds, as far as sitting down is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,16 +8,23 @@ pub enum Content {
     /// Nothing, or something with neither a magic number nor a claim. A machine may be
     /// about to initialise it; if not, it is somebody else's, for this reason.
     Unclaimed(PageError),
-    /// A page that is claimed, and whose creator did not finish it.
-    Unfinished,
+    /// A page that is claimed, and whose creator did not finish it, or has not yet.
+    Unfinished {
+        /// Whether that was a party outside.
+        outside: bool,
+    },
     /// A page, and the parties whose seats it has or had.
     Page {
         /// The party that initialised it.
         first: Presence,
+        /// Whether that party has said that it leaves: the talk is over, if there was one.
+        over: bool,
         /// The party that joined it, if any did.
         second: Option<Presence>,
-        /// Whether the second was a process that has said that it leaves.
+        /// Whether that party has said that it leaves.
         left: bool,
+        /// Whether only a party outside may join it.
+        kept: bool,
     },
     /// Not a page of this version, for this reason.
     Foreign(PageError),
@@ -58,9 +65,22 @@ pub trait Os {
     /// other, has one talk: nobody can start over there.
     fn has_name(&self) -> bool;
 
-    /// Whether the name of an object that we sit at is ours to remove: not if we are a
-    /// tenant, nor if its first party is outside, nor if there is none.
-    fn owns_name(&self, object: &Self::Object) -> bool;
+    /// Whether the memory is the user's own, which a path leads to: it is neither created nor
+    /// removed, and one talk follows the other in it.
+    fn is_fixed(&self) -> bool;
+
+    /// Whether the page that we sit at is ours to end, and its name to remove: not if we are a
+    /// tenant, nor if its first party is outside, nor if it has no name and never will have
+    /// another talk.
+    fn owns_page(&self, object: &Self::Object) -> bool;
+
+    /// Whether the object stays when its talk is over, for the next: the user's own memory; and
+    /// one that a machine has, as far as can be told. Somebody else has it open, no process has
+    /// joined, and it lets in no more users than we ask for.
+    fn is_for_next(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
+
+    /// Marks the page as over, if `seat`, which is ours, is the first.
+    fn end_page(&mut self, object: &Self::Object, seat: Seat) -> Result<(), Self::Error>;
 
     /// Opens the object that the name leads to, if there is one.
     fn open(&mut self) -> Result<Found<Self::Object>, Self::Error>;
@@ -76,7 +96,8 @@ pub trait Os {
     /// may.
     fn unlink(&mut self) -> Result<bool, Self::Error>;
 
-    /// Whether the name leads to this object. True as well if it has no name.
+    /// Whether the name leads to this object. True as well if it has no name, but not of a
+    /// device whose memory has gone.
     fn is_named(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
 
     /// Locks the door; `false` while somebody else holds it. Does not wait.
@@ -92,9 +113,11 @@ pub trait Os {
     /// *turn*, which a service does while it talks through another object.
     fn is_attended(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
 
-    /// Locks the second seat; `false` while somebody else holds any lock on it, a
-    /// watcher's included.
-    fn try_sit(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
+    /// Locks a seat; `false` while somebody else holds any lock on it, a watcher's included.
+    fn try_sit(&mut self, object: &Self::Object, seat: Seat) -> Result<bool, Self::Error>;
+
+    /// Initialises the page of an object whose door and first seat we have, for the next talk.
+    fn renew(&mut self, object: &mut Self::Object) -> Result<(), Self::Error>;
 
     /// Unlocks a seat.
     fn stand(&mut self, object: &Self::Object, seat: Seat) -> Result<(), Self::Error>;
@@ -108,6 +131,9 @@ pub trait Os {
 
     /// Whether nobody else has the object open at all. False if this cannot be found out.
     fn is_alone(&mut self, object: &Self::Object) -> bool;
+
+    /// Whether only a party outside may join the page that we initialised.
+    fn is_kept(&self, object: &Self::Object) -> bool;
 
     /// Fails the ends that a dead process at `seat` left open, so that a party outside,
     /// which sees no locks, learns of its death.
@@ -124,8 +150,12 @@ pub trait Os {
     /// Whether anybody has joined the page that we initialised.
     fn is_joined(&mut self, object: &Self::Object) -> Result<bool, Self::Error>;
 
-    /// Whether the page was initialised again since we joined it.
-    fn is_restarted(&mut self, object: &Self::Object) -> bool;
+    /// Whether the talk at the second seat has begun, where one of the two is outside.
+    fn beginning(&mut self, object: &Self::Object) -> Beginning;
+
+    /// Whether the page was initialised again since we sat down at `seat`, or its memory has
+    /// gone.
+    fn is_restarted(&mut self, object: &Self::Object, seat: Seat) -> bool;
 
     /// Waits for a read lock on `seat`, which can be had once nobody sits there. `false` if
     /// somebody still does.

@@ -4,8 +4,10 @@ use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 
+use memtalk_ring::PageError;
 use memtalk_ring::layout::{LINE, MAX_SIZE};
 
+use crate::address::{Address, Device};
 use crate::error::Error;
 use crate::name::Name;
 use crate::sys::shm;
@@ -18,35 +20,57 @@ const OFFSETS: u64 = 1 << 62;
 pub(crate) enum Place {
     /// The one that this name leads to, or is to lead to.
     Name(Name),
+    /// Memory of the user's own, where one talk follows the other.
+    Device(Device),
     /// One without a name: a new one, whose first party we are; or one of which somebody has
     /// given us this open file. Its first party has initialised it before that.
     Unnamed(Option<Arc<File>>),
 }
 
 impl Place {
-    /// The object with this name.
+    /// The object with this name, or this memory.
     ///
     /// # Errors
     /// [`Error::Name`] if it is none.
-    pub(crate) fn of(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Self, Error> {
-        name.try_into().map(Self::Name).map_err(Into::into)
+    pub(crate) fn of(address: impl TryInto<Address, Error: Into<Error>>) -> Result<Self, Error> {
+        Ok(match address.try_into().map_err(Into::into)? {
+            Address::Name(name) => Self::Name(name),
+            Address::Device(device) => Self::Device(device),
+        })
+    }
+
+    /// The offset of the page in bytes, unless we are a tenant.
+    pub(crate) fn offset(&self) -> u64 {
+        match self {
+            Self::Device(device) => device.offset,
+            Self::Name(_) | Self::Unnamed(_) => 0,
+        }
+    }
+
+    /// The error where there is something else.
+    pub(crate) fn foreign(&self, reason: PageError) -> Error {
+        match self {
+            Self::Device(_) => Error::ForeignMemory(reason),
+            Self::Name(_) | Self::Unnamed(_) => Error::Foreign(reason),
+        }
     }
 
     /// The name, if there is one.
     pub(crate) fn name(&self) -> Option<&Name> {
         match self {
             Self::Name(name) => Some(name),
-            Self::Unnamed(_) => None,
+            Self::Device(_) | Self::Unnamed(_) => None,
         }
     }
 }
 
-/// The name as it is printed elsewhere.
+/// The name or the path as it is printed elsewhere.
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => name.fmt(f),
-            None => f.write_str("without a name"),
+        match self {
+            Self::Name(name) => name.fmt(f),
+            Self::Device(device) => device.path.fmt(f),
+            Self::Unnamed(_) => f.write_str("without a name"),
         }
     }
 }
@@ -101,7 +125,7 @@ impl Request {
     /// Checks that the options are in range.
     ///
     /// # Errors
-    /// [`Error::Pages`], [`Error::Mode`], [`Error::Offset`].
+    /// [`Error::Pages`], [`Error::Mode`], [`Error::Offset`], [`Error::Length`].
     pub(crate) fn new(
         place: Place,
         pages: Option<usize>,
@@ -114,6 +138,9 @@ impl Request {
         }
         if let Some(Tenancy::At(offset)) = tenancy {
             checked_offset(offset)?;
+        }
+        if let Place::Device(device) = &place {
+            device.check()?;
         }
         let most = MAX_SIZE / shm::page_size();
         match pages {

@@ -13,6 +13,10 @@ pub(crate) const DOOR_WAIT: Duration = Duration::from_secs(10);
 /// left behind is removed by the next talk.
 pub(crate) const SHORT_DOOR_WAIT: Duration = Duration::from_secs(1);
 
+/// How long a newcomer looks again where two parties talk, one of them outside. If one of them
+/// has just died, its guard gives up the seat within a millisecond, unless the machine is busy.
+pub(crate) const GUARD_WAIT: Duration = Duration::from_secs(1);
+
 /// The pause before the second try at the door, and the longest between two tries;
 /// each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_micros(50);

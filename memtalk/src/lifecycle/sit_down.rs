@@ -9,8 +9,11 @@ use super::step::{Awaited, Step};
 /// Why a newcomer gets no seat.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal<E> {
-    /// Two parties talk there.
+    /// Two processes talk there.
     Busy,
+    /// Two parties talk there, one of them outside. Or one of them has just died, and its guard
+    /// keeps the seat until it has spoken: look again for a while.
+    Guarded,
     /// The object is not a page; it was left untouched.
     Foreign(PageError),
     /// The object has no name, and its talk is over.
@@ -57,6 +60,12 @@ pub enum SitDown<O> {
     SpeakFor(O, Seat),
     /// The talk is over: take the name away from the object.
     Retire(O),
+    /// The talk is over. Does the object stay for the next one?
+    LookForNext(O),
+    /// The next talk begins here: lock the first seat.
+    TakeFirst(O),
+    /// Initialise the page for it.
+    Renew(O),
     /// The first party waits for a peer. Is it ready for one?
     LookAtTurn(O),
     /// Lock the second seat.
@@ -65,8 +74,8 @@ pub enum SitDown<O> {
     Attach(O),
     /// Mark the seat as taken in the page, and wake the first party.
     Join(O),
-    /// Unlock the door.
-    LeaveDoor(O),
+    /// Unlock the door, with this seat.
+    LeaveDoor(O, Seat),
 }
 
 /// An object, and our seat at it.
@@ -86,11 +95,14 @@ impl<O> SitDown<O> {
             | Self::LookForOthers { object, .. }
             | Self::SpeakFor(object, _)
             | Self::Retire(object)
+            | Self::LookForNext(object)
+            | Self::TakeFirst(object)
+            | Self::Renew(object)
             | Self::LookAtTurn(object)
             | Self::Take(object)
             | Self::Attach(object)
             | Self::Join(object)
-            | Self::LeaveDoor(object) => Some(object),
+            | Self::LeaveDoor(object, _) => Some(object),
         }
     }
 
@@ -133,7 +145,8 @@ impl<O> SitDown<O> {
             }
             Self::LookAtSecond(object, first) => {
                 match (first, os.is_seated(&object, Seat::Second)?) {
-                    (true, true) => return Self::follow(Outcome::Busy, object, os),
+                    (true, true) if os.is_client() => return Ok(Self::wait_for_turn()),
+                    (true, true) => return Err(Refusal::Busy),
                     (true, false) => Self::Inspect(object, Some(Seat::First)),
                     (false, true) => Self::Inspect(object, Some(Seat::Second)),
                     (false, false) => Self::Inspect(object, None),
@@ -141,9 +154,10 @@ impl<O> SitDown<O> {
             }
             Self::Inspect(object, locked) => {
                 let verdict = Verdict::of(os.inspect(&object)?, locked);
-                let verdict = match os.is_tenant() {
-                    true => verdict.for_tenant(),
-                    false => verdict,
+                let verdict = match (os.is_tenant(), os.is_fixed()) {
+                    (true, _) => verdict.for_tenant(),
+                    (false, true) => verdict.for_fixed(locked),
+                    (false, false) => verdict,
                 };
                 match verdict {
                     Verdict::Clear(outcome) => return Self::follow(outcome, object, os),
@@ -168,7 +182,7 @@ impl<O> SitDown<O> {
             Self::SpeakFor(object, seat) => {
                 os.speak_for(&object, seat)?;
                 match seat {
-                    Seat::First => Self::Retire(object),
+                    Seat::First => Self::LookForNext(object),
                     Seat::Second => return Ok(Step::Early(Self::Open, Awaited::Machine)),
                 }
             }
@@ -176,11 +190,25 @@ impl<O> SitDown<O> {
                 true => Self::Create,
                 false => return Ok(Step::Early(Self::Open, Awaited::Owner)),
             },
+            Self::LookForNext(object) => match os.is_for_next(&object)? {
+                true => Self::TakeFirst(object),
+                false => Self::Retire(object),
+            },
+            Self::TakeFirst(object) => match os.try_sit(&object, Seat::First)? {
+                true => Self::Renew(object),
+                false if os.is_fixed() => return Ok(Step::Blocked(Self::TakeFirst(object))),
+                // Who watches the seat talked to a process.
+                false => Self::Retire(object),
+            },
+            Self::Renew(mut object) => {
+                os.renew(&mut object)?;
+                Self::LeaveDoor(object, Seat::First)
+            }
             Self::LookAtTurn(object) => match os.is_attended(&object)? {
                 true => Self::Take(object),
                 false => return Err(Refusal::Busy),
             },
-            Self::Take(object) => match os.try_sit(&object)? {
+            Self::Take(object) => match os.try_sit(&object, Seat::Second)? {
                 true => Self::Attach(object),
                 false => return Ok(Step::Blocked(Self::Take(object))),
             },
@@ -190,11 +218,11 @@ impl<O> SitDown<O> {
             },
             Self::Join(object) => {
                 os.join(&object)?;
-                Self::LeaveDoor(object)
+                Self::LeaveDoor(object, Seat::Second)
             }
-            Self::LeaveDoor(object) => {
+            Self::LeaveDoor(object, seat) => {
                 os.leave_door(&object)?;
-                return Ok(Step::Done((object, Seat::Second)));
+                return Ok(Step::Done((object, seat)));
             }
         };
         Ok(Step::Next(next))
@@ -216,14 +244,25 @@ impl<O> SitDown<O> {
             // A client waits for its turn at the second seat.
             Outcome::Join if os.is_client() => Self::Take(object),
             Outcome::Join => Self::LookAtTurn(object),
-            Outcome::Retire | Outcome::SpeakFor(_) | Outcome::Wait if !os.has_name() => {
+            Outcome::Retire | Outcome::Continue | Outcome::SpeakFor(_) | Outcome::Wait
+                if !os.has_name() && !os.is_fixed() =>
+            {
                 return Err(Refusal::Over);
+            }
+            Outcome::Renew if os.is_client() => return Ok(Self::wait_for_turn()),
+            Outcome::SpeakFor(Seat::First) if os.is_fixed() && os.is_client() => {
+                return Ok(Self::wait_for_turn());
+            }
+            Outcome::Renew => Self::TakeFirst(object),
+            Outcome::Continue => Self::LookForNext(object),
+            Outcome::WaitForSurvivor => {
+                return Ok(Step::Early(Self::Open, Awaited::Survivor));
             }
             Outcome::Busy if os.is_client() => return Ok(Self::wait_for_turn()),
             Outcome::Retire => Self::Retire(object),
             Outcome::SpeakFor(seat) => Self::SpeakFor(object, seat),
             Outcome::Wait => return Ok(Step::Early(Self::Open, Awaited::Machine)),
-            Outcome::Busy => return Err(Refusal::Busy),
+            Outcome::Busy => return Err(Refusal::Guarded),
             Outcome::Foreign(reason) => return Err(Refusal::Foreign(reason)),
         }))
     }

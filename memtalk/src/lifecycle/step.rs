@@ -8,6 +8,10 @@ pub enum Awaited {
     Peer,
     /// A virtual machine or a device, to initialise its page.
     Machine,
+    /// A process of the last talk in this memory, to leave.
+    Survivor,
+    /// The other side of a device, to initialise the page.
+    Host,
     /// Another user, to remove an object that an earlier talk left under the name.
     Owner,
     /// A party that waits here, to come, or to have time for us.

@@ -15,7 +15,7 @@ pub enum Watch {
     GiveBack,
     /// The kernel has no lock to give us: does anybody sit there?
     LookAtSeat,
-    /// The peer is outside: has it started again?
+    /// The peer is outside, or we are: has it started again, or the memory gone?
     LookForRestart,
     /// Has anybody else the object open?
     LookForOthers,
@@ -49,7 +49,7 @@ impl Watch {
                 Ok(false) => Step::Done(()),
                 Ok(true) | Err(_) => later(Self::LookAtSeat),
             },
-            Self::LookForRestart => match seat == Seat::Second && os.is_restarted(object) {
+            Self::LookForRestart => match os.is_restarted(object, seat) {
                 true => Step::Done(()),
                 false => Step::Next(Self::LookForOthers),
             },

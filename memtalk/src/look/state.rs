@@ -15,7 +15,8 @@ pub enum State {
     Waiting,
     /// Two parties talk.
     Talking,
-    /// The talk is over: one of two processes has got up, and the other is about to.
+    /// The talk is over: one of two processes has got up, and the other is about to. Or the
+    /// object stays for the next talk with a machine.
     Over,
     /// The processes that talked here, or waited, have died. The next one removes the object.
     LeftBehind,
@@ -39,9 +40,11 @@ impl State {
         match (content, locked) {
             (Content::Foreign(reason), _) => Self::Foreign(reason),
             (Content::Unclaimed(_), _) => Self::Blank,
-            (Content::Unfinished, _) => Self::LeftBehind,
+            (Content::Unfinished { outside: true }, _) => Self::Machine,
+            (Content::Unfinished { outside: false }, _) => Self::LeftBehind,
             (Content::Page { first, .. }, [_, true]) if first.outside => Self::Talking,
             (Content::Page { first, .. }, [_, false]) if first.outside => Self::Machine,
+            (Content::Page { over: true, .. }, _) => Self::Over,
             (Content::Page { second, .. }, locked) => match (second, locked) {
                 (_, [false, false]) => Self::LeftBehind,
                 (_, [true, true]) => Self::Talking,
@@ -108,11 +111,12 @@ mod tests {
     const DEVICE: Presence = Presence::DEVICE;
 
     fn page(first: Presence, second: Option<Presence>) -> Content {
-        let left = false;
         Content::Page {
             first,
+            over: false,
             second,
-            left,
+            left: false,
+            kept: false,
         }
     }
 
@@ -138,7 +142,11 @@ mod tests {
             (page(DEVICE, None), [false, false], State::Machine),
             (page(DEVICE, Some(PROCESS)), [false, false], State::Machine),
             (page(DEVICE, Some(PROCESS)), [false, true], State::Talking),
-            (Content::Unfinished, [false, false], State::LeftBehind),
+            (
+                Content::Unfinished { outside: false },
+                [false, false],
+                State::LeftBehind,
+            ),
         ] {
             assert_eq!(State::of(content, locked), state, "{content:?} {locked:?}");
         }

@@ -23,11 +23,17 @@ use std::io;
 /// be most of the steps, and all of them alike.
 pub(crate) const COUNTED: bool = cfg!(feature = "crash-points");
 
+/// How the ends access ordinary memory.
 #[cfg(not(feature = "crash-points"))]
-pub(crate) use memtalk_ring::Native as Accesses;
+pub(crate) type Accesses = memtalk_ring::Native;
+/// How everything else accesses memory, and the ends that of a device: right for any memory.
+#[cfg(not(feature = "crash-points"))]
+pub(crate) type Careful = memtalk_ring::DeviceMemory;
 
 #[cfg(feature = "crash-points")]
-pub(crate) use counted::Accesses;
+pub(crate) type Accesses = counted::Counted<memtalk_ring::Native>;
+#[cfg(feature = "crash-points")]
+pub(crate) type Careful = counted::Counted<memtalk_ring::DeviceMemory>;
 
 /// To be called before each step.
 #[inline(always)]
@@ -50,56 +56,58 @@ pub(crate) fn call() -> io::Result<()> {
 #[cfg(feature = "crash-points")]
 mod counted {
     use std::cell::UnsafeCell;
+    use std::convert::Infallible;
     use std::io;
+    use std::marker::PhantomData;
     use std::panic::Location;
     use std::str::FromStr;
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use memtalk_ring::order::Site;
-    use memtalk_ring::{Atomics, CompareExchange, Native};
+    use memtalk_ring::{Atomics, CompareExchange, InPlace};
 
-    /// Accesses to the page, each of them a step.
+    /// Accesses to the page as `A` makes them, each of them a step.
     #[derive(Clone, Copy, Debug)]
-    pub(crate) enum Accesses {}
+    pub(crate) struct Counted<A>(Infallible, PhantomData<A>);
 
-    // SAFETY: every call is passed on to `Native` unchanged.
-    unsafe impl Atomics for Accesses {
+    // SAFETY: every call is passed on to `A` unchanged.
+    unsafe impl<A: InPlace> Atomics for Counted<A> {
         type Word = AtomicU32;
         type Byte = UnsafeCell<u8>;
 
         fn load<S: Site>(word: &AtomicU32) -> u32 {
             step();
-            Native::load::<S>(word)
+            A::load::<S>(word)
         }
 
         fn store<S: Site>(word: &AtomicU32, value: u32) {
             step();
-            Native::store::<S>(word, value);
+            A::store::<S>(word, value);
         }
 
         fn fence<S: Site>() {
-            Native::fence::<S>();
+            A::fence::<S>();
         }
 
         unsafe fn write(to: *const UnsafeCell<u8>, bytes: &[u8]) {
             step();
             // SAFETY: the same contract.
-            unsafe { Native::write(to, bytes) };
+            unsafe { A::write(to, bytes) };
         }
 
         unsafe fn read(from: *const UnsafeCell<u8>, bytes: &mut [u8]) {
             step();
             // SAFETY: the same contract.
-            unsafe { Native::read(from, bytes) };
+            unsafe { A::read(from, bytes) };
         }
     }
 
-    // SAFETY: every call is passed on to `Native` unchanged.
-    unsafe impl CompareExchange for Accesses {
+    // SAFETY: every call is passed on to `A` unchanged.
+    unsafe impl<A: InPlace + CompareExchange> CompareExchange for Counted<A> {
         fn compare_exchange<S: Site>(word: &AtomicU32, old: u32, new: u32) {
             step();
-            Native::compare_exchange::<S>(word, old, new);
+            A::compare_exchange::<S>(word, old, new);
         }
     }
 

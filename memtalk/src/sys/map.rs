@@ -2,21 +2,31 @@
 
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memtalk_ring::layout::SEATED;
 use memtalk_ring::{
-    Departure, Page, PageError, PageRing, Presence, Receiver, Region, Seat, Sender, Wait,
+    Atomics, Departure, DeviceMemory, InPlace, Page, PageError, PageRing, Presence, Receiver,
+    Region, Seat, Sender, Wait,
 };
 
-use super::crash_points::Accesses;
+use super::crash_points::Careful;
 use super::{call, futex, shm};
 
-/// A shared mapping, readable and writable; unmapped when its last clone is dropped.
-#[derive(Clone, Debug)]
-pub(crate) struct Mapping(Arc<Mapped>);
+/// A shared mapping, readable and writable, accessed by `A`; unmapped when its last clone is
+/// dropped.
+#[derive(Debug)]
+pub(crate) struct Mapping<A = Careful>(Arc<Mapped>, PhantomData<fn() -> A>);
+
+/// Another handle, whatever `A` is.
+impl<A> Clone for Mapping<A> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0), PhantomData)
+    }
+}
 
 #[derive(Debug)]
 struct Mapped {
@@ -27,6 +37,8 @@ struct Mapped {
     /// The part of the mapping that was asked for.
     base: NonNull<u8>,
     size: usize,
+    /// Whether it is the memory of a device.
+    device: bool,
     /// Whether ends were taken in this mapping: those of one seat, once.
     ends_taken: Mutex<bool>,
 }
@@ -38,8 +50,9 @@ unsafe impl Sync for Mapped {}
 
 impl Mapping {
     /// Maps `size` bytes of the object from offset `at` on, a multiple of 64. The object
-    /// should have them: an access beyond its end raises SIGBUS.
-    pub(crate) fn new(file: &File, at: u64, size: usize) -> io::Result<Self> {
+    /// should have them: an access beyond its end raises SIGBUS. `device` says whether it is
+    /// the memory of a device.
+    pub(crate) fn new(file: &File, at: u64, size: usize, device: bool) -> io::Result<Self> {
         let too_large = |_| io::Error::from(io::ErrorKind::FileTooLarge);
         let before = usize::try_from(at).map_err(too_large)? % shm::page_size();
         let len = before
@@ -51,14 +64,26 @@ impl Mapping {
         let start = unsafe { map(std::ptr::null_mut(), len, libc::MAP_SHARED, file, offset) }?;
         // SAFETY: less than a page of memory into the mapping.
         let base = unsafe { start.add(before) };
-        Ok(Self(Arc::new(Mapped {
+        let mapped = Mapped {
             start,
             len,
             offset,
             base,
             size,
+            device,
             ends_taken: Mutex::default(),
-        })))
+        };
+        Ok(Self(Arc::new(mapped), PhantomData))
+    }
+
+    /// Copies bytes of the memory from `from` on. What is not there is 0.
+    pub(crate) fn read(&self, from: usize, bytes: &mut [u8]) {
+        bytes.fill(0);
+        let there = self.0.size.saturating_sub(from).min(bytes.len());
+        let start = self.0.base.as_ptr().wrapping_add(from);
+        // SAFETY: so many bytes are there. Nobody in this program writes to them: no ends are
+        // taken yet.
+        unsafe { DeviceMemory::read(start.cast_const().cast(), &mut bytes[..there]) };
     }
 
     /// Replaces the shared memory by a private copy, for all clones, at the same address.
@@ -73,16 +98,22 @@ impl Mapping {
     /// here at once could fail after the kernel has unmapped the memory that it replaces.)
     pub(crate) fn detach(&self, file: &File) -> io::Result<()> {
         let (here, len) = (self.0.start.as_ptr().cast::<libc::c_void>(), self.0.len);
+        // The pages of a device cannot be copied when they are first written to. So a copy of
+        // the whole is made now.
+        let (flags, offset) = match self.0.device {
+            true => (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, 0),
+            false => (libc::MAP_PRIVATE, self.0.offset),
+        };
         // SAFETY: as in `new`.
-        let copy = unsafe {
-            map(
-                std::ptr::null_mut(),
-                len,
-                libc::MAP_PRIVATE,
-                file,
-                self.0.offset,
-            )
-        }?;
+        let copy = unsafe { map(std::ptr::null_mut(), len, flags, file, offset) }?;
+        if self.0.device {
+            // SAFETY: as many bytes, which nobody else knows of.
+            let copy = unsafe { std::slice::from_raw_parts_mut(copy.as_ptr(), len) };
+            let from = self.0.start.as_ptr().cast_const().cast();
+            // SAFETY: as many bytes. Our own ends may write to the device meanwhile: then the
+            // copy holds the one or the other.
+            unsafe { DeviceMemory::read(from, copy) };
+        }
         let copy = copy.as_ptr().cast();
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
         // SAFETY: the copy is ours, and replaces our own mapping of the same size and
@@ -122,6 +153,32 @@ fn check(address: *mut libc::c_void) -> io::Result<*mut libc::c_void> {
     }
 }
 
+/// The same page in the same mapping, accessed by `B`.
+pub(crate) fn accessed_by<A: InPlace, B: InPlace>(
+    page: &Page<Mapping<A>>,
+) -> Result<Page<Mapping<B>>, PageError> {
+    Page::over(Mapping(Arc::clone(&page.region().0), PhantomData))
+}
+
+/// Whether the page is in the memory of a device.
+pub(crate) fn is_device<A: InPlace>(page: &Page<Mapping<A>>) -> bool {
+    page.region().0.device
+}
+
+/// Takes a seat in a mapping in which no ends were taken, as a party outside that is silent.
+///
+/// # Errors
+/// Those of [`Page::sit_down`].
+pub(crate) fn sit_down(mapping: Mapping) -> Result<(Page<Mapping>, Seat), PageError> {
+    let mapped = Arc::clone(&mapping.0);
+    let ends_taken = mapped.ends_taken();
+    match *ends_taken {
+        true => Err(PageError::Taken),
+        // SAFETY: as in `initialise`.
+        false => unsafe { Page::sit_down(mapping, true) },
+    }
+}
+
 impl Mapped {
     fn ends_taken(&self) -> MutexGuard<'_, bool> {
         self.ends_taken
@@ -141,8 +198,8 @@ impl Drop for Mapped {
 // SAFETY: a mapping starts at a page boundary and a page in it at a multiple of 64
 // from there; it stays where it is as long as any clone lives, and this module gives
 // its address to pages only.
-unsafe impl Region for Mapping {
-    type Atomics = Accesses;
+unsafe impl<A: InPlace> Region for Mapping<A> {
+    type Atomics = A;
 
     fn base(&self) -> NonNull<u8> {
         self.0.base
@@ -168,6 +225,20 @@ pub(crate) fn initialise(mapping: Mapping, first: Presence) -> Result<Page<Mappi
     }
 }
 
+/// As [`initialise`], for a process where there was a page before: [`Page::renew`].
+///
+/// # Errors
+/// Those of [`initialise`].
+pub(crate) fn renew(mapping: Mapping) -> Result<Page<Mapping>, PageError> {
+    let mapped = Arc::clone(&mapping.0);
+    let ends_taken = mapped.ends_taken();
+    match *ends_taken {
+        true => Err(PageError::Taken),
+        // SAFETY: as in `initialise`.
+        false => unsafe { Page::renew(mapping) },
+    }
+}
+
 /// Takes the second seat and wakes the first party, in one system call. With two calls, we
 /// could die between them, and the first party would notice us only later. Does nothing if
 /// ends were taken in this mapping.
@@ -182,19 +253,23 @@ pub(crate) fn join(page: &Page<Mapping>) -> io::Result<()> {
 
 /// Fails the ends that the party at `seat` left open, and says how it went. The party is
 /// gone, or about to go.
-pub(crate) fn mourn<W: Wait<Accesses>>(page: &Page<Mapping>, seat: Seat, wait: &W) -> Departure {
+pub(crate) fn mourn<W: Wait<Careful>>(page: &Page<Mapping>, seat: Seat, wait: &W) -> Departure {
     // SAFETY: in a mapping, this program uses the ends of one seat only (`ends`).
     unsafe { page.mourn(seat, wait) }
 }
 
 /// The two ends of a seat.
-pub(crate) type Ends<W> = (Sender<PageRing<Mapping>, W>, Receiver<PageRing<Mapping>, W>);
+pub(crate) type Ends<A, W> = (
+    Sender<PageRing<Mapping<A>>, W>,
+    Receiver<PageRing<Mapping<A>>, W>,
+);
 
 /// The ends of `seat`, whose lock the caller has held since before the page was
 /// initialised or joined. `None` if ends were taken in this mapping before.
-pub(crate) fn ends<W>(page: &Page<Mapping>, seat: Seat, wait: W) -> Option<Ends<W>>
+pub(crate) fn ends<A, W>(page: &Page<Mapping<A>>, seat: Seat, wait: W) -> Option<Ends<A, W>>
 where
-    W: Wait<Accesses> + Clone,
+    A: InPlace,
+    W: Wait<A> + Clone,
 {
     let mut ends_taken = page.region().0.ends_taken();
     match std::mem::replace(&mut *ends_taken, true) {
@@ -214,7 +289,7 @@ mod tests {
     fn once_ends_are_taken_nothing_that_would_spoil_them_is_done_in_their_mapping() {
         let (file, size) = (shm::create().unwrap(), shm::page_size());
         shm::allocate(&file, size).unwrap();
-        let map = || Mapping::new(&file, 0, size).unwrap();
+        let map = || <Mapping>::new(&file, 0, size, false).unwrap();
         let page = initialise(map(), Presence::PROCESS).unwrap();
         let (mut sender, _) = ends(&page, Seat::Second, Spin).unwrap();
         sender.send(b"kept").unwrap();

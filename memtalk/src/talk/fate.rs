@@ -17,7 +17,7 @@ pub enum Departure {
     /// It left an end open: it died.
     Died,
     /// It was outside, and has initialised the page again while we still had our seat: a
-    /// machine that was reset.
+    /// machine that was reset. Or the memory, a device's, has gone.
     Restarted,
 }
 

@@ -3,7 +3,10 @@
 use std::fs::File;
 use std::time::{Duration, Instant};
 
+use memtalk_ring::layout::OUTSIDE;
 use memtalk_ring::{Departure, Page, Presence, Seat};
+
+use super::outside;
 
 use crate::error::Error;
 use crate::error::system::doing;
@@ -13,15 +16,20 @@ use crate::lifecycle::get_up::{GetUp, Reason, RemoveName, Removed};
 use crate::lifecycle::object::Object;
 use crate::lifecycle::os::Os;
 use crate::lifecycle::request::{Part, Place, Request};
-use crate::lifecycle::retry::{Deadline, Retry, SHORT_DOOR_WAIT};
+use crate::lifecycle::retry::{Deadline, GUARD_WAIT, Retry, SHORT_DOOR_WAIT};
 use crate::lifecycle::sit_down::{Refusal, SitDown};
 use crate::lifecycle::step::{Awaited, Step};
 use crate::look::{self, Party};
 use crate::sys::map::{self, Mapping};
 use crate::sys::named::NamedObject;
-use crate::sys::{self, crash_points, shm};
-use crate::wait::futex::{Kernel, sleep_until_taken};
-use crate::wait::linux::{Linux, Sleep};
+use crate::sys::{self, crash_points, guard, shm};
+use crate::wait::futex::{Futex, Kernel, sleep_until_taken};
+use crate::wait::linux::Linux;
+use crate::wait::nap;
+
+/// How long one that has joined looks often whether the first party has noticed it, and
+/// whatever its deadline.
+const BEGINNING_WAIT: Duration = Duration::from_millis(200);
 
 /// Our seat at an object, until we [get up](Self::get_up) or the process ends.
 #[derive(Debug)]
@@ -41,9 +49,16 @@ impl Seated {
         deadline: &Deadline,
         mut idle: impl FnMut(Duration, Option<Awaited>),
     ) -> Result<Self, Error> {
+        if let Place::Device(device) = &request.place
+            && let Some(object) = outside::open(device)?
+        {
+            let (object, seat) =
+                outside::sit_down(object, device, request.part, deadline, &mut idle)?;
+            return Self::new(request, object, seat);
+        }
         let mut retry = deadline.retry();
         let mut machine = SitDown::Open;
-        let mut looked = Instant::now();
+        let (began, mut looked) = (Instant::now(), Instant::now());
         loop {
             crash_points::step();
             if matches!(machine, SitDown::Open) {
@@ -69,8 +84,14 @@ impl Seated {
                     next
                 }
                 Ok(Step::Done((object, seat))) => return Self::new(request, object, seat),
-                Err(Refusal::Busy) => return Err(Error::Busy),
-                Err(Refusal::Foreign(reason)) => return Err(Error::Foreign(reason)),
+                Err(Refusal::Guarded)
+                    if began.elapsed() < GUARD_WAIT
+                        && retry.pause(|time| idle(time, None)).is_ok() =>
+                {
+                    SitDown::Open
+                }
+                Err(Refusal::Busy | Refusal::Guarded) => return Err(Error::Busy),
+                Err(Refusal::Foreign(reason)) => return Err(request.place.foreign(reason)),
                 Err(Refusal::Over) => return Err(Error::PeerStopped),
                 Err(Refusal::Os(error)) => return Err(error),
             };
@@ -164,7 +185,7 @@ impl Seated {
     pub(crate) fn named_object(&self) -> Option<NamedObject> {
         let name = self.request.place.name()?.as_c_str();
         let named = || NamedObject::new(name, &self.object.file);
-        self.request.owns_name(&self.object).then(named)?.ok()
+        self.request.owns_page(&self.object).then(named)?.ok()
     }
 
     /// Ends our part of the talk at once, even while our own threads use the ends.
@@ -191,7 +212,7 @@ impl Seated {
     /// were never taken. The peer would take them for a dead process's.
     pub(super) fn fail_open_ends(&self) {
         if self.peer().is_some_and(|peer| !peer.outside) {
-            map::mourn(&self.page, self.seat, &Sleep::for_waking());
+            map::mourn(&self.page, self.seat, &Futex::for_waking());
         }
     }
 
@@ -201,6 +222,9 @@ impl Seated {
 
     /// Who the peer is.
     pub(super) fn party(&self) -> Result<Party, Error> {
+        if self.object.is_device() {
+            return Ok(Party::Outside);
+        }
         let peer = self.seat.peer();
         look::party_at(&self.object, peer, self.page.seat_value(peer))
     }
@@ -209,30 +233,31 @@ impl Seated {
     /// cannot be seen.
     pub(crate) fn peer_sits(&self) -> Result<bool, Error> {
         let seat = self.seat.peer();
-        Ok(self.peer_is_outside() || self.request.clone().is_seated(&self.object, seat)?)
+        Ok(self.is_apart() || self.request.clone().is_seated(&self.object, seat)?)
     }
 
-    /// Whether there is a peer, and it holds no lock.
-    pub(crate) fn peer_is_outside(&self) -> bool {
-        self.peer().is_some_and(|peer| peer.outside)
+    /// Whether there is a peer, and it and we see no locks of each other: one of us is
+    /// outside.
+    pub(crate) fn is_apart(&self) -> bool {
+        let peer = self.page.seat_value(self.seat.peer());
+        peer & OUTSIDE != 0 || peer != 0 && self.object.is_device()
     }
 
-    /// Whether the peer may initialise the page again at any time: a first party outside
-    /// may.
-    pub(crate) fn peer_may_restart(&self) -> bool {
-        self.seat == Seat::Second && self.peer_is_outside()
+    /// Whether the page may be initialised again at any time, or its memory go away.
+    pub(crate) fn may_lose_page(&self) -> bool {
+        self.object.is_device() || self.seat == Seat::Second && self.is_apart()
     }
 
-    /// Whether the peer, which is outside, has initialised the page again since we sat
-    /// down. Then our seat is free although we did not leave it. If it has not, everything
-    /// that was read before this call belongs to this talk.
+    /// Whether the page, where one of us is outside, has been initialised again since we sat
+    /// down, or its memory has gone. Then our seat's word is not ours although we did not leave.
+    /// If it has not, everything that was read before this call belongs to this talk.
     pub(crate) fn was_restarted(&self) -> bool {
-        self.seat == Seat::Second && self.page.was_restarted()
+        self.object.is_restarted(self.seat)
     }
 
-    /// What the watcher needs. It gets the page only if the peer is outside.
+    /// What the watcher needs. It gets the page only if it sees no locks.
     pub(crate) fn view_of_peer(&self) -> (Request, Object) {
-        let page = self.peer_is_outside().then(|| self.page.clone());
+        let page = self.is_apart().then(|| self.page.clone());
         (self.request.clone(), self.object.with_page(page))
     }
 
@@ -256,28 +281,39 @@ impl Seated {
             // If this fails, we write in the shared page, where others can overwrite it.
             let _ = self.object.detach(&self.page);
         }
-        let departure = map::mourn(&self.page, peer, &Sleep::for_waking());
+        let departure = map::mourn(&self.page, peer, &Futex::for_waking());
         if let Some(shared) = shared {
-            shared.wake(peer, &Sleep::for_waking());
+            shared.wake(peer, &Futex::for_waking());
         }
         departure
     }
 
-    /// Waits at the second seat until the first party has time for us, if we are a client.
+    /// Waits at the second seat until the first party has noticed us, if one of us is outside;
+    /// or until it has time for us, if we are a client.
     ///
     /// # Errors
     /// [`Error::Timeout`] if it has none in time; [`Error::Cancelled`].
     pub(crate) fn wait_for_turn(&self, deadline: &Deadline) -> Result<Turn, Error> {
-        if self.request.part != Part::Client || self.peer_is_outside() {
-            return Ok(Turn::Ours);
-        }
+        let mut machine = match (self.is_apart(), self.request.part) {
+            (true, _) => AwaitTurn::LookAtBeginning,
+            (false, Part::Client) => AwaitTurn::LookAtTurn,
+            (false, _) => return Ok(Turn::Ours),
+        };
         let (word, mut request) = (self.page.seat_word(Seat::First), self.request.clone());
-        let mut machine = AwaitTurn::LookAtTurn;
+        let began = Instant::now();
         loop {
             crash_points::step();
             let said = self.page.seat_value(Seat::First);
             machine = match machine.step(&mut request, &self.object)? {
                 Step::Next(next) | Step::Blocked(next) => next,
+                // One that is there will notice us soon.
+                Step::Early(next @ AwaitTurn::LookAtBeginning, _) => {
+                    match began.elapsed() < BEGINNING_WAIT {
+                        true => sys::nap(Duration::from_millis(1)),
+                        false => sys::nap(deadline.time_to_look(Duration::ZERO)?),
+                    }
+                    next
+                }
                 Step::Early(next, _) => {
                     let pause = deadline.time_to_look(Duration::ZERO)?;
                     Kernel::wait(&Linux::default(), word, said, Some(pause));
@@ -285,6 +321,17 @@ impl Seated {
                 }
                 Step::Done(turn) => return Ok(turn),
             };
+        }
+    }
+
+    /// Sees to it that a peer outside learns of our death.
+    ///
+    /// # Errors
+    /// [`Error::System`] if no guard can be started.
+    pub(crate) fn start_guard(&self) -> Result<(), Error> {
+        match self.is_apart() {
+            true => self.object.start_guard(guard::Party::Process(self.seat)),
+            false => Ok(()),
         }
     }
 
@@ -303,7 +350,13 @@ impl Seated {
                 Step::Next(next) => next,
                 Step::Early(next, _) => match deadline.time_to_look(Duration::ZERO) {
                     Ok(pause) => {
-                        sleep_until_taken(&self.page, Seat::Second, &Linux::default(), pause);
+                        match self.object.is_device() {
+                            true => sys::nap(pause.min(nap::LONGEST)),
+                            false => {
+                                let kernel = Linux::default();
+                                sleep_until_taken(&self.page, Seat::Second, &kernel, pause);
+                            }
+                        }
                         next
                     }
                     Err(_) => AwaitPeer::expire(),

@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// times a second whether it still has the object open, and whether it has started again.
 /// If the kernel has no lock to give us, it looks at the peer's seat as often.
 pub(crate) fn watch(talk: &Arc<Talk>) -> Result<(), Error> {
-    let (seat, outside) = (talk.seated.seat, talk.seated.peer_is_outside());
+    let (seat, outside) = (talk.seated.seat, talk.seated.is_apart());
     let (mut place, object) = talk.seated.view_of_peer();
     let (fate, talk) = (Arc::clone(&talk.fate), Arc::downgrade(talk));
     let watcher = move || {

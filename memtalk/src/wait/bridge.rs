@@ -60,6 +60,11 @@ pub trait Kernel<M: PageMemory> {
     /// The most ends that a wait can be for.
     fn most(&self) -> usize;
 
+    /// Whether a wait ends when the peer wakes `word`. If not, the thread naps.
+    fn can_sleep_on(&self, _word: &Word<M>) -> bool {
+        true
+    }
+
     /// Sleeps while each of `words` holds the value beside it, and while the number of kicks
     /// is `kicks`, or for `timeout`. May return early.
     fn wait(&self, kicks: u32, words: &[(Word<M>, u32)], timeout: Option<Duration>);
@@ -102,6 +107,11 @@ impl<M: PageMemory> Word<M> {
     /// The word that this end at `seat` of `page` waits for.
     pub fn new(page: Page<M>, seat: Seat, which: Which) -> Self {
         Self { page, seat, which }
+    }
+
+    /// The page that it is in.
+    pub(crate) fn page(&self) -> &Page<M> {
+        &self.page
     }
 
     /// The word itself.
@@ -233,8 +243,7 @@ impl<M: PageMemory, K: Kernel<M>> Bridge<M, K> {
     pub fn run(&self) {
         let (mut words, mut woken) = (Vec::new(), Vec::new());
         loop {
-            let now = || self.kernel.now();
-            let look = |ends: &mut Ends<M>| ends.look(now, &mut words, &mut woken);
+            let look = |ends: &mut Ends<M>| ends.look(&self.kernel, &mut words, &mut woken);
             let Some((kicks, timeout)) = self.ends.with(look) else {
                 return;
             };
@@ -252,9 +261,9 @@ impl<M: PageMemory> Ends<M> {
     /// Looks at all words. Puts what the thread is to wait for into `words`, and the wakers
     /// of those who have waited into `woken`. Returns the number of kicks, and for how long
     /// to sleep at most; `None` if no end is left.
-    fn look(
+    fn look<K: Kernel<M>>(
         &mut self,
-        now: impl Fn() -> Duration,
+        kernel: &K,
         words: &mut Vec<(Word<M>, u32)>,
         woken: &mut Vec<Waker>,
     ) -> Option<(u32, Option<Duration>)> {
@@ -262,7 +271,7 @@ impl<M: PageMemory> Ends<M> {
         for end in &mut self.all {
             let Some(seen) = end.armed else { continue };
             // Before the kernel compares the word: see `nap`.
-            let is_woken = end.word.is_woken();
+            let is_woken = kernel.can_sleep_on(&end.word) && end.word.is_woken();
             let value = end.word.watched().value();
             if value != seen {
                 let waker = end.waker.take();
@@ -272,7 +281,7 @@ impl<M: PageMemory> Ends<M> {
             let Some(armed) = end.armed else { continue };
             words.push((end.word.clone(), armed));
             if !is_woken {
-                let left = end.nap_left(now());
+                let left = end.nap_left(kernel.now());
                 timeout = Some(timeout.map_or(left, |timeout| timeout.min(left)));
             }
         }

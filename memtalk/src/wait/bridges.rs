@@ -30,7 +30,7 @@ use super::nap;
 use super::patience::Patience;
 use crate::error::Error;
 use crate::error::system::doing;
-use crate::sys::map::Mapping;
+use crate::sys::map::{self, Mapping};
 use crate::sys::{self, crash_points, futex};
 use crate::talk::Talk;
 
@@ -197,10 +197,16 @@ impl Kernel<Mapping> for Linux {
         }
     }
 
+    fn can_sleep_on(&self, word: &Word<Mapping>) -> bool {
+        !map::is_device(word.page())
+    }
+
     fn wait(&self, kicks: u32, words: &[(Word<Mapping>, u32)], timeout: Option<Duration>) {
+        let can_sleep = |(word, _): &&(Word<Mapping>, u32)| self.can_sleep_on(word);
         if self.waits_for_any {
             let control = (&self.control, kicks);
-            let words = words.iter().map(|(word, seen)| (word.watched(), *seen));
+            let words = words.iter().filter(can_sleep);
+            let words = words.map(|(word, seen)| (word.watched(), *seen));
             if futex::wait_any(control, words, timeout).is_err() {
                 // The kernel is out of memory, or a sandbox forbids the call by now.
                 sys::nap(nap::LONGEST);
@@ -211,13 +217,16 @@ impl Kernel<Mapping> for Linux {
             [] => futex::wait_private(&self.control, kicks),
             [(word, seen), ..] if self.control.load(Ordering::Acquire) == kicks => {
                 let timeout = timeout.map_or(SECOND, |timeout| timeout.min(SECOND));
-                futex::wait(word.watched(), *seen, Some(timeout));
+                match self.can_sleep_on(word) {
+                    true => futex::wait(word.watched(), *seen, Some(timeout)),
+                    false => sys::nap(timeout.min(nap::LONGEST)),
+                }
             }
             _ => {}
         }
     }
 
-    fn kick(&self, kicks: u32, word: Watched<'_, crash_points::Accesses>) {
+    fn kick(&self, kicks: u32, word: Watched<'_, crash_points::Careful>) {
         self.control.store(kicks, Ordering::Release);
         futex::wake_private(&self.control);
         if !self.waits_for_any {

@@ -14,6 +14,9 @@ use super::nap::{Nap, is_woken_by};
 
 /// What the kernel does for an end that waits. A model checker can take its place.
 pub trait Kernel<A: Atomics> {
+    /// Whether a peer can end a sleep by waking us. If not, every sleep is a nap.
+    const IS_WOKEN: bool = true;
+
     /// The time, on a clock that never goes back, since some moment.
     fn now(&self) -> Duration;
 
@@ -85,15 +88,15 @@ impl<M: PageMemory, K> Futex<M, K> {
     pub(crate) fn kernel_mut(&mut self) -> &mut K {
         &mut self.kernel
     }
-
-    /// Whether the peer wakes us.
-    fn is_woken(&self) -> bool {
-        let sleeper = self.sleeper.as_deref();
-        sleeper.is_some_and(|sleeper| is_woken_by(&sleeper.page, sleeper.peer))
-    }
 }
 
 impl<M: PageMemory, K: Kernel<M::Atomics>> Futex<M, K> {
+    /// Whether the peer wakes us.
+    fn is_woken(&self) -> bool {
+        let sleeper = self.sleeper.as_deref();
+        K::IS_WOKEN && sleeper.is_some_and(|sleeper| is_woken_by(&sleeper.page, sleeper.peer))
+    }
+
     /// How long the present wait may still take; `None` for any time.
     fn left(&self) -> Option<Duration> {
         let sleeper = self.sleeper.as_deref()?;

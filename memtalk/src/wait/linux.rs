@@ -6,21 +6,26 @@ use std::time::{Duration, Instant};
 use memtalk_ring::{InPlace, Seat, Watched};
 
 use super::futex::{Futex, Kernel};
+use super::nap;
 use super::spin::{AdaptiveSpin, Next};
-use crate::sys::cpu;
-use crate::sys::crash_points;
-use crate::sys::futex;
+use crate::sys::crash_points::Accesses;
 use crate::sys::map::Mapping;
+use crate::sys::{self, cpu, crash_points, futex};
 
 /// How the ends of a process wait.
-pub(crate) type Sleep = Futex<Mapping, Linux>;
+pub(crate) type Sleep = Futex<Mapping<Accesses>, Linux>;
 
-impl Sleep {
+/// How they wait at a device.
+pub(crate) type Naps = Futex<Mapping, Device>;
+
+impl Futex<Mapping, Linux> {
     /// For a thread that wakes others and never waits.
     pub(crate) fn for_waking() -> Self {
         Self::without_peer(Linux::default())
     }
+}
 
+impl Sleep {
     /// Lets the thread that waits move to another processor, where it shares one with its
     /// peer: to another half of them from each seat.
     pub(crate) fn spread_threads(&mut self, seat: Seat) {
@@ -71,4 +76,28 @@ impl<A: InPlace> Kernel<A> for Linux {
     fn wake(&self, word: Watched<'_, A>) {
         futex::wake(word);
     }
+}
+
+/// Linux, for ends in the memory of a device, where no futex can be: they nap.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Device(Linux);
+
+impl<A: InPlace> Kernel<A> for Device {
+    const IS_WOKEN: bool = false;
+
+    fn now(&self) -> Duration {
+        now()
+    }
+
+    fn pause(&mut self, looks: u32) -> bool {
+        Kernel::<A>::pause(&mut self.0, looks)
+    }
+
+    fn wait(&self, word: Watched<'_, A>, seen: u32, timeout: Option<Duration>) {
+        if word.is(seen) {
+            sys::nap(timeout.unwrap_or(nap::LONGEST).min(nap::LONGEST));
+        }
+    }
+
+    fn wake(&self, _word: Watched<'_, A>) {}
 }

@@ -9,6 +9,7 @@ pub mod machine;
 pub mod party;
 pub mod program;
 pub mod rights;
+pub mod round_trips;
 pub mod seccomp;
 pub mod users;
 pub mod words;
@@ -181,7 +182,11 @@ impl Drop for Object {
 
 /// Removes the objects of test programs that were killed, and their copies of the command.
 fn remove_those_of_dead_tests() {
-    let folders = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
+    let folders = [
+        PathBuf::from("/dev/shm"),
+        std::env::temp_dir(),
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
+    ];
     let entries = folders.into_iter().flat_map(fs::read_dir).flatten();
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -649,6 +654,18 @@ impl Side {
             stdout: self.rest_of_output(),
             stderr: String::from_utf8(rest_of(&mut self.stderr)).expect("messages are text"),
         }
+    }
+
+    /// Waits until it has the object open.
+    pub fn wait_until_it_has(&self, object: &Object) {
+        let leads_there = |open: io::Result<fs::DirEntry>| {
+            let target = open.and_then(|open| fs::read_link(open.path()));
+            target.is_ok_and(|target| target == object.path())
+        };
+        eventually("it opens the object", || {
+            let mut open = fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it is there");
+            open.any(leads_there)
+        });
     }
 
     /// Waits until it waits for a peer: until the object is initialised.

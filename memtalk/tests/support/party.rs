@@ -50,6 +50,10 @@ impl Memory {
             )
         };
         assert_ne!(base, libc::MAP_FAILED);
+        // It stands for another process's memory, which a fork of this one does not get.
+        // SAFETY: the new mapping.
+        let kept = unsafe { libc::madvise(base, len, libc::MADV_DONTFORK) };
+        assert_eq!(kept, 0);
         let base = NonNull::new(base.cast()).expect("no mapping at 0");
         Self { base, len }
     }
@@ -93,8 +97,16 @@ fn looking() -> impl Wait<Native> + Clone {
     })
 }
 
-/// Initialises a page. A party of this program that sat there before must be gone.
+/// Initialises a page, and begins the talk with whoever joins it. A party of this program that
+/// sat there before must be gone.
 pub fn initialise(region: RawRegion, first: Presence) -> Page<RawRegion> {
+    let page = offer(region, first);
+    page.say(Seat::First, first);
+    page
+}
+
+/// Initialises a page. Whoever joins waits until the first party has noticed it.
+pub fn offer(region: RawRegion, first: Presence) -> Page<RawRegion> {
     // SAFETY: no test uses ends again that it took before. If a test opens a channel in
     // this program, the channel's ends are in another mapping.
     unsafe { Page::initialise(region, first) }.expect("a page fits")
@@ -148,6 +160,9 @@ pub fn second(region: RawRegion) -> Party<impl Wait<Native>> {
 
 /// The party that takes `seat` of the page.
 pub fn seated<W: Wait<Native> + Clone>(page: Page<RawRegion>, seat: Seat, wait: W) -> Party<W> {
+    if seat == Seat::First {
+        page.begin();
+    }
     // SAFETY: in these tests, nobody else is at the seat.
     let (sender, receiver) = unsafe { page.ends(seat, wait) };
     Party {

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use memtalk_ring::header::Snapshot;
-use memtalk_ring::layout::{LEFT, MAGIC, RingHeader, VERSION, seat_offset};
+use memtalk_ring::layout::{
+    CLAIM_OUTSIDE, LEFT, MAGIC, OUTSIDE, RingHeader, VERSION, WAITING, seat_offset,
+};
 use memtalk_ring::{CLOSED, FAILED, Native, Page, PageError, Presence, RawRegion, Seat};
 
 use super::Script;
@@ -151,6 +153,10 @@ impl<'h> Table<'h> {
         self.get_up();
         // SAFETY: nobody else in this program uses ends of this page.
         let (sender, receiver) = unsafe { self.page.ends(seat, self.bell.clone()) };
+        if seat == Seat::First {
+            self.page.begin();
+            self.memory.begin();
+        }
         let capacity = self.memory.capacity as usize;
         let [us, them] = [seat, seat.peer()].map(|seat| self.memory.lines(seat));
         let ring = |role, ours, theirs, sender| Ring {
@@ -255,24 +261,33 @@ impl<'h> Table<'h> {
             silent,
         };
         let said = Snapshot::from_bytes(&self.memory.bytes);
-        let fresh = said.magic == 0 && said.claim == 0;
-        let [first, second] = SEATS.map(|seat| self.memory.presence(seat));
-        let ours = |seat: Option<Presence>| seat.is_some_and(|seat| seat.outside);
+        let words = SEATS.map(|seat| self.memory.word(seat_offset(seat)));
+        let fresh = said == Snapshot::default() && words == [0, 0];
+        let begun = said.magic == 0 && said.claim == CLAIM_OUTSIDE;
+        let [first, second] = [
+            words[0],
+            self.memory.presence(Seat::Second).map_or(0, Presence::word),
+        ];
         let expected = match said.check(self.memory.bytes.len()) {
-            Err(error) if !fresh => Err(error),
-            _ if fresh || ours(first) => {
+            Err(error) if !fresh && !begun => Err(error),
+            Ok(_) if first & (OUTSIDE | LEFT) == OUTSIDE | LEFT && second != 0 => {
+                Err(PageError::Over)
+            }
+            _ if fresh || begun || first & OUTSIDE != 0 => {
                 self.memory.initialise(us);
                 Ok(Seat::First)
             }
-            _ if second.is_none() => {
+            _ if second != 0 && second & OUTSIDE == 0 => Err(PageError::Taken),
+            _ if first & (WAITING | LEFT) == WAITING => {
                 self.memory.join(us);
                 Ok(Seat::Second)
             }
             _ => {
-                if ours(second) {
+                if second != 0 {
                     self.memory.mourn(Seat::Second);
+                    self.memory.stand();
                 }
-                Err(PageError::Taken)
+                Err(PageError::Over)
             }
         };
         // SAFETY: our ends are gone.
@@ -309,7 +324,7 @@ impl<'h> Table<'h> {
         for seat in SEATS {
             let word = self.memory.word(seat_offset(seat));
             assert_eq!(self.page.seat_value(seat), word);
-            assert_eq!(self.page.is_free(seat), word == 0);
+            assert_eq!(self.page.is_free(seat), self.memory.is_free(seat));
             assert_eq!(self.page.presence(seat), self.memory.presence(seat));
             let watched = self.page.seat_word(seat);
             assert_eq!(

@@ -3,10 +3,10 @@
 
 use memtalk::lifecycle::look::Onlook;
 use memtalk::lifecycle::os::{Content, Found, Os};
-use memtalk_ring::{PageError, Presence, Seat};
+use memtalk_ring::{Beginning, PageError, Presence, Seat};
 
 use super::effect::Effect;
-use super::kernel::{Kernel, Object, ObjectId, Page, Pid, User};
+use super::kernel::{At, Kernel, Object, ObjectId, Page, Pid, User};
 use super::mistakes::Bug;
 
 /// A call of the fake kernel has failed: it opens or joins what the caller must not, or is
@@ -38,6 +38,8 @@ pub(super) enum Place {
     New,
     /// In the one that it was given.
     Given,
+    /// In memory of the user's own.
+    Fixed,
 }
 
 impl Place {
@@ -45,7 +47,7 @@ impl Place {
     pub(super) fn peer(self) -> Self {
         match self {
             Self::New => Self::Given,
-            Self::Named | Self::Given => self,
+            Self::Named | Self::Given | Self::Fixed => self,
         }
     }
 }
@@ -132,9 +134,23 @@ impl<'k> View<'k> {
         self.pid
     }
 
+    /// The first party begins the talk.
+    pub(super) fn begin(&mut self, id: ObjectId) {
+        self.object_mut(id).waiting = false;
+    }
+
+    /// The guard of a process at `seat` speaks for it.
+    pub(super) fn speak_by_guard(&mut self, (id, seat): At) {
+        self.object_mut(id).speak_for(seat);
+    }
+
     /// Gives up the turn of an object.
     pub(super) fn attend(&mut self, id: ObjectId) {
         self.object_mut(id).turn = None;
+    }
+
+    pub(super) fn kernel(&self) -> &Kernel {
+        self.kernel
     }
 
     pub(super) fn object(&self, id: ObjectId) -> &Object {
@@ -187,12 +203,22 @@ impl<'k> View<'k> {
         match (object.page, object.magic) {
             (Page::Foreign, _) => Content::Foreign(PageError::NotAPage),
             (Page::Zeros, _) => Content::Unclaimed(PageError::NotAPage),
-            (_, false) => Content::Unfinished,
-            (_, true) => Content::Page {
-                first: object.first.unwrap_or(Presence::PROCESS),
-                second: object.second.or(object.left.then_some(Presence::PROCESS)),
-                left: object.left,
+            (page, false) => Content::Unfinished {
+                outside: page == Page::Begun,
             },
+            (_, true) => {
+                let process = object.left.then_some(Presence::PROCESS);
+                // One that left before the talk began was never there.
+                let guest_left = object.guest_left && !object.waiting;
+                let guest = guest_left.then_some(Presence::DEVICE);
+                Content::Page {
+                    first: object.first.unwrap_or(Presence::PROCESS),
+                    over: object.over && !self.has(Bug::HostHurries),
+                    second: object.second.or(process).or(guest),
+                    left: object.left || guest_left,
+                    kept: object.kept && !self.has(Bug::KeptUnchecked),
+                }
+            }
         }
     }
 
@@ -216,13 +242,18 @@ impl Os for View<'_> {
         self.goes_by_name() || self.has(Bug::GivenStartsOver)
     }
 
+    fn is_fixed(&self) -> bool {
+        self.wish.place == Place::Fixed
+    }
+
     fn is_client(&self) -> bool {
         self.wish.part == Part::Client && !self.has(Bug::ClientCreates)
     }
 
-    fn owns_name(&self, object: &ObjectId) -> bool {
+    fn owns_page(&self, object: &ObjectId) -> bool {
         let guests = self.object(*object).has_outside(Seat::Second);
-        self.goes_by_name() && !self.is_tenant() && (!guests || self.has(Bug::GuestsNameRemoved))
+        let stays = self.goes_by_name() || self.is_fixed();
+        stays && !self.is_tenant() && (!guests || self.has(Bug::GuestsNameRemoved))
     }
 
     fn open(&mut self) -> Result<Found<ObjectId>, Failed> {
@@ -250,6 +281,7 @@ impl Os for View<'_> {
             magic: true,
             first: Some(Presence::PROCESS),
             seats: [Some(self.pid), None],
+            waiting: true,
             owner: self.wish.user,
             shared: self.wish.shared,
             ..Object::default()
@@ -343,18 +375,56 @@ impl Os for View<'_> {
         Ok(!held || self.has(Bug::TurnUnchecked))
     }
 
-    fn try_sit(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+    fn renew(&mut self, object: &mut ObjectId) -> Result<(), Failed> {
+        self.call()?;
+        self.record(Effect::Renewed(*object));
+        let open = self.kernel.is_open_behind_door(self.pid, *object);
+        let object = self.object_mut(*object);
+        object.initialise(Presence::PROCESS);
+        object.kept &= open;
+        object.renewed = true;
+        Ok(())
+    }
+
+    fn is_for_next(&mut self, object: &ObjectId) -> Result<bool, Failed> {
+        self.call()?;
+        let lets_others_in = self.object(*object).shared && !self.wish.shared;
+        let by_process = self.object(*object).second == Some(Presence::PROCESS);
+        let open = self.kernel.is_open_behind_door(self.pid, *object);
+        let stays = open && !by_process && !lets_others_in && self.goes_by_name();
+        Ok(self.is_fixed() || stays)
+    }
+
+    fn end_page(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
+        self.call()?;
+        if seat == Seat::First && !self.has(Bug::EndUnsaid) {
+            self.object_mut(*object).over = true;
+        }
+        Ok(())
+    }
+
+    fn beginning(&mut self, object: &ObjectId) -> Beginning {
+        let object = self.object(*object);
+        let cleared = object.second.is_none() && !object.left;
+        match (cleared || object.over, object.waiting) {
+            (true, _) => Beginning::Lost,
+            (false, true) if !self.has(Bug::BeginningUnasked) => Beginning::Awaited,
+            (false, _) => Beginning::Begun,
+        }
+    }
+
+    fn try_sit(&mut self, object: &ObjectId, seat: Seat) -> Result<bool, Failed> {
         self.call()?;
         if self.has(Bug::NoSeatLock) {
             return Ok(true);
         }
         let pid = self.pid;
         let object = self.object_mut(*object);
-        let [_, second] = &mut object.seats;
-        if second.is_some_and(|owner| owner != pid) || object.watched[1].is_some() {
+        let owner = &mut object.seats[seat.index()];
+        if owner.is_some_and(|owner| owner != pid) || object.watched[seat.index()].is_some() {
             return Ok(false);
         }
-        *second = Some(pid);
+        *owner = Some(pid);
         Ok(true)
     }
 
@@ -368,7 +438,9 @@ impl Os for View<'_> {
     fn inspect(&mut self, object: &ObjectId) -> Result<Content, Failed> {
         self.call()?;
         Ok(match self.content(*object) {
-            Content::Foreign(_) if self.has(Bug::ForeignIsBlank) => Content::Unfinished,
+            Content::Foreign(_) if self.has(Bug::ForeignIsBlank) => {
+                Content::Unfinished { outside: false }
+            }
             content => content,
         })
     }
@@ -385,6 +457,11 @@ impl Os for View<'_> {
             Ok(()) => !self.kernel.is_open_elsewhere(self.pid, *object),
             Err(Failed) => self.has(Bug::FailedLeaseIsAlone),
         }
+    }
+
+    fn is_kept(&self, object: &ObjectId) -> bool {
+        let object = self.object(*object);
+        object.kept && object.second.is_none()
     }
 
     fn speak_for(&mut self, object: &ObjectId, seat: Seat) -> Result<(), Failed> {
@@ -421,9 +498,12 @@ impl Os for View<'_> {
         Ok(!assumed && self.object(*object).second.is_some())
     }
 
-    fn is_restarted(&mut self, object: &ObjectId) -> bool {
+    fn is_restarted(&mut self, object: &ObjectId, seat: Seat) -> bool {
         let object = self.object(*object);
-        !self.has(Bug::RestartUnseen) && object.second.is_none() && !object.left
+        seat == Seat::Second
+            && !self.has(Bug::RestartUnseen)
+            && object.second.is_none()
+            && !object.left
     }
 
     fn watch(&mut self, object: &ObjectId, seat: Seat) -> Result<bool, Failed> {

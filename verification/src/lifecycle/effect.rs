@@ -20,6 +20,8 @@ pub(super) enum Effect {
     Created(Pid),
     /// A client began its talk.
     Begun(ObjectId),
+    /// A process began its talk with a guest that was first.
+    BegunWithGuest(ObjectId),
     /// A process marked the second seat as left.
     MarkedLeft(ObjectId),
     /// A newcomer spoke for a process that it took for dead.
@@ -34,6 +36,8 @@ pub(super) enum Effect {
     GotUp { from: At, locked: bool },
     /// A process said that this object stays, since its owner is gone.
     SaidToStay(ObjectId),
+    /// A process initialised a page again.
+    Renewed(ObjectId),
     /// A guest began to initialise a page.
     PageBegun(ObjectId),
     /// A guest initialised a page.

@@ -1,9 +1,10 @@
 //! The machine: a process that has the object open, and a guest in it.
 
-use memtalk_ring::{Presence, Seat};
+use memtalk_ring::sit_down::Outcome;
+use memtalk_ring::{PageError, Presence, Seat};
 
 use super::effect::Effect;
-use super::kernel::{At, Kernel, Object, ObjectId, Page, Pid};
+use super::kernel::{At, Kernel, Object, ObjectId, Page, Pid, SIZE};
 use super::mistakes::Bug;
 
 /// What the machine is doing, and with which object.
@@ -15,6 +16,8 @@ pub(super) enum Guest {
     Booted(ObjectId),
     Initialising(ObjectId),
     Seated(At),
+    /// Its process has ended, or was killed. The guard has yet to say so.
+    Guarded(At),
     /// There is no place for it.
     Idle(ObjectId),
 }
@@ -35,6 +38,9 @@ pub(super) enum MachineEvent {
     Crash,
     /// Its guest starts again.
     Restart,
+    /// The guest's process ends, or is killed. Its guard speaks for it, and then the next may
+    /// come.
+    Leave,
 }
 
 impl Machine {
@@ -43,11 +49,17 @@ impl Machine {
     pub(super) fn runs(&self, kernel: &Kernel) -> bool {
         match self.guest {
             Guest::Off => self.starts > 0,
-            Guest::Booted(_) | Guest::Initialising(_) => true,
-            // The talk is over, and the process gone: the next.
-            Guest::Seated((id, Seat::First)) => kernel.object(id).left,
-            // It looks at its own seat while it waits.
-            Guest::Seated((id, Seat::Second)) => kernel.object(id).second.is_none(),
+            Guest::Booted(_) | Guest::Initialising(_) | Guest::Guarded(_) => true,
+            // Somebody has come; or the talk is over, and the process gone: the next.
+            Guest::Seated((id, Seat::First)) => {
+                let object = kernel.object(id);
+                object.left || object.waiting && object.second.is_some()
+            }
+            // It looks at its own seat while it waits, and whether the first has left.
+            Guest::Seated((id, Seat::Second)) => {
+                let object = kernel.object(id);
+                object.second.is_none() || object.over
+            }
             Guest::Idle(_) => false,
         }
     }
@@ -56,10 +68,15 @@ impl Machine {
     pub(super) fn mishaps(&self) -> impl Iterator<Item = MachineEvent> {
         let on = self.guest != Guest::Off;
         let restarts = on && self.starts > 0;
-        let crash = on.then_some(MachineEvent::Crash);
-        crash
+        let leaves = restarts && matches!(self.guest, Guest::Seated(_));
+        let mishaps = [
+            (on, MachineEvent::Crash),
+            (restarts, MachineEvent::Restart),
+            (leaves, MachineEvent::Leave),
+        ];
+        mishaps
             .into_iter()
-            .chain(restarts.then_some(MachineEvent::Restart))
+            .filter_map(|(may, event)| may.then_some(event))
     }
 
     /// Lets it happen, and says what that did.
@@ -73,6 +90,12 @@ impl Machine {
             MachineEvent::Step => return self.step(kernel, bug),
             MachineEvent::Crash => self.switch_off(kernel),
             MachineEvent::Restart => self.restart(),
+            MachineEvent::Leave => {
+                self.starts -= 1;
+                if let Guest::Seated(at) = self.guest {
+                    self.guest = Guest::Guarded(at);
+                }
+            }
         }
         None
     }
@@ -97,6 +120,7 @@ impl Machine {
             Guest::Booted(id)
             | Guest::Initialising(id)
             | Guest::Seated((id, _))
+            | Guest::Guarded((id, _))
             | Guest::Idle(id) => Some(id),
         }
     }
@@ -116,11 +140,26 @@ impl Machine {
                 guest
             }
             Guest::Initialising(id) => {
-                initialise(kernel.object_mut(id), bug);
+                kernel.object_mut(id).initialise(presence(bug));
                 effect = Some(Effect::PageInitialised(id));
                 Guest::Seated((id, Seat::First))
             }
-            Guest::Seated((id, _)) => Guest::Booted(id),
+            Guest::Seated((id, Seat::First)) if kernel.object(id).waiting => {
+                kernel.object_mut(id).waiting = false;
+                Guest::Seated((id, Seat::First))
+            }
+            Guest::Seated((id, seat)) => {
+                if seat == Seat::Second {
+                    leave_seat(kernel.object_mut(id), seat);
+                }
+                Guest::Booted(id)
+            }
+            Guest::Guarded((id, seat)) => {
+                if bug != Some(Bug::GuestUnguarded) {
+                    leave_seat(kernel.object_mut(id), seat);
+                }
+                Guest::Booted(id)
+            }
             Guest::Idle(id) => Guest::Idle(id),
         };
         effect
@@ -146,30 +185,45 @@ fn presence(bug: Option<Bug>) -> Presence {
     }
 }
 
-/// The guest looks at the page, and joins it or begins to initialise it.
+/// The guest looks at the page, by the rules of the code that it runs, and joins it or begins
+/// to initialise it.
 fn look_at_page(id: ObjectId, object: &mut Object, bug: Option<Bug>) -> Guest {
-    let first_outside = object.first.is_some_and(|first| first.outside);
-    match (object.page, object.magic) {
-        (Page::Zeros, _) => Guest::Initialising(id),
-        (Page::Initialised, true) if first_outside => {
-            object.magic = false;
+    let (said, [first, second]) = object.words();
+    let second = match bug {
+        Some(Bug::GuestHurries) => 0,
+        _ => second,
+    };
+    match Outcome::of(said, SIZE as usize, [first, second]) {
+        Outcome::Initialise => {
             object.page = match bug {
                 Some(Bug::GuestClaims) => Page::Claimed,
-                _ => Page::Zeros,
+                _ => Page::Begun,
             };
+            object.magic = false;
             Guest::Initialising(id)
         }
-        (_, true) if object.second.is_none() => {
+        Outcome::Join => {
             object.second = Some(presence(bug));
+            (object.kept, object.guest_left) = (false, false);
             Guest::Seated((id, Seat::Second))
         }
-        // Its creator has not finished: it looks again.
-        (Page::Claimed, false) => Guest::Booted(id),
-        _ => Guest::Idle(id),
+        Outcome::Leave => {
+            leave_seat(object, Seat::Second);
+            Guest::Booted(id)
+        }
+        // A process has something to do first: it looks again.
+        Outcome::Refused(PageError::Over | PageError::Unfinished) => Guest::Booted(id),
+        Outcome::Refused(_) => Guest::Idle(id),
     }
 }
 
-fn initialise(object: &mut Object, bug: Option<Bug>) {
-    (object.page, object.magic) = (Page::Initialised, true);
-    (object.first, object.second, object.left) = (Some(presence(bug)), None, false);
+/// Marks the guest's seat as left, if it is still its own.
+fn leave_seat(object: &mut Object, seat: Seat) {
+    match seat {
+        Seat::First => object.over = true,
+        Seat::Second if object.second.is_some_and(|second| second.outside) => {
+            (object.second, object.guest_left) = (None, true);
+        }
+        Seat::Second => {}
+    }
 }

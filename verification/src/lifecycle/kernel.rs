@@ -3,7 +3,14 @@
 use std::fmt;
 use std::num::NonZeroU8;
 
+use memtalk_ring::header::Snapshot;
+use memtalk_ring::layout::{
+    CLAIM, CLAIM_OUTSIDE, LEFT, MAGIC, OUTSIDE, VERSION, WAITING, capacity_of,
+};
 use memtalk_ring::{Presence, Seat};
+
+/// The size in bytes of every page.
+pub(super) const SIZE: u32 = 4096;
 
 /// An object's number.
 pub(super) type ObjectId = u8;
@@ -105,9 +112,12 @@ impl fmt::Debug for Pids {
 /// What an object holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Page {
-    /// A machine's memory that is not, or not fully, initialised: no claim.
+    /// A machine's memory that nobody has begun to initialise.
     #[default]
     Zeros,
+    /// A machine has begun to initialise it.
+    Begun,
+    /// A process has.
     Claimed,
     Initialised,
     Foreign,
@@ -123,6 +133,16 @@ pub(super) struct Object {
     pub(super) second: Option<Presence>,
     /// A process has left the second seat.
     pub(super) left: bool,
+    /// A guest has left the second seat.
+    pub(super) guest_left: bool,
+    /// Only a guest may come to the second seat.
+    pub(super) kept: bool,
+    /// The first waits, and has not begun the talk.
+    pub(super) waiting: bool,
+    /// The first has left.
+    pub(super) over: bool,
+    /// It is not the first page of a process here.
+    pub(super) renewed: bool,
     pub(super) door: Option<Pid>,
     pub(super) seats: [Option<Pid>; 2],
     /// The lock of a service that has no time yet for whoever joins.
@@ -144,6 +164,48 @@ impl Object {
             Seat::Second => self.first,
         };
         peer.is_some_and(|peer| peer.outside)
+    }
+
+    /// What the header says, for a page of [`SIZE`] bytes, and the words of the seats.
+    pub(super) fn words(&self) -> (Snapshot, [u32; 2]) {
+        let claim = match (self.page, self.first) {
+            (Page::Zeros, _) => 0,
+            (Page::Begun, _) => CLAIM_OUTSIDE,
+            (Page::Claimed, _) => CLAIM,
+            (_, Some(first)) if first.outside => CLAIM_OUTSIDE,
+            _ => CLAIM,
+        };
+        let said = match (self.page, self.magic) {
+            (Page::Foreign, _) => Snapshot {
+                magic: !MAGIC,
+                ..Snapshot::default()
+            },
+            (_, magic) => Snapshot {
+                magic: if magic { MAGIC } else { 0 },
+                claim,
+                version: VERSION,
+                size: SIZE,
+                capacity: capacity_of(SIZE as usize).unwrap_or(0),
+            },
+        };
+        let left = |left: bool, outside: bool| match left {
+            true => LEFT | if outside { OUTSIDE } else { 0 },
+            false => 0,
+        };
+        let first = match self.first {
+            Some(first) if self.over => left(true, first.outside),
+            Some(first) => first.word() | if self.waiting { WAITING } else { 0 },
+            None => 0,
+        };
+        let second = match self.second {
+            Some(second) => second.word(),
+            None if self.kept => OUTSIDE,
+            None => left(self.left || self.guest_left, self.guest_left),
+        };
+        match self.page {
+            Page::Zeros => Default::default(),
+            _ => (said, [first, second]),
+        }
     }
 
     /// Whether a first here waits for a peer.
@@ -168,6 +230,25 @@ impl Object {
         if seat == Seat::Second && self.second == Some(Presence::PROCESS) {
             (self.second, self.left) = (None, true);
         }
+    }
+
+    /// What the guard of a process at `seat` says.
+    pub(super) fn speak_for(&mut self, seat: Seat) {
+        match seat {
+            Seat::First => self.over = true,
+            Seat::Second => self.mark_left(seat),
+        }
+    }
+
+    /// Makes a fresh page of it, by that party.
+    pub(super) fn initialise(&mut self, first: Presence) {
+        // A guest may still believe in its talk.
+        let believes = self.kept || self.second.is_some_and(|second| second.outside);
+        (self.page, self.magic) = (Page::Initialised, true);
+        (self.first, self.second) = (Some(first), None);
+        (self.left, self.guest_left) = (false, false);
+        (self.waiting, self.over) = (true, false);
+        self.kept = believes && !first.outside;
     }
 
     /// All locks: door, turn, seats and watchers'.
@@ -198,17 +279,17 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// A kernel whose name leads to somebody else's object.
-    pub(super) fn with_foreign() -> Self {
-        let foreign = Object {
-            page: Page::Foreign,
+    /// A kernel whose name leads to an object that holds this.
+    pub(super) fn with_object(page: Page) -> Self {
+        let object = Object {
+            page,
             ..Object::default()
         };
         let mut kernel = Self {
             name: Some(0),
             ..Self::default()
         };
-        kernel.objects[0] = Some(foreign);
+        kernel.objects[0] = Some(object);
         kernel
     }
 

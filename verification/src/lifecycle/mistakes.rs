@@ -71,6 +71,18 @@ pub enum Bug {
     DeadTurn,
     /// Who was given an object does as others do.
     GivenStartsOver,
+    /// A guest whose process is killed leaves no guard to say so.
+    GuestUnguarded,
+    /// A guest begins the next page before the process has left the last one.
+    GuestHurries,
+    /// A process counts on a guest that may have died before it came.
+    BeginningUnasked,
+    /// A process joins a page in which a guest may still believe.
+    KeptUnchecked,
+    /// A process begins the next talk before the guest has left the last one.
+    HostHurries,
+    /// A process that gives up waiting does not say so in the page.
+    EndUnsaid,
     /// An onlooker keeps the object open.
     OnlookerStays,
     /// An onlooker takes the lock of a seat that is free, to learn that it is.
@@ -113,6 +125,12 @@ pub const BUGS: &[Bug] = &[
     Bug::TurnUnchecked,
     Bug::DeadTurn,
     Bug::GivenStartsOver,
+    Bug::GuestUnguarded,
+    Bug::GuestHurries,
+    Bug::BeginningUnasked,
+    Bug::KeptUnchecked,
+    Bug::HostHurries,
+    Bug::EndUnsaid,
     Bug::OnlookerStays,
     Bug::OnlookerLocks,
 ];

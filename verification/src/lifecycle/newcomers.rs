@@ -138,11 +138,22 @@ impl World {
         world
     }
 
+    /// This world with everybody dead.
+    pub(super) fn with_survivors_dead(&self) -> Self {
+        let mut world = self.with_alone(|_, _| false);
+        world.switch_machine_off();
+        world.processes = Box::new([]);
+        world
+    }
+
     fn is_survivor(&self, process: &Process) -> bool {
         match process.phase {
             _ if process.signalled.is_some() => false,
             Phase::Up(..) => true,
-            Phase::AwaitingTurn(id, _) => self.object(id).is_free(Seat::First),
+            Phase::AwaitingTurn(id, _) => {
+                let object = self.object(id);
+                object.is_free(Seat::First) && !object.has_outside(Seat::Second)
+            }
             Phase::Talking((id, seat)) => {
                 let object = self.object(id);
                 let has_begun = seat == Seat::Second || !object.awaits_peer();
@@ -212,7 +223,9 @@ impl World {
                 | AwaitPeer::Remove(RemoveName::LeaveDoor(Err(Failed)), _),
             ) => false,
             Phase::Waiting(id, _) => self.object(id).awaits_peer(),
-            Phase::GettingUp(.., Then::StartOver) => process.wish.part != Part::Client,
+            Phase::GettingUp((_, Seat::First), _, Then::StartOver) => {
+                process.wish.part != Part::Client
+            }
             _ => false,
         }
     }

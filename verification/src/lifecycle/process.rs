@@ -3,7 +3,7 @@
 use memtalk::lifecycle::await_peer::{Arrival, AwaitPeer};
 use memtalk::lifecycle::await_turn::{AwaitTurn, Turn};
 use memtalk::lifecycle::get_up::{GetUp, Reason, RemoveName, Removed};
-use memtalk::lifecycle::sit_down::{Refusal, SitDown};
+use memtalk::lifecycle::sit_down::SitDown;
 use memtalk::lifecycle::step::Step;
 use memtalk::lifecycle::watch::Watch;
 use memtalk_ring::Seat;
@@ -32,6 +32,9 @@ pub(super) enum Phase {
     Parked(At),
     /// It has got up, and its watcher keeps the object open.
     Up(At),
+    /// It was killed. Its guard, which has the object open and keeps its locks, has yet to
+    /// speak for it.
+    Guarded(At),
 }
 
 /// What a process does once it has got up.
@@ -65,8 +68,10 @@ pub(super) enum Event {
     Watch,
     /// Its watcher makes its next call, which fails.
     FailWatch,
-    /// It is killed.
+    /// It is killed, with its guard if it has one.
     Crash,
+    /// It is killed, and its guard is not.
+    GuardedCrash,
     /// A thread of it takes a signal.
     Signal,
     /// The thread that has taken a signal makes its next call.
@@ -134,6 +139,17 @@ impl Process {
         }
     }
 
+    /// Where it sits, if a guard speaks for it when it is killed.
+    fn guarded(&self, kernel: &Kernel) -> Option<At> {
+        let at = match self.phase {
+            Phase::SittingDown(SitDown::LeaveDoor(id, Seat::Second))
+            | Phase::AwaitingTurn(id, _) => (id, Seat::Second),
+            Phase::Talking(at) | Phase::GettingUp(at, ..) | Phase::Parked(at) => at,
+            _ => return None,
+        };
+        kernel.object(at.0).has_outside(at.1).then_some(at)
+    }
+
     /// Whether it sits, and its talk has not begun.
     pub(super) fn awaits_turn(&self) -> bool {
         matches!(self.phase, Phase::AwaitingTurn(..))
@@ -155,6 +171,16 @@ impl Process {
             Phase::GettingUp(..) | Phase::Parked(..) => None,
             _ => self.sits_at(),
         }
+    }
+
+    /// Whether it has said that it leaves the first seat of this object, and has yet to give
+    /// that up.
+    pub(super) fn is_leaving(&self, id: ObjectId) -> bool {
+        let machine = match &self.phase {
+            Phase::GettingUp((at, Seat::First), machine, _) if *at == id => machine,
+            _ => return false,
+        };
+        matches!(machine, GetUp::Stand(Ok(_)))
     }
 
     /// Whether it has found the name to lead to this object, and may take the second seat.
@@ -196,6 +222,7 @@ impl Process {
             (on && may.failures, Event::FailWatch),
             (takes_signal && may.signals, Event::Signal),
             (on, Event::Crash),
+            (self.guarded(kernel).is_some(), Event::GuardedCrash),
             (self.may_finish(), Event::Finish),
             (self.may_expire(kernel), Event::Expire),
         ])
@@ -214,6 +241,7 @@ impl Process {
             Phase::Waiting(object, AwaitPeer::LookAtSecond) => {
                 !kernel.object(object).awaits_peer()
                     || kernel.name() != Some(object) && bug != Some(Bug::NameLossUnnoticed)
+                    || kernel.object(object).kept
             }
             Phase::Talking(..) => self.watch.is_none(),
             Phase::Parked(..) | Phase::Up(..) => false,
@@ -273,7 +301,8 @@ impl Process {
             | Phase::Talking((object, _))
             | Phase::GettingUp((object, _), ..)
             | Phase::Parked((object, _))
-            | Phase::Up((object, _)) => Some(*object),
+            | Phase::Up((object, _))
+            | Phase::Guarded((object, _)) => Some(*object),
         }
     }
 
@@ -305,6 +334,11 @@ impl Process {
             Event::Step | Event::Fail => self.advance(view),
             Event::Watch | Event::FailWatch => self.watch(view),
             Event::Crash => self.die(),
+            Event::GuardedCrash => {
+                let guarded = self.guarded(view.kernel());
+                self.die();
+                self.phase = guarded.map_or(Phase::Off, Phase::Guarded);
+            }
             Event::Signal => self.signalled = Some(GetUp::Tell),
             Event::FollowSignal => self.follow_signal(view),
             Event::Finish => self.finish(),
@@ -334,6 +368,10 @@ impl Process {
             Phase::Talking(at) => self.begin_to_get_up(at, Then::End),
             Phase::GettingUp(at, machine, then) => self.get_up(at, machine, then, view),
             Phase::Parked(..) | Phase::Up(..) => {}
+            Phase::Guarded(at) => {
+                view.speak_by_guard(at);
+                self.die();
+            }
         }
     }
 
@@ -350,11 +388,16 @@ impl Process {
             Ok(Step::Done((object, Seat::First))) => {
                 self.phase = Phase::Waiting(object, AwaitPeer::LookAtSecond);
             }
+            Ok(Step::Done((object, Seat::Second)))
+                if view.object(object).has_outside(Seat::Second) =>
+            {
+                self.phase = Phase::AwaitingTurn(object, AwaitTurn::LookAtBeginning);
+            }
             Ok(Step::Done((object, Seat::Second))) if self.waits_for_turn(object, view) => {
                 self.phase = Phase::AwaitingTurn(object, AwaitTurn::LookAtTurn);
             }
             Ok(Step::Done(second)) => self.talk(second, view),
-            Err(Refusal::Busy | Refusal::Foreign(_) | Refusal::Over | Refusal::Os(Failed)) => {
+            Err(_) => {
                 self.phase = Phase::Off;
             }
         }
@@ -397,7 +440,10 @@ impl Process {
                 self.phase = Phase::AwaitingTurn(object, machine);
             }
             Ok(Step::Done(Turn::Ours)) => {
-                view.record(Effect::Begun(object));
+                view.record(match view.object(object).has_outside(Seat::Second) {
+                    true => Effect::BegunWithGuest(object),
+                    false => Effect::Begun(object),
+                });
                 self.talk(at, view);
             }
             Ok(Step::Done(Turn::Lost)) => self.begin_to_get_up(at, Then::StartOver),
@@ -415,8 +461,11 @@ impl Process {
         }
     }
 
-    fn talk(&mut self, at: At, view: &View<'_>) {
+    fn talk(&mut self, at: At, view: &mut View<'_>) {
         let (object, seat) = at;
+        if seat == Seat::First {
+            view.begin(object);
+        }
         self.phase = Phase::Talking(at);
         self.watch = Some(Watch::begin(view.object(object).has_outside(seat)));
     }

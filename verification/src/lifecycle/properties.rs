@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet as HashSet;
 
 use super::calls::{Part, Place};
 use super::effect::Effect;
-use super::guest::Guest;
+use super::guest::{Guest, MachineEvent};
 use super::kernel::{At, Object, ObjectId, Page, Pid};
 use super::mistakes::Bug;
 use super::process::{Phase, Process};
@@ -44,6 +44,10 @@ pub(super) fn judged_after(
     for effect in effects {
         judge(effect, before)?;
     }
+    if action == Action::Machine(MachineEvent::Step) {
+        guest_is_missed(before, &after)?;
+        guest_is_awaited(before, &after)?;
+    }
     one_at_each_seat(&after)?;
     no_magic_too_early(&after)?;
     nobody_at_a_dead_peers_seat(&after)?;
@@ -57,11 +61,15 @@ fn judge(effect: Effect, before: &World) -> Verdict {
     match effect {
         Effect::Joined { id, waits } => {
             joined_once(before.object(id))?;
+            no_guest_believes(before, id)?;
+            nobody_is_leaving(before, id)?;
             in_time(before.object(id), waits)
         }
         Effect::Created(by) => may_create(before, by),
+        Effect::BegunWithGuest(id) => known_to_the_first(before.object(id)),
         Effect::Begun(id) => begins_with_somebody(before.object(id)),
         Effect::Attached(id) => attached_whole(before.object(id)),
+        Effect::Renewed(id) => renewed_alone(before, id),
         Effect::PageBegun(id) => not_begun_over_a_first(before, id),
         Effect::PageInitialised(id) => initialised_once(before.object(id)),
         Effect::NameTaken { by, from } => name_is_free_to_take(before, by, from),
@@ -98,6 +106,25 @@ fn one_at_each_seat(world: &World) -> Verdict {
     never(taken, "a process and a guest sit at one seat")
 }
 
+/// A guest at the second seat may write there until it has seen that its talk is over.
+fn no_guest_believes(before: &World, id: ObjectId) -> Verdict {
+    let believes = before.machine.guest == Guest::Seated((id, Seat::Second));
+    never(
+        believes,
+        "a process joins where a guest believes that it sits",
+    )
+}
+
+fn nobody_is_leaving(before: &World, id: ObjectId) -> Verdict {
+    // Elsewhere the name is gone by then, or a stranger is at work, or there is no name.
+    let stays = |process: &Process| {
+        process.wish.place == Place::Fixed || before.kernel.has_open(Pid::MACHINE, id)
+    };
+    let leaving = |process: &Process| process.is_leaving(id) && stays(process);
+    let leaving = before.processes.iter().any(leaving);
+    never(leaving, "a process joins one that has given up")
+}
+
 fn joined_once(object: &Object) -> Verdict {
     let again = object.second.is_some() || object.left;
     never(again, "a talk is joined twice")
@@ -128,12 +155,37 @@ fn not_begun_over_a_first(before: &World, id: ObjectId) -> Verdict {
         .iter()
         .any(|other| other.sits_at() == first);
     let over = sits && before.object(id).page == Page::Initialised;
-    never(over, "a guest initialises a process's page")
+    never(over, "a guest initialises a process's page")?;
+    let object = before.object(id);
+    let hurries = object.over && object.second.is_some() && object.page == Page::Initialised;
+    never(
+        hurries,
+        "a guest ends a talk that the process has yet to see the end of",
+    )
 }
 
 fn initialised_once(object: &Object) -> Verdict {
     let again = object.page == Page::Initialised;
     never(again, "a guest and a process both initialise a page")
+}
+
+/// A process initialises a page again only where no process sits, and where no guest has or
+/// begins one of its own.
+fn renewed_alone(before: &World, id: ObjectId) -> Verdict {
+    let sits = |process: &Process| process.sits_at().is_some_and(|(at, _)| at == id);
+    let sits = before.processes.iter().any(sits);
+    never(sits, "a page is renewed at which a process sits")?;
+    let object = before.object(id);
+    let believes = object.second.is_some_and(|second| second.outside);
+    let sits = before.machine.guest == Guest::Seated((id, Seat::Second));
+    let hurries = object.over && believes && sits;
+    never(
+        hurries,
+        "a process ends a talk that the guest has yet to see the end of",
+    )?;
+    let guest = before.machine.guest;
+    let guests = [Guest::Initialising(id), Guest::Seated((id, Seat::First))].contains(&guest);
+    never(guests, "a process initialises a guest's page")
 }
 
 // 3. Nobody takes the name away from somebody else's talk that is not over, and nobody
@@ -241,6 +293,36 @@ fn guest_is_told(before: &World, (id, seat): At) -> Verdict {
     never(untold, "a guest is not told that a process has left")
 }
 
+/// Whoever talked to a guest's process is told that it has ended, once its guard has spoken, or
+/// once the guest has looked after it has started again.
+fn guest_is_missed(before: &World, after: &World) -> Verdict {
+    let sits = |id, world: &World| {
+        let second = world.object(id).second;
+        second.is_some_and(|second| second.outside)
+    };
+    let untold = match before.machine.guest {
+        Guest::Guarded((id, Seat::First)) => !after.object(id).over,
+        // A process that sits there by now is another talk's.
+        Guest::Guarded((id, Seat::Second)) => sits(id, after),
+        guest @ Guest::Booted(id) if before.object(id).magic => {
+            after.machine.guest == guest && sits(id, after)
+        }
+        _ => false,
+    };
+    never(untold, "nobody is told that a guest's process has ended")
+}
+
+/// A guest joins only a first party that waits for it.
+fn guest_is_awaited(before: &World, after: &World) -> Verdict {
+    let Guest::Seated((id, Seat::Second)) = after.machine.guest else {
+        return Ok(());
+    };
+    let joins = before.machine.guest == Guest::Booted(id);
+    let object = before.object(id);
+    let awaited = object.waiting && !object.over;
+    never(joins && !awaited, "a guest joins where nobody waits for it")
+}
+
 fn no_watcher_keeps_a_lock(world: &World) -> Verdict {
     if world.leaked {
         return Ok(());
@@ -289,6 +371,14 @@ fn in_time(object: &Object, waits: bool) -> Verdict {
     )
 }
 
+/// It may have died before anybody came.
+fn known_to_the_first(object: &Object) -> Verdict {
+    never(
+        object.waiting,
+        "a talk begins of which the first knows nothing",
+    )
+}
+
 fn begins_with_somebody(object: &Object) -> Verdict {
     never(object.turn.is_some(), "a client begins before its turn")?;
     let alone = object.is_free(Seat::First);
@@ -312,7 +402,10 @@ fn nothing_has_changed(before: &World, after: &World) -> Verdict {
 fn sees_what_is(before: &World, id: ObjectId, state: State) -> Verdict {
     let sits = |process: &&Process| process.talks_at().is_some_and(|(at, _)| at == id);
     let seated = before.processes.iter().filter(sits).count();
-    let talk = seated == 2 || seated == 1 && before.object(id).awaits_peer();
+    let object = before.object(id);
+    let talk = seated == 2 || seated == 1 && object.awaits_peer() && !object.over;
+    // A page that stays may have been renewed since its words were read.
+    let talk = talk && !object.renewed;
     let called_over = matches!(state, State::Over | State::LeftBehind);
     never(talk && called_over, "an onlooker calls a talk over")
 }

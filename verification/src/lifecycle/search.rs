@@ -45,6 +45,8 @@ pub struct Search {
     pub parts: [Part; 3],
     /// Whether one process makes objects without a name, and gives each to the others.
     pub unnamed: bool,
+    /// Whether the processes use memory of the user's own: the name stands for it.
+    pub fixed: bool,
     /// Whether a process that has got up lives on with its watcher; it ends at once
     /// otherwise.
     pub lives_on: bool,
@@ -88,7 +90,10 @@ impl Search {
 
     /// Situations that may follow `world`, in which newcomers must come to talk.
     fn hopes(self, world: &World) -> Vec<Hope> {
-        let private = Wish::default();
+        let private = Wish {
+            place: self.places()[0],
+            ..Wish::default()
+        };
         let newcomer = Wish {
             tenant: self.tenant,
             ..private
@@ -96,7 +101,11 @@ impl Search {
         let mut hopes = Vec::new();
         // Over somebody else's object, nobody is to talk. Without a name, one talk is all.
         if !self.foreign && !self.unnamed {
-            let left = world.with_survivors_stopped();
+            let left = match self.fixed {
+                // There they are waited for.
+                true => world.with_survivors_dead(),
+                false => world.with_survivors_stopped(),
+            };
             let pairs = self.pairs_that_may_talk(&left);
             hopes.extend(pairs.map(|pair| Hope::of_two(&left, pair)));
         }
@@ -110,7 +119,10 @@ impl Search {
     /// The pairs of newcomers that have a right to talk on what others have left: two private
     /// ones, and two who share, of different users.
     fn pairs_that_may_talk(self, left: &World) -> impl Iterator<Item = [Wish; 2]> {
-        let private = Wish::default();
+        let private = Wish {
+            place: self.places()[1],
+            ..Wish::default()
+        };
         let sharing = [false, true].map(|user| Wish {
             user,
             shared: true,
@@ -118,7 +130,7 @@ impl Search {
         });
         let named = left.kernel.named();
         // Nothing says of a machine's zeros that they are memtalk's.
-        let clear = named.is_none_or(|object| object.page != Page::Zeros);
+        let clear = self.fixed || named.is_none_or(|object| object.page != Page::Zeros);
         let own = named.is_none_or(|object| object.owner == private.user);
         let open = named.is_none_or(|object| object.shared);
         let private = (clear && own).then_some([private; 2]);
@@ -130,9 +142,10 @@ impl Search {
     fn first(self) -> World {
         let processes = self.wishes().map(|wish| Process::new(self.starts, wish));
         let world = World {
-            kernel: match self.foreign {
-                true => Kernel::with_foreign(),
-                false => Kernel::default(),
+            kernel: match (self.foreign, self.fixed) {
+                (true, _) => Kernel::with_object(Page::Foreign),
+                (_, true) => Kernel::with_object(Page::Zeros),
+                _ => Kernel::default(),
             },
             processes: processes.collect(),
             machine: Machine {
@@ -160,10 +173,7 @@ impl Search {
             tenant,
             ..Wish::default()
         };
-        let places = match self.unnamed {
-            true => [Place::New, Place::Given, Place::Given],
-            false => [Place::Named; 3],
-        };
+        let places = self.places();
         let wishes = match self.users {
             // One who wants to be private, one who does not, and one of another user.
             true => [
@@ -184,6 +194,15 @@ impl Search {
             ..wish
         });
         wishes.take(self.processes)
+    }
+
+    /// Where the page of each process is.
+    fn places(self) -> [Place; 3] {
+        match (self.unnamed, self.fixed) {
+            (true, _) => [Place::New, Place::Given, Place::Given],
+            (_, true) => [Place::Fixed; 3],
+            _ => [Place::Named; 3],
+        }
     }
 
     fn trace(self, path: &[Action], what: &str) -> String {

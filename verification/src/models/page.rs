@@ -16,5 +16,5 @@ pub use self::process::{
 };
 pub use self::seats::{
     hand_over, late_leaver_marks_nothing, leaver_has_read, restart_is_noticed,
-    restart_is_noticed_by_bytes, seat_is_taken,
+    restart_is_noticed_by_bytes, seat_is_taken, talk_begins,
 };

@@ -60,6 +60,9 @@ fn pages(region: RawRegion) -> Result<Page<RawRegion>, PageError> {
     take(page.seat_word(black_box(seat)));
     take(page.seat_value(black_box(seat)));
     take(page.was_restarted());
+    page.begin();
+    take(page.beginning(black_box(seat)));
+    page.stand(black_box(seat), black_box(Presence::DEVICE));
     #[cfg(target_has_atomic = "32")]
     page.leave();
     take(page.capacity());

@@ -73,6 +73,7 @@ extern "C" fn main() -> ! {
         while page.is_free(Seat::Second) {
             sleep();
         }
+        page.begin();
         // If writing fails, there is nothing else to do.
         let _ = match talk(&page) {
             Ok(Talk::Served(report)) => writeln!(Console, "firmware: complete, {report}"),

@@ -15,7 +15,7 @@ use core::panic::PanicInfo;
 use guests::failure::{Failure, Status};
 use guests::machine::{self, Console};
 use guests::service::{self, Report};
-use memtalk_ring::{Page, PageError, RawRegion, Seat, Spin};
+use memtalk_ring::{Beginning, Page, PageError, Presence, RawRegion, Seat, Spin};
 
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(include_str!("../machine/x86_64.s"), main = sym main);
@@ -51,18 +51,20 @@ fn say(what: fmt::Arguments<'_>) {
 fn talk(region: RawRegion) -> Result<Report, Failure> {
     loop {
         let (page, seat) = sit_down(region)?;
-        while page.is_free(seat.peer()) {
+        // A process that we joined may be dead. Then the next one initialises the page, and we
+        // start over.
+        while page.beginning(seat) == Beginning::Awaited {
             spin_loop();
         }
-        // SAFETY: we have just sat down at the page, and take our ends once.
-        let (sender, mut receiver) = unsafe { page.ends(seat, Spin) };
-        // As long as nothing has come, the process that we joined may be dead. Then another
-        // process initialises the page, which frees our seat, and we start over.
-        while page.presence(seat).is_some() {
-            if !receiver.filled()?.is_empty() || receiver.at_end() {
-                return service::serve(sender, receiver);
+        if page.beginning(seat) == Beginning::Begun {
+            if seat == Seat::First {
+                page.begin();
             }
-            spin_loop();
+            // SAFETY: we have just sat down at the page, and take our ends once.
+            let (sender, receiver) = unsafe { page.ends(seat, Spin) };
+            let served = service::serve(sender, receiver);
+            page.stand(seat, Presence::DEVICE);
+            return served;
         }
     }
 }
@@ -72,7 +74,7 @@ fn sit_down(region: RawRegion) -> Result<(Page<RawRegion>, Seat), PageError> {
     let once = || unsafe { Page::sit_down(region, true) };
     for _ in 1..TRIES {
         match once() {
-            Err(PageError::Unfinished) => machine::nap(),
+            Err(PageError::Unfinished | PageError::Over) => machine::nap(),
             done => return done,
         }
     }

@@ -28,6 +28,7 @@ fn with_options(error: &Error) -> Option<&'static str> {
         }
         Error::ModesDiffer { .. } => "start both sides with the same --mode, or use another name",
         Error::PagesDiffer { .. } => "leave --pages out, or start both sides with the same number",
+        Error::NoLength => "say it with --length",
         Error::SeveralPages(..) => "say which with --offset",
         _ => return None,
     })

@@ -2,11 +2,12 @@
 //! made from it.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Arg, ArgGroup, Parser, ValueHint};
-use memtalk::{Name, Options};
+use memtalk::{Address, Device, Name, Options};
 use memtalk_ring::layout;
 
 // Where `examples/generate.rs` includes this file, they are its neighbours, too.
@@ -43,8 +44,23 @@ pub(crate) struct Args {
     ///
     /// A slash, then 1 to 254 bytes without another slash. While it exists,
     /// the object is the file /dev/shm/NAME.
-    #[arg(short, long, value_name = "NAME", required = false, required_unless_present = "list", value_parser = values::name(), verbatim_doc_comment)]
-    pub(crate) file: Name,
+    #[arg(short, long, value_name = "NAME", required_unless_present_any = ["list", "device"], value_parser = values::name(), verbatim_doc_comment)]
+    file: Option<Name>,
+
+    /// In place of -f: memory that this path leads to
+    ///
+    /// A file that can be mapped: one on tmpfs that two containers share; or
+    /// in a virtual machine, /sys/bus/pci/devices/*/resource2 or /dev/uio0,
+    /// whose other side is the host. Nothing is created or removed. A page
+    /// is initialised only where there was one, or nothing but zeros.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["file", "pages", "mode", "scan", "keep"], verbatim_doc_comment)]
+    device: Option<PathBuf>,
+
+    /// With --device: use this many bytes [default: all]
+    ///
+    /// A multiple of 64 from 512 to 1 GiB, like 4096 or 0x1000.
+    #[arg(long, value_name = "BYTES", requires = "device", value_parser = values::offset)]
+    length: Option<u64>,
 
     /// Create the object with this many pages [default: 1]
     #[arg(long, value_name = "N", value_parser = values::pages)]
@@ -63,7 +79,8 @@ pub(crate) struct Args {
     ///
     /// In bytes, a multiple of 64, like 4096 or 0x1000. The object is the
     /// memory of the machine, which initialises the page, now or later. This
-    /// side creates, initialises and removes nothing.
+    /// side creates, initialises and removes nothing. With --device, where
+    /// the memory begins that is used.
     #[arg(long, value_name = "BYTES", value_parser = values::offset, conflicts_with_all = ["scan", "pages"], verbatim_doc_comment)]
     offset: Option<u64>,
 
@@ -173,6 +190,23 @@ const MORE: &str = "\
   INT, TERM, HUP: the name is removed, then the signal's default action";
 
 impl Args {
+    /// Where the talk is.
+    pub(crate) fn address(&self) -> Address {
+        match (&self.file, &self.device) {
+            (Some(name), _) => name.into(),
+            (None, path) => {
+                // Clap has seen to it that there is one of the two.
+                let device = Device::new(path.clone().unwrap_or_default());
+                let device = device.at_offset(self.offset.unwrap_or(0));
+                match self.length {
+                    Some(length) => device.length(length),
+                    None => device,
+                }
+                .into()
+            }
+        }
+    }
+
     /// The options of the library that these arguments ask for.
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::new();
@@ -185,7 +219,9 @@ impl Args {
         if let Some(timeout) = self.timeout {
             options = options.timeout(timeout);
         }
-        if let Some(offset) = self.offset {
+        if let Some(offset) = self.offset
+            && self.device.is_none()
+        {
             options = options.at_offset(offset);
         }
         if self.wait {
@@ -202,7 +238,8 @@ impl Args {
 impl CommandLine {
     /// What is to be looked at, if anything.
     pub(crate) fn look(&self) -> Option<Look<'_>> {
-        let at = self.talk.as_ref().map(|talk| (&talk.file, talk.offset));
+        let talk = self.talk.as_ref();
+        let at = talk.and_then(|talk| Some((talk.file.as_ref()?, talk.offset)));
         self.look.of(at)
     }
 

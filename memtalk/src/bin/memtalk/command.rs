@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use memtalk::{Error, Status, TalkHandle, sys};
+use memtalk::{Address, Error, Status, TalkHandle, sys};
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -14,10 +14,10 @@ use crate::talk::{Report, Running, SIGNALLED_DOOR_WAIT, relay};
 
 /// Runs the talk, reports how it ended, and returns the exit status.
 pub(crate) fn run(args: &Args) -> u8 {
-    let program = Running::default();
-    let result = prepare_and_talk(args, &program);
+    let (program, address) = (Running::default(), args.address());
+    let result = prepare_and_talk(args, &address, &program);
     if let Err(failure) = &result {
-        say::write(&say::line(&args.file, failure));
+        say::write(&say::line(&address, failure));
     }
     let own = program.get().map(|program| program.finish(result.is_err()));
     match own {
@@ -30,23 +30,23 @@ pub(crate) fn run(args: &Args) -> u8 {
 const THREADS: usize = 8;
 
 /// Runs the talk, then waits until all notes are written to standard error.
-fn prepare_and_talk(args: &Args, program: &Running) -> Result<(), Failure> {
+fn prepare_and_talk(args: &Args, address: &Address, program: &Running) -> Result<(), Failure> {
     if let Some(program) = args.program.first() {
         Program::look_up(program)?;
     }
     // A thread that lacks memory once it runs would end the process with no word to the peer.
     sys::check_room_for(THREADS).map_err(Failure::system("start a thread"))?;
     signals::ignore_file_size_signal();
-    signals::guard_against_truncation(say::line(&args.file, &Error::Truncated))
+    signals::guard_against_truncation(say::line(address, &Error::Truncated))
         .map_err(Failure::system("install a signal handler"))?;
     // From here on signals stay pending, until a thread waits for them.
     let blocked = signals::block().map_err(Failure::system("block signals"))?;
     let teller = args
         .verbose
-        .then(|| Teller::start(args.file.clone(), say::write))
+        .then(|| Teller::start(address.clone(), say::write))
         .transpose()
         .map_err(Failure::system("start a thread"))?;
-    let report = Report::new(&args.file, teller.as_ref().map(Teller::notes));
+    let report = Report::new(address, teller.as_ref().map(Teller::notes));
     let result = match args.keep {
         true => serve::serve(args, blocked, &report),
         false => talk_once(args, blocked, program, &report),
@@ -71,7 +71,7 @@ fn talk_once(
     };
     let waiting = args
         .options()
-        .sit_down_with(&args.file, idle)
+        .sit_down_with(args.address(), idle)
         .map_err(Failure::Talk)?;
     let handle = waiting.handle();
     let guard = || signals::remove_if_truncated(handle.named_object());
@@ -106,7 +106,7 @@ fn talk_once(
     }
     if let Err(error) = handle.remove_name(TalkHandle::DOOR_WAIT) {
         say::write(&say::line(
-            &args.file,
+            &args.address(),
             &format_args!("the object may be left behind: {error}"),
         ));
     }

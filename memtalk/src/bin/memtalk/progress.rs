@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use memtalk::{Name, sys};
+use memtalk::{Address, sys};
 
 use crate::failure::Failure;
 use crate::say;
@@ -60,7 +60,7 @@ impl Progress {
     /// Shows the progress from now on. Where a person reads or types the streams at a
     /// terminal, and standard error is one, too, nothing is shown.
     pub(crate) fn start(
-        name: Name,
+        address: Address,
         interval: Duration,
         expected: Option<Expected>,
         counters: Arc<Counters>,
@@ -74,8 +74,8 @@ impl Progress {
                 let line = course.line(counters.read(), Instant::now());
                 match (on_terminal, among_streams) {
                     (true, true) => {}
-                    (true, false) => say::draw(&name, &line),
-                    (false, _) => say::write(&say::line(&name, &line)),
+                    (true, false) => say::draw(&address, &line),
+                    (false, _) => say::write(&say::line(&address, &line)),
                 }
             }
         };

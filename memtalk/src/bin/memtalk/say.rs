@@ -14,17 +14,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
-use memtalk::{Name, sys};
+use memtalk::{Address, sys};
 
 use crate::terminal;
 
 /// The most notes that wait to be written.
 const ROOM: usize = 16;
 
-/// The message `what` about an object, if it is about one, as a line.
-pub(crate) fn line<'n>(name: impl Into<Option<&'n Name>>, what: &dyn Display) -> String {
-    match name.into() {
-        Some(name) => format!("memtalk: {name}: {what}\n"),
+/// The message `what` about a talk's address, if it is about one, as a line.
+pub(crate) fn line<'n, A>(address: impl Into<Option<&'n A>>, what: &dyn Display) -> String
+where
+    A: Display + 'n,
+{
+    match address.into() {
+        Some(address) => format!("memtalk: {address}: {what}\n"),
         None => format!("memtalk: {what}\n"),
     }
 }
@@ -46,8 +49,8 @@ pub(crate) fn write(text: &str) {
 
 /// Draws `what` as the terminal's last line, in place of what was drawn there before. It is
 /// cut off at the terminal's edge, and erased before the next message.
-pub(crate) fn draw(name: &Name, what: &str) {
-    let text = line(name, &what);
+pub(crate) fn draw(address: &Address, what: &str) {
+    let text = line(address, &what);
     let room = terminal::size_at(io::stderr().as_fd()).columns - 1;
     let shown: String = text.trim_end().chars().take(room).collect();
     DRAWN.store(true, Ordering::Relaxed);
@@ -70,14 +73,17 @@ pub(crate) struct Teller {
 /// The queue of notes that a [`Teller`] writes.
 #[derive(Clone)]
 pub(crate) struct Notes {
-    name: Name,
+    address: Address,
     /// Lines, and `None` after the last one.
     lines: SyncSender<Option<String>>,
 }
 
 impl Teller {
     /// Starts the thread, which passes each line to `write`.
-    pub(crate) fn start(name: Name, write: impl Fn(&str) + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn start(
+        address: Address,
+        write: impl Fn(&str) + Send + 'static,
+    ) -> io::Result<Self> {
         let (lines, noted) = mpsc::sync_channel::<Option<String>>(ROOM);
         let tell = move || {
             while let Ok(Some(line)) = noted.recv() {
@@ -86,7 +92,7 @@ impl Teller {
         };
         let thread = thread::Builder::new().name("memtalk-tell".into());
         let thread = sys::start(thread, tell)?;
-        let notes = Notes { name, lines };
+        let notes = Notes { address, lines };
         Ok(Self { notes, thread })
     }
 
@@ -107,7 +113,7 @@ impl Notes {
     /// Notes `what`, to be written as one line; drops it if too many notes wait. Never
     /// blocks.
     pub(crate) fn note(&self, what: &dyn Display) {
-        let _ = self.lines.try_send(Some(line(&self.name, what)));
+        let _ = self.lines.try_send(Some(line(&self.address, what)));
     }
 }
 
@@ -117,7 +123,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{ROOM, Teller};
-    use memtalk::Name;
+    use memtalk::Address;
 
     const BOUND: Duration = Duration::from_secs(10);
 
@@ -130,7 +136,7 @@ mod tests {
             written.send(line.to_owned()).unwrap();
             may_go_on.recv_timeout(BOUND).unwrap();
         };
-        let teller = Teller::start(Name::new("/x").unwrap(), write).unwrap();
+        let teller = Teller::start(Address::try_from("/x").unwrap(), write).unwrap();
         let notes = teller.notes();
         notes.note(&"first");
         assert_eq!(lines.recv_timeout(BOUND).unwrap(), "memtalk: /x: first\n");

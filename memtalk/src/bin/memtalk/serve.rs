@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use memtalk::{Channel, Error, Service, TalkHandle, sys};
+use memtalk::{Address, Channel, Error, Service, TalkHandle, sys};
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -25,7 +25,11 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Nobody can come any more, or nothing can be written any more.
 pub(crate) fn serve(args: &Args, signals: Blocked, report: &Report<'_>) -> Result<(), Failure> {
     let moved = |handle: &TalkHandle| signals::remove_if_truncated(handle.named_object());
-    let service = Service::open_with(&args.options(), &args.file, moved).map_err(Failure::Talk)?;
+    let Address::Name(name) = args.address() else {
+        // Clap has seen to it that there is one.
+        return Err(Failure::Talk(Error::NotAnObject));
+    };
+    let service = Service::open_with(&args.options(), name, moved).map_err(Failure::Talk)?;
     let service = Arc::new(service);
     end_on_signal(signals, Arc::clone(&service))?;
     loop {
@@ -61,7 +65,7 @@ fn talk(args: &Args, channel: Channel, report: &Report<'_>) -> Result<(), Failur
 
 fn tell(args: &Args, failure: &dyn Display) {
     say::write_aside(say::line(
-        &args.file,
+        &args.address(),
         &format_args!("a talk failed: {failure}; the service goes on"),
     ));
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use memtalk::escape::Escaped;
 use memtalk::look::{Onlooker, Process};
-use memtalk::{Awaited, Channel, Error, Name, TalkHandle};
+use memtalk::{Address, Awaited, Channel, Error, TalkHandle};
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -43,13 +43,13 @@ pub(crate) fn relay(
             (None, _) => None,
         };
         let interval = args.interval.unwrap_or(INTERVAL);
-        Progress::start(args.file.clone(), interval, expected, Arc::clone(&counters))
+        Progress::start(args.address(), interval, expected, Arc::clone(&counters))
     });
     let progress = progress.transpose()?;
     let result = streams(args, program).and_then(|(source, sink)| {
         let hints = io::stderr().is_terminal() && !args.keep;
         let hint = hints.then_some(|awaited: &str| {
-            say::write_aside(say::line(&args.file, &awaited));
+            say::write_aside(say::line(&args.address(), &awaited));
         });
         relay::run(
             channel,
@@ -64,7 +64,7 @@ pub(crate) fn relay(
     if let Some(progress) = progress {
         progress.finish();
         if !args.verbose {
-            say::write(&say::line(&args.file, &total));
+            say::write(&say::line(&args.address(), &total));
         }
     }
     report.note(&total);
@@ -95,7 +95,7 @@ fn streams(args: &Args, running: &Running) -> Result<(Source, Sink), Failure> {
 
 /// What the command reports while the talk goes on.
 pub(crate) struct Report<'a> {
-    name: &'a Name,
+    address: &'a Address,
     /// `None` without `--verbose`.
     notes: Option<Notes>,
     /// Whom we wait for, as last reported.
@@ -103,9 +103,9 @@ pub(crate) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(name: &'a Name, notes: Option<Notes>) -> Self {
+    pub(crate) fn new(address: &'a Address, notes: Option<Notes>) -> Self {
         Self {
-            name,
+            address,
             notes,
             awaited: Cell::new(None),
         }
@@ -142,14 +142,19 @@ impl<'a> Report<'a> {
         }
         match awaited {
             Some(Awaited::Owner) => {
-                let seen = Onlooker::new(self.name.clone()).look().ok().flatten();
+                let seen = match self.address {
+                    Address::Name(name) => Onlooker::new(name.clone()).look().ok().flatten(),
+                    _ => None,
+                };
                 let owner = seen.map(|seen| seen.owner);
                 let why = Error::LeftBehind { owner };
-                let line = say::line(self.name, &format_args!("waiting: {why}"));
+                let line = say::line(self.address, &format_args!("waiting: {why}"));
                 // Writing may block, and perhaps no thread waits for signals yet.
                 say::write_aside(line);
             }
             Some(Awaited::Turn) => self.note(&"waiting for our turn"),
+            Some(Awaited::Survivor) => self.note(&"waiting for a process of the last talk to end"),
+            Some(Awaited::Host) => self.note(&"waiting for the other side of the device"),
             _ => self.note(&"waiting for a machine to initialise its page"),
         }
     }

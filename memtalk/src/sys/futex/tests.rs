@@ -27,7 +27,7 @@ const SEAT: Seat = Seat::Second;
 fn views() -> [Page<Mapping>; 2] {
     let (file, size) = (shm::create().unwrap(), shm::page_size());
     shm::allocate(&file, size).unwrap();
-    let view = || Mapping::new(&file, 0, size).unwrap();
+    let view = || <Mapping>::new(&file, 0, size, false).unwrap();
     let page = map::initialise(view(), Presence::PROCESS).unwrap();
     [page, Page::attach(view()).unwrap()]
 }

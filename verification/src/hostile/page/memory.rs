@@ -3,8 +3,8 @@
 use std::mem::offset_of;
 
 use memtalk_ring::layout::{
-    CLAIM, Header, LEFT, Line, MAGIC, OUTSIDE, SEATED, SILENT, VERSION, receiver_offset,
-    seat_offset, sender_offset,
+    CLAIM, CLAIM_OUTSIDE, Header, LEFT, Line, MAGIC, OUTSIDE, SEATED, SILENT, VERSION, WAITING,
+    receiver_offset, seat_offset, sender_offset,
 };
 use memtalk_ring::{Capacity, Departure, FAILED, Native, Presence, Seat};
 
@@ -75,12 +75,12 @@ impl Memory {
     /// Makes the content that of a page just initialised by a party like `first`.
     pub(super) fn initialise(&mut self, first: Presence) {
         let size = u32::try_from(self.bytes.len()).unwrap();
-        let claim = if first.outside { 0 } else { CLAIM };
+        let claim = if first.outside { CLAIM_OUTSIDE } else { CLAIM };
         let identity = [MAGIC, claim, VERSION, size, self.capacity];
         for (at, word) in IDENTITY.into_iter().zip(identity) {
             self.set(at, word);
         }
-        self.set(seat_offset(Seat::First), first.word());
+        self.set(seat_offset(Seat::First), first.word() | WAITING);
         self.set(seat_offset(Seat::Second), 0);
         self.clear(SEATS.map(|seat| self.lines(seat)).concat());
     }
@@ -96,6 +96,23 @@ impl Memory {
         if self.word(seat_offset(Seat::Second)) == Presence::PROCESS.word() {
             self.set(seat_offset(Seat::Second), LEFT);
         }
+    }
+
+    /// Makes the change of a party at the first seat that takes its ends.
+    pub(super) fn begin(&mut self) {
+        let at = seat_offset(Seat::First);
+        self.set(at, self.word(at) & !WAITING);
+    }
+
+    /// Makes the change of a party outside that leaves the second seat.
+    pub(super) fn stand(&mut self) {
+        self.set(seat_offset(Seat::Second), LEFT | OUTSIDE);
+    }
+
+    /// Whether nobody has sat there since the page was initialised.
+    pub(super) fn is_free(&self, seat: Seat) -> bool {
+        let word = self.word(seat_offset(seat));
+        word & SEATED == 0 && (word & LEFT == 0 || word & OUTSIDE != 0)
     }
 
     /// What the seat word says of the party at a seat.

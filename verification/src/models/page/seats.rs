@@ -1,7 +1,6 @@
 //! A page that is handed over, joined, left and initialised again.
 
-use memtalk_ring::layout::LEFT;
-use memtalk_ring::{Page, PageError, Presence, Seat};
+use memtalk_ring::{Beginning, Page, PageError, Presence, Seat};
 
 use super::process::join;
 use super::setup::{BYTES, ends, idle, initialised};
@@ -127,16 +126,23 @@ pub fn restart_is_noticed_by_bytes<B: Backend>() {
     );
 }
 
-/// A process that leaves has read what it wanted: the first party, which is outside, sees
-/// that it has left, and overwrites only then.
-pub fn leaver_has_read<B: Backend>() {
-    let page = initialised::<B>(Presence::DEVICE);
+/// A second party that leaves, a process or one outside, has read what it wanted: the first,
+/// of the other kind, sees that it has left, and overwrites only then.
+pub fn leaver_has_read<B: Backend>(outside: bool) {
+    let page = initialised::<B>(match outside {
+        true => Presence::PROCESS,
+        false => Presence::DEVICE,
+    });
     let (theirs, memory) = (page.clone(), page.region().clone());
     send_from_first(&page, 0);
-    join(&page);
+    match outside {
+        // SAFETY: nobody has taken this seat's ends.
+        true => unsafe { page.join(Presence::DEVICE) },
+        false => join(&page),
+    }
     B::both(
         move || {
-            while page.seat_value(Seat::Second) != LEFT {
+            while page.presence(Seat::Second).is_some() {
                 B::give_way();
             }
             begin_again(memory);
@@ -146,7 +152,37 @@ pub fn leaver_has_read<B: Backend>() {
             let mut received = [0];
             assert_eq!(receiver.filled().unwrap().copy_to(&mut received), 1);
             assert_eq!(received, [byte(0)]);
-            theirs.leave();
+            match outside {
+                true => theirs.stand(Seat::Second, Presence::DEVICE),
+                false => theirs.leave(),
+            }
+        },
+    );
+}
+
+/// A party outside joins, waits until the first has noticed it, and gets its byte.
+pub fn talk_begins<B: Backend>() {
+    let page = initialised::<B>(Presence::PROCESS);
+    let theirs = page.clone();
+    send_from_first(&page, 0);
+    B::both(
+        move || {
+            while page.beginning(Seat::First) == Beginning::Awaited {
+                B::give_way();
+            }
+            page.begin();
+        },
+        move || {
+            // SAFETY: nobody has taken this seat's ends.
+            unsafe { theirs.join(Presence::DEVICE) };
+            while theirs.beginning(Seat::Second) == Beginning::Awaited {
+                B::give_way();
+            }
+            assert_eq!(theirs.beginning(Seat::Second), Beginning::Begun);
+            let (_, mut receiver) = ends(&theirs, Seat::Second, idle::<B>());
+            let mut received = [0];
+            assert_eq!(receiver.receive(&mut received), Ok(1));
+            assert_eq!(received, [byte(0)]);
         },
     );
 }

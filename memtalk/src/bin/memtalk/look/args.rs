@@ -18,9 +18,9 @@ pub(crate) enum Look<'a> {
 }
 
 /// The options that are about a talk, and make no sense with a look.
-const TALKING: [&str; 13] = [
-    "pages", "mode", "scan", "send", "receive", "program", "keep", "wait", "timeout", "verbose",
-    "progress", "interval", "size",
+const TALKING: [&str; 15] = [
+    "device", "length", "pages", "mode", "scan", "send", "receive", "program", "keep", "wait",
+    "timeout", "verbose", "progress", "interval", "size",
 ];
 
 #[derive(Debug, Args)]
