@@ -99,16 +99,22 @@ tsan:
 		--test tasks --test embedded_io --test embedded_io_async -- --test-threads=1
 
 # Without an operating system: the ring's code size and its calls on five targets, then
-# virtual machines and microcontrollers that talk with the real command. Each wait is
-# bounded, and so is the whole run.
+# virtual machines and microcontrollers that talk with the real command. And the command in
+# virtual machines with Debian's kernel, whose packages are fetched. Each wait is bounded, and
+# so is the whole run.
 TOOLS = qemu-system-x86_64:qemu-system-x86 qemu-system-aarch64:qemu-system-arm \
-	qemu-system-arm:qemu-system-arm arm-none-eabi-gcc:gcc-arm-none-eabi readelf:binutils
+	qemu-system-arm:qemu-system-arm arm-none-eabi-gcc:gcc-arm-none-eabi readelf:binutils \
+	apt-get:apt dpkg-deb:dpkg
 bare-metal:
 	@for tool in $(TOOLS); do command -v $${tool%:*} >/dev/null || \
 		{ echo "make bare-metal needs $${tool%:*} (on Debian: apt-get install $${tool#*:})" >&2; \
 		exit 1; }; done
 	timeout 600 sh memtalk/guests/sizes
 	timeout 900 $(CARGO) test --locked -p memtalk --test guests --test microcontrollers -- \
+		--ignored --nocapture --test-threads=1
+	for architecture in x86_64 aarch64; do for part in kernel busybox memtalk; do \
+		timeout 600 sh memtalk/guests/linux $$architecture $$part || exit 1; done; done
+	timeout 900 $(CARGO) test --locked -p memtalk --test linux_guests -- \
 		--ignored --nocapture --test-threads=1
 
 # Seeds bugs into a copy of the sources, one at a time: a test has to find each.
@@ -125,7 +131,7 @@ every-mutant:
 verify:
 	ALL=1 PROGRAMS=3000 $(MAKE) loom
 	SCHEDULES=100000 $(MAKE) shuttle
-	$(CARGO) test --locked -p verification --test lifecycle -- --nocapture --include-ignored
+	$(CARGO) test --locked -p verification --test lifecycle -- --nocapture --include-ignored --test-threads=1
 	$(MAKE) mutants
 	SAMPLE=40 $(MAKE) every-mutant
 

@@ -5,6 +5,7 @@
 
 pub mod aftermath;
 pub mod lines;
+pub mod linux;
 pub mod machine;
 pub mod party;
 pub mod program;
