@@ -6,16 +6,29 @@ use std::path::{Path, PathBuf};
 
 use memtalk_ring::PageError;
 use memtalk_ring::header::Snapshot;
-use memtalk_ring::layout::capacity_of;
+use memtalk_ring::layout::{LINE, capacity_of};
 
 use crate::error::Error;
 use crate::escape::Escaped;
-use crate::lifecycle::request::checked_offset;
 use crate::name::{Name, NameError};
 
 /// How many bytes of memory must be 0, if there are so many, before a page is initialised
 /// where none was.
 pub(crate) const BLANK: usize = 64 * 1024;
+
+/// Offsets of pages are less than this. That is far from the largest offset of a file.
+const OFFSETS: u64 = 1 << 62;
+
+/// This offset of a page in bytes, if it is in range.
+///
+/// # Errors
+/// [`Error::Offset`].
+pub(crate) fn checked_offset(offset: u64) -> Result<u64, Error> {
+    match offset.is_multiple_of(LINE as u64) && offset < OFFSETS {
+        true => Ok(offset),
+        false => Err(Error::Offset),
+    }
+}
 
 /// Where a talk is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

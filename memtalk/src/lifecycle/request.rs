@@ -5,15 +5,12 @@ use std::fs::File;
 use std::sync::Arc;
 
 use memtalk_ring::PageError;
-use memtalk_ring::layout::{LINE, MAX_SIZE};
+use memtalk_ring::layout::MAX_SIZE;
 
-use crate::address::{Address, Device};
+use crate::address::{Address, Device, checked_offset};
 use crate::error::Error;
 use crate::name::Name;
 use crate::sys::shm;
-
-/// Offsets of pages are less than this. That is far from the largest offset of a file.
-const OFFSETS: u64 = 1 << 62;
 
 /// The object that the page is in.
 #[derive(Clone)]
@@ -82,17 +79,6 @@ pub(crate) enum Tenancy {
     At(u64),
     /// Wherever a search finds it.
     Anywhere,
-}
-
-/// This offset of a page, if it is in range.
-///
-/// # Errors
-/// [`Error::Offset`].
-pub(crate) fn checked_offset(offset: u64) -> Result<u64, Error> {
-    match offset.is_multiple_of(LINE as u64) && offset < OFFSETS {
-        true => Ok(offset),
-        false => Err(Error::Offset),
-    }
 }
 
 /// A place, and what is asked for there.
