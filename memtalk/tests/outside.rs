@@ -280,6 +280,9 @@ fn a_restart_of_the_machine_ends_the_talk_and_the_next_talk_is_complete() {
         let memory = Memory::create(&object, PAGE);
         let mut side = object.open_side();
         let mut party = party::first(memory.whole());
+        // Before that, the talk may not have begun for the side.
+        side.say(b"hello");
+        party.expect(b"hello");
         if corrupt {
             // Now the indices that the side knows are impossible in a new page.
             party.send(b"before");
