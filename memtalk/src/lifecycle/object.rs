@@ -59,8 +59,9 @@ impl Object {
 
     /// A device, perhaps with another file of its memory, and its page at this offset.
     pub(crate) fn device(file: File, twin: Option<File>, at: u64) -> Self {
-        let object = Self::shared(Arc::new(file), at, true, None);
-        Self { twin, ..object }
+        let mut object = Self::shared(Arc::new(file), at, true, None);
+        object.twin = twin;
+        object
     }
 
     /// The same open file for another thread, with `page` as its page.
