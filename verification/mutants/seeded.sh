@@ -283,7 +283,7 @@ map=memtalk/src/sys/map.rs
 mutant "the private copy that is left on exit is of other memory" $map \
     's/false => (libc::MAP_PRIVATE, self.0.offset),/false => (libc::MAP_PRIVATE, 0),/' "-p memtalk --test outside"
 mutant "a page is initialised under ends in use" $map \
-    's/true => Err(PageError::Taken),/true => unsafe { Page::initialise(mapping, first) },/' \
+    's/true => Err(PageError::Taken),/true => make(mapping),/' \
     "-p memtalk --lib"
 mutant "the second's words are cleared under ends in use" $map \
     's/true => Ok(()),/true => unsafe { page.join_by(futex::set_and_wake::<SEATED, _>) },/' \

@@ -165,20 +165,6 @@ pub(crate) fn is_device<A: InPlace>(page: &Page<Mapping<A>>) -> bool {
     page.region().0.device
 }
 
-/// Takes a seat in a mapping in which no ends were taken, as a party outside that is silent.
-///
-/// # Errors
-/// Those of [`Page::sit_down`].
-pub(crate) fn sit_down(mapping: Mapping) -> Result<(Page<Mapping>, Seat), PageError> {
-    let mapped = Arc::clone(&mapping.0);
-    let ends_taken = mapped.ends_taken();
-    match *ends_taken {
-        true => Err(PageError::Taken),
-        // SAFETY: as in `initialise`.
-        false => unsafe { Page::sit_down(mapping, true) },
-    }
-}
-
 impl Mapped {
     fn ends_taken(&self) -> MutexGuard<'_, bool> {
         self.ends_taken
@@ -210,19 +196,32 @@ unsafe impl<A: InPlace> Region for Mapping<A> {
     }
 }
 
+/// Calls `make` with a mapping in which no ends were taken. None are taken meanwhile.
+///
+/// # Errors
+/// [`PageError::Taken`] if ends were taken; those of `make`.
+fn before_ends<T>(
+    mapping: Mapping,
+    make: impl FnOnce(Mapping) -> Result<T, PageError>,
+) -> Result<T, PageError> {
+    let mapped = Arc::clone(&mapping.0);
+    let ends_taken = mapped.ends_taken();
+    match *ends_taken {
+        true => Err(PageError::Taken),
+        false => make(mapping),
+    }
+}
+
 /// Initialises a page in a mapping in which no ends were taken, with `first` at its first
 /// seat.
 ///
 /// # Errors
 /// Those of [`Page::initialise`]; [`PageError::Taken`] if ends were taken.
 pub(crate) fn initialise(mapping: Mapping, first: Presence) -> Result<Page<Mapping>, PageError> {
-    let mapped = Arc::clone(&mapping.0);
-    let ends_taken = mapped.ends_taken();
-    match *ends_taken {
-        true => Err(PageError::Taken),
-        // SAFETY: this program has no ends in this mapping, and takes none meanwhile.
-        false => unsafe { Page::initialise(mapping, first) },
-    }
+    // SAFETY: this program has no ends in this mapping, and takes none meanwhile.
+    before_ends(mapping, |mapping| unsafe {
+        Page::initialise(mapping, first)
+    })
 }
 
 /// As [`initialise`], for a process where there was a page before: [`Page::renew`].
@@ -230,13 +229,17 @@ pub(crate) fn initialise(mapping: Mapping, first: Presence) -> Result<Page<Mappi
 /// # Errors
 /// Those of [`initialise`].
 pub(crate) fn renew(mapping: Mapping) -> Result<Page<Mapping>, PageError> {
-    let mapped = Arc::clone(&mapping.0);
-    let ends_taken = mapped.ends_taken();
-    match *ends_taken {
-        true => Err(PageError::Taken),
-        // SAFETY: as in `initialise`.
-        false => unsafe { Page::renew(mapping) },
-    }
+    // SAFETY: as in `initialise`.
+    before_ends(mapping, |mapping| unsafe { Page::renew(mapping) })
+}
+
+/// Takes a seat in a mapping in which no ends were taken, as a party outside that is silent.
+///
+/// # Errors
+/// Those of [`Page::sit_down`].
+pub(crate) fn sit_down(mapping: Mapping) -> Result<(Page<Mapping>, Seat), PageError> {
+    // SAFETY: as in `initialise`.
+    before_ends(mapping, |mapping| unsafe { Page::sit_down(mapping, true) })
 }
 
 /// Takes the second seat and wakes the first party, in one system call. With two calls, we
