@@ -71,7 +71,7 @@ fn talk_once(
     };
     let waiting = args
         .options()
-        .sit_down_with(args.address(), idle)
+        .sit_down_with(report.address, idle)
         .map_err(Failure::Talk)?;
     let handle = waiting.handle();
     let guard = || signals::remove_if_truncated(handle.named_object());
@@ -106,7 +106,7 @@ fn talk_once(
     }
     if let Err(error) = handle.remove_name(TalkHandle::DOOR_WAIT) {
         say::write(&say::line(
-            &args.address(),
+            report.address,
             &format_args!("the object may be left behind: {error}"),
         ));
     }

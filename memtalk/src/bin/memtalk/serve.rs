@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Nobody can come any more, or nothing can be written any more.
 pub(crate) fn serve(args: &Args, signals: Blocked, report: &Report<'_>) -> Result<(), Failure> {
     let moved = |handle: &TalkHandle| signals::remove_if_truncated(handle.named_object());
-    let Address::Name(name) = args.address() else {
+    let Address::Name(name) = report.address else {
         // Clap has seen to it that there is one.
         return Err(Failure::Talk(Error::NotAnObject));
     };
@@ -41,7 +41,7 @@ pub(crate) fn serve(args: &Args, signals: Blocked, report: &Report<'_>) -> Resul
         match talk(args, channel, report) {
             Ok(()) => {}
             Err(Failure::Output(error)) => return Err(Failure::Output(error)),
-            Err(failure) => tell(args, &failure),
+            Err(failure) => tell(report, &failure),
         }
     }
 }
@@ -63,9 +63,9 @@ fn talk(args: &Args, channel: Channel, report: &Report<'_>) -> Result<(), Failur
     result
 }
 
-fn tell(args: &Args, failure: &dyn Display) {
+fn tell(report: &Report<'_>, failure: &dyn Display) {
     say::write_aside(say::line(
-        &args.address(),
+        report.address,
         &format_args!("a talk failed: {failure}; the service goes on"),
     ));
 }

@@ -43,13 +43,18 @@ pub(crate) fn relay(
             (None, _) => None,
         };
         let interval = args.interval.unwrap_or(INTERVAL);
-        Progress::start(args.address(), interval, expected, Arc::clone(&counters))
+        Progress::start(
+            report.address.clone(),
+            interval,
+            expected,
+            Arc::clone(&counters),
+        )
     });
     let progress = progress.transpose()?;
     let result = streams(args, program).and_then(|(source, sink)| {
         let hints = io::stderr().is_terminal() && !args.keep;
         let hint = hints.then_some(|awaited: &str| {
-            say::write_aside(say::line(&args.address(), &awaited));
+            say::write_aside(say::line(report.address, &awaited));
         });
         relay::run(
             channel,
@@ -64,7 +69,7 @@ pub(crate) fn relay(
     if let Some(progress) = progress {
         progress.finish();
         if !args.verbose {
-            say::write(&say::line(&args.address(), &total));
+            say::write(&say::line(report.address, &total));
         }
     }
     report.note(&total);
@@ -95,7 +100,7 @@ fn streams(args: &Args, running: &Running) -> Result<(Source, Sink), Failure> {
 
 /// What the command reports while the talk goes on.
 pub(crate) struct Report<'a> {
-    address: &'a Address,
+    pub(crate) address: &'a Address,
     /// `None` without `--verbose`.
     notes: Option<Notes>,
     /// Whom we wait for, as last reported.
