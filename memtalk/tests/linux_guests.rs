@@ -105,6 +105,15 @@ fn start(
     }
 }
 
+/// Boots a machine that has these bytes in the file `/bytes`.
+fn boot_with_bytes(architecture: &'static Architecture, object: &Object, bytes: &[u8]) -> Guest {
+    let extra = Extra {
+        files: &[("bytes", bytes)],
+        ..Extra::default()
+    };
+    architecture.boot_with(object, &extra)
+}
+
 /// Checks that a talk is possible, whatever came before, and whoever comes first.
 #[track_caller]
 fn assert_usable(guest: &mut Guest, object: &Object) {
@@ -198,11 +207,7 @@ fn bulk_streams_are_complete_both_ways(architecture: &'static Architecture) {
 fn each_stream_ends_on_its_own(architecture: &'static Architecture) {
     let bytes = noise(3_000_000, 3);
     let object = Object::new();
-    let extra = Extra {
-        files: &[("bytes", &bytes)],
-        ..Extra::default()
-    };
-    let mut guest = architecture.boot_with(&object, &extra);
+    let mut guest = boot_with_bytes(architecture, &object, &bytes);
 
     // The guest's ends first.
     let talk = guest.start("talk </dev/null >got");
@@ -225,11 +230,7 @@ fn each_stream_ends_on_its_own(architecture: &'static Architecture) {
 fn a_side_that_fails_is_noticed(architecture: &'static Architecture) {
     let bytes = noise(1_000_000, 4);
     let object = Object::new();
-    let extra = Extra {
-        files: &[("bytes", &bytes)],
-        ..Extra::default()
-    };
-    let mut guest = architecture.boot_with(&object, &extra);
+    let mut guest = boot_with_bytes(architecture, &object, &bytes);
 
     let talk = guest.start("talk </dev/null >/dev/full");
     let host = object.side(&bytes);
@@ -630,11 +631,7 @@ fn bytes_flow_at_this_rate(architecture: &'static Architecture) {
         let object = Object::new();
         let file = File::create_new(object.path()).expect("the object is new");
         file.set_len(pages * 4096).expect("there is room");
-        let extra = Extra {
-            files: &[("bytes", &bytes)],
-            ..Extra::default()
-        };
-        let mut guest = architecture.boot_with(&object, &extra);
+        let mut guest = boot_with_bytes(architecture, &object, &bytes);
         let mut rate = |command: &str, from_host: &[u8], to_host: &[u8]| {
             let talk = guest.start(command);
             guest.await_talk(talk);
