@@ -92,13 +92,15 @@ engine() {
 engines_for() {
     case $1 in
     memtalk-ring/src/io*) set ends queue ;;
+    memtalk-ring/src/page/s*) set queue ends loom shuttle library shell lifecycle ;;
     memtalk-ring/*) set queue ends loom shuttle library shell ;;
     memtalk/src/asynchronous* | memtalk/src/wait/bridge*) set tasks loom ;;
     # What an end has learnt: hold, patience, placement, spin.
     memtalk/src/wait/[hps]*) set library tasks shell ;;
     memtalk/src/wait/*) set queue tasks library shell loom ;;
     memtalk/src/bin/*) set shell crash ;;
-    *) set library shell tasks crash lifecycle ;;
+    memtalk/src/lifecycle/*) set library shell tasks crash lifecycle ;;
+    *) set library shell tasks crash ;;
     esac
     for engine; do
         case " ${ENGINES:-$*} " in *" $engine "*) printf '%s ' "$engine" ;; esac
