@@ -638,6 +638,31 @@ fn a_guest_whose_host_and_its_guard_died_learns_it_from_the_next_host() {
 }
 
 #[test]
+fn a_newcomer_gives_the_guard_of_a_dead_process_the_time_to_speak() {
+    let (object, _machine, host) = Machine::second(false);
+    let (mut host, guest) = (host.unwrap(), start_guest(&object));
+    host.say(b"hello");
+    host.expect(b"hello");
+    eventually("one guard for each", || guards_of(&object).len() == 2);
+    let guards = guards_of(&object);
+    let tell = |signal| {
+        let told = Command::new("kill").arg(signal).args(&guards).status();
+        assert!(told.unwrap().success());
+    };
+    tell("-STOP");
+    host.kill();
+    let mut next = object.open_side();
+    // If this is too short for it to look, it finds a seat that is free already.
+    thread::sleep(Duration::from_millis(100));
+    tell("-CONT");
+    assert_eq!(guest.finish().code, Some(4));
+    let guest = start_guest(&object);
+    next.say(b"hello");
+    next.expect(b"hello");
+    complete(next, guest);
+}
+
+#[test]
 fn a_second_host_does_not_join_where_a_guest_may_still_believe_in_its_talk() {
     let (object, _machine, _) = Machine::second(true);
     // Nobody knows whether this one still believes in its talk.

@@ -89,6 +89,19 @@ fn a_machine_may_let_others_read_its_memory_and_not_write_it() {
 }
 
 #[test]
+fn a_first_party_that_does_not_notice_us_is_not_waited_for_too_long() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let page = party::offer(memory.whole(), Presence::DEVICE);
+    let mut side = object.memtalk();
+    let side = Side::start(side.args(["--timeout", "0.5"]).stdin(Stdio::piped()));
+    eventually("it joins", || page.presence(Seat::Second).is_some());
+    side.finish_with_open_input()
+        .assert_failed(3, "no peer came");
+    assert_eq!(page.presence(Seat::Second), None, "it says that it left");
+}
+
+#[test]
 fn an_object_that_a_machine_has_only_just_created_is_waited_for() {
     let object = Object::new();
     let file = File::create_new(object.path()).unwrap();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::cancel::Cancel;
 use crate::error::Error;
 
-/// How long a newcomer waits for others to free the door. They hold it for some tens of
+/// How long a newcomer tries at the door, which others keep. They hold it for some tens of
 /// microseconds, unless somebody has stopped them.
 pub(crate) const DOOR_WAIT: Duration = Duration::from_secs(10);
 
@@ -73,9 +73,9 @@ impl Deadline {
         cancelled.err().unwrap_or(timeout)
     }
 
-    /// Tries at a door, for [`DOOR_WAIT`] or until the deadline, whichever comes first.
-    pub(crate) fn retry(&self) -> Retry {
-        let mut retry = Retry::within(DOOR_WAIT);
+    /// Tries for this long or until the deadline, whichever comes first.
+    pub(crate) fn retry(&self, time: Duration) -> Retry {
+        let mut retry = Retry::within(time);
         retry.cancel = self.cancel.clone();
         if let Some(timeout) = self.timeout
             && let Some(end) = self.began.checked_add(timeout)
@@ -121,5 +121,16 @@ impl Retry {
         idle(left.min(self.pause));
         self.pause = LONGEST_PAUSE.min(2 * self.pause);
         Ok(())
+    }
+
+    /// The same while another party has the seat.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] once the time is over; [`Error::Cancelled`].
+    pub(crate) fn pause_at_seat(&mut self, idle: impl FnOnce(Duration)) -> Result<(), Error> {
+        self.pause(idle).map_err(|over| match over {
+            Error::Cancelled => over,
+            _ => Error::Busy,
+        })
     }
 }

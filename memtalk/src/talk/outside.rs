@@ -1,6 +1,6 @@
 //! Sitting down outside: at a device's memory, on whose other side the peer is.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use memtalk_ring::header::Snapshot;
 use memtalk_ring::{PageError, Seat};
@@ -33,14 +33,12 @@ pub(super) fn sit_down(
     deadline: &Deadline,
     mut idle: impl FnMut(Duration, Option<Awaited>),
 ) -> Result<(Object, Seat), Error> {
-    let began = Instant::now();
-    let mut retry = deadline.retry();
+    let mut at_seat = deadline.retry(GUARD_WAIT);
     while !object.try_device()? {
         crash_points::step();
         match part {
             Part::Client => idle(deadline.time_to_look(Duration::ZERO)?, Some(Awaited::Turn)),
-            _ if began.elapsed() > GUARD_WAIT => return Err(Error::Busy),
-            _ => retry.pause(|time| idle(time, None))?,
+            _ => at_seat.pause_at_seat(|time| idle(time, None))?,
         }
     }
     let mapping = map(&object, device)?;

@@ -16,7 +16,7 @@ use crate::lifecycle::get_up::{GetUp, Reason, RemoveName, Removed};
 use crate::lifecycle::object::Object;
 use crate::lifecycle::os::Os;
 use crate::lifecycle::request::{Part, Place, Request};
-use crate::lifecycle::retry::{Deadline, GUARD_WAIT, Retry, SHORT_DOOR_WAIT};
+use crate::lifecycle::retry::{DOOR_WAIT, Deadline, GUARD_WAIT, Retry, SHORT_DOOR_WAIT};
 use crate::lifecycle::sit_down::{Refusal, SitDown};
 use crate::lifecycle::step::{Awaited, Step};
 use crate::look::{self, Party};
@@ -56,9 +56,10 @@ impl Seated {
                 outside::sit_down(object, device, request.part, deadline, &mut idle)?;
             return Self::new(request, object, seat);
         }
-        let mut retry = deadline.retry();
+        let waits = || (deadline.retry(DOOR_WAIT), deadline.retry(GUARD_WAIT));
+        let (mut at_door, mut at_seat) = waits();
         let mut machine = SitDown::Open;
-        let (began, mut looked) = (Instant::now(), Instant::now());
+        let mut looked = Instant::now();
         loop {
             crash_points::step();
             if matches!(machine, SitDown::Open) {
@@ -67,7 +68,7 @@ impl Seated {
             machine = match machine.step(&mut request) {
                 Ok(Step::Next(next)) => next,
                 Ok(Step::Blocked(next)) => {
-                    retry.pause(|time| idle(time, None))?;
+                    at_door.pause(|time| idle(time, None))?;
                     next
                 }
                 Ok(Step::Early(next, awaited)) => {
@@ -80,17 +81,15 @@ impl Seated {
                         }
                         (Err(error), _) => return Err(error),
                     }
-                    retry = deadline.retry();
+                    (at_door, at_seat) = waits();
                     next
                 }
                 Ok(Step::Done((object, seat))) => return Self::new(request, object, seat),
-                Err(Refusal::Guarded)
-                    if began.elapsed() < GUARD_WAIT
-                        && retry.pause(|time| idle(time, None)).is_ok() =>
-                {
+                Err(Refusal::Guarded) => {
+                    at_seat.pause_at_seat(|time| idle(time, None))?;
                     SitDown::Open
                 }
-                Err(Refusal::Busy | Refusal::Guarded) => return Err(Error::Busy),
+                Err(Refusal::Busy) => return Err(Error::Busy),
                 Err(Refusal::Foreign(reason)) => return Err(request.place.foreign(reason)),
                 Err(Refusal::Over) => return Err(Error::PeerStopped),
                 Err(Refusal::Os(error)) => return Err(error),
@@ -300,7 +299,7 @@ impl Seated {
             (false, _) => return Ok(Turn::Ours),
         };
         let (word, mut request) = (self.page.seat_word(Seat::First), self.request.clone());
-        let began = Instant::now();
+        let mut soon = Retry::within(BEGINNING_WAIT);
         loop {
             crash_points::step();
             let said = self.page.seat_value(Seat::First);
@@ -308,9 +307,8 @@ impl Seated {
                 Step::Next(next) | Step::Blocked(next) => next,
                 // One that is there will notice us soon.
                 Step::Early(next @ AwaitTurn::LookAtBeginning, _) => {
-                    match began.elapsed() < BEGINNING_WAIT {
-                        true => sys::nap(Duration::from_millis(1)),
-                        false => sys::nap(deadline.time_to_look(Duration::ZERO)?),
+                    if soon.pause(sys::nap).is_err() {
+                        sys::nap(deadline.time_to_look(Duration::ZERO)?);
                     }
                     next
                 }
