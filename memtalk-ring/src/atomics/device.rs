@@ -88,6 +88,8 @@ unsafe impl CompareExchange for DeviceMemory {
 /// Completes every access before it, to memory of whatever type, before any after it.
 #[inline]
 fn barrier() {
+    #[cfg(test)]
+    tests::BARRIERS.set(tests::BARRIERS.get() + 1);
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the instruction only waits. It touches neither registers nor memory.
     unsafe {
@@ -211,14 +213,19 @@ unsafe fn copy_out<B: Bus>(from: *const u8, bytes: &mut [u8]) {
 mod tests {
     extern crate std;
 
-    use core::cell::{RefCell, UnsafeCell};
+    use core::cell::{Cell, RefCell, UnsafeCell};
     use core::sync::atomic::AtomicU32;
     use std::vec::Vec;
 
-    use super::{Atomics, Bus, DeviceMemory, Plain, Word, copy_in, copy_out};
+    use super::{
+        Atomics, Bus, CompareExchange, DeviceMemory, Plain, Word, barrier, copy_in, copy_out,
+    };
     use crate::order::site;
 
     std::thread_local! {
+        /// How many barriers this thread has made.
+        pub(super) static BARRIERS: Cell<u32> = const { Cell::new(0) };
+
         /// The address and the width of each access of this thread.
         static ACCESSES: RefCell<Vec<(usize, usize)>> = const { RefCell::new(Vec::new()) };
     }
@@ -302,5 +309,38 @@ mod tests {
         // SAFETY: as above.
         unsafe { DeviceMemory::read(slab.as_ptr(), &mut copy) };
         assert_eq!(&copy, b"hello world");
+    }
+
+    #[test]
+    fn an_ordering_is_made_by_barriers() {
+        fn barriers(access: impl FnOnce()) -> u32 {
+            BARRIERS.set(0);
+            access();
+            BARRIERS.take()
+        }
+        let word = AtomicU32::new(3);
+        assert_eq!(barriers(barrier), 1);
+        // What is relaxed is not ordered.
+        let ordered = [(0, 0), (1, 2)];
+        assert_eq!(
+            [
+                (
+                    barriers(|| assert_eq!(DeviceMemory::load::<site::Compare>(&word), 3)),
+                    barriers(|| DeviceMemory::store::<site::Announce>(&word, 4)),
+                ),
+                (
+                    barriers(|| assert_eq!(DeviceMemory::load::<site::LoadTail>(&word), 4)),
+                    barriers(|| DeviceMemory::store::<site::PublishTail>(&word, 5)),
+                ),
+            ],
+            ordered
+        );
+        assert!(barriers(DeviceMemory::fence::<site::PublishFence>) >= 1);
+
+        let exchange =
+            |old, new| DeviceMemory::compare_exchange::<site::LeaveSeat>(&word, old, new);
+        assert_eq!(barriers(|| exchange(5, 6)), 2);
+        assert_eq!(barriers(|| exchange(5, 7)), 2);
+        assert_eq!(word.into_inner(), 6);
     }
 }
