@@ -133,7 +133,7 @@ verify:
 	SCHEDULES=100000 $(MAKE) shuttle
 	$(CARGO) test --locked -p verification --test lifecycle -- --nocapture --include-ignored --test-threads=1
 	$(MAKE) mutants
-	SAMPLE=40 $(MAKE) every-mutant
+	SAMPLE=40 FRESH=1 $(MAKE) every-mutant
 
 # What a change has to pass besides the tests.
 lint:

@@ -13,8 +13,10 @@
 # The results are kept in target/every-mutant. A run that was stopped goes on from there. A
 # change that was refuted stays refuted as long as its file is the same; one that is listed
 # as the same program stays that. Any other is tried again once the sources or the tests
-# have changed. (Delete the results to try everything again: if a test was loosened, or to
-# see whether a new test refutes what is listed.)
+# have changed. verification/mutants/results.tsv has what stays of earlier runs: change,
+# engine, outcome, checksum of the file, and the test that failed. KEEP=1 writes it anew at
+# the end of a run. FRESH=1 uses no earlier result: if a test was loosened, or to see
+# whether a new test refutes what is listed.
 #
 # ONLY=pattern tries only changes whose name in `cargo mutants --list` contains this regular
 # expression. SAMPLE=n tries one of n, and others when the sources change.
@@ -24,6 +26,7 @@ set -eu
 VERSION=27.1.0
 root=$(cd "$(dirname "$0")/../.." && pwd)
 same=$root/verification/mutants/same-program.txt
+kept=$root/verification/mutants/results.tsv
 config=$root/verification/mutants/cargo-mutants.toml
 cargo=$root/verification/mutants/cargo
 work=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")/every-mutant
@@ -187,17 +190,17 @@ lasting() {
     }'
 }
 
-# Prints the results that still hold.
+# Prints the results that still hold, or only those that last.
 valid() {
-    awk -F "$tab" -v all="$all" '
+    awk -F "$tab" -v all="$all" -v only_lasting="${1:-}" '
         FILENAME ~ /sums$/ { sum[$1] = $2; next }
         FILENAME ~ /same$/ { same[$1] = 1; next }
         FILENAME ~ /named$/ { if ($1 in same) listed[$2] = 1; next }
         {
             file = $1; sub(/:.*/, "", file)
             lasts = $3 ~ /caught|unviable/ || $3 == "missed" && ($1 in listed)
-            if (lasts ? $4 == sum[file] : $5 == all) print
-        }' "$work/sums" "$work/same" "$work/named" "$results"
+            if (lasts ? $4 == sum[file] : $5 == all && !only_lasting) print
+        }' "$work/sums" "$work/same" "$work/named" "$results" "$earlier"
 }
 
 mkdir -p "$work"
@@ -209,10 +212,18 @@ mkdir "$copy"
 trap sweep EXIT
 trap 'exit 130' INT TERM HUP
 cd "$copy"
-results=$work/results
 all=$(find . -type f ! -name '*.md' ! -path './verification/mutants/*' -print0 | sort -z |
     xargs -0 cat | cat - "$config" | cksum | tr ' ' -)
-touch "$results"
+results=$work/results
+earlier=$work/earlier
+if [ -n "${FRESH:-}" ]; then
+    results=$work/fresh
+    : >"$results"
+    : >"$earlier"
+else
+    touch "$results"
+    awk -F "$tab" -v OFS="$tab" '{ print $1, $2, $3, $4, "", $5 }' "$kept" >"$earlier"
+fi
 
 cargo mutants --config "$config" --list >"$work/list"
 # It makes these beside every change, whatever it is asked for.
@@ -258,8 +269,14 @@ done 3<"$work/plan"
 # If the engines fail now, they may have failed all along: on a full disk, for example.
 for engine in $used; do control "$engine"; done
 
-# Reports what became of each change: the engine that refuted it, or why none did.
 valid >"$work/valid"
+if [ -n "${KEEP:-}" ]; then
+    valid lasting | awk -F "$tab" -v OFS="$tab" '!seen[$1, $2]++ { print $1, $2, $3, $4, $6 }' |
+        LC_ALL=C sort >"$work/kept"
+    cp "$work/kept" "$kept"
+fi
+
+# Reports what became of each change: the engine that refuted it, or why none did.
 awk -F '\t' -v problems="$work/problems" '
     function problem(what) { print what > problems; bad = 1 }
     BEGIN { printf "" > problems }
