@@ -16,7 +16,7 @@ use memtalk::{Channel, Device, Error, Options, Status};
 use memtalk_ring::layout::{CLAIM, LEFT, MAGIC, OUTSIDE, SEATED, VERSION, seat_offset};
 use memtalk_ring::{Presence, Seat};
 
-use support::{Object, Side, TempFile, bounded, eventually, memtalk, noise, words};
+use support::{Object, Side, TempFile, bounded, eventually, fcntl, memtalk, noise, words};
 
 /// Zeros that nobody has used, in a file whose name is not that of a talk.
 fn zeros(len: u64) -> Object {
@@ -124,6 +124,25 @@ fn a_third_process_is_refused_or_waits_for_its_turn() {
     let fourth = side(&file.path(), &[], b"fourth");
     assert_received(third, b"fourth");
     fourth.finish().assert_complete(b"third");
+}
+
+#[test]
+fn a_file_on_which_another_process_holds_a_lease_is_waited_for() {
+    let file = zeros(4096);
+    let examined = file.open();
+    // `F_SETSIG` to a signal that is ignored, since somebody will open the file.
+    fcntl(&examined, 10, libc::SIGURG).unwrap();
+    eventually("nobody else has it open", || {
+        fcntl(&examined, libc::F_SETLEASE, libc::F_WRLCK).is_ok()
+    });
+    side(&file.path(), &["--timeout", "0.1"], b"")
+        .finish()
+        .assert_failed(3, "no peer came");
+    let sides = [b"one" as &[u8], b"other"].map(|say| side(&file.path(), &[], say));
+    drop(examined);
+    let [one, other] = sides.map(Side::finish);
+    one.assert_complete(b"other");
+    other.assert_complete(b"one");
 }
 
 #[test]

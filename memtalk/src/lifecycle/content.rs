@@ -87,7 +87,10 @@ mod tests {
             (at + offset_of!(Identity<Native>, magic), MAGIC),
             (at + offset_of!(Identity<Native>, claim), CLAIM),
             (at + offset_of!(Identity<Native>, version), VERSION),
-            (at + offset_of!(Identity<Native>, size), SIZE as u32),
+            (
+                at + offset_of!(Identity<Native>, size),
+                u32::try_from(SIZE).unwrap(),
+            ),
             (at + offset_of!(Identity<Native>, capacity), capacity),
             (SEATS_AT, first),
             (SEATS_AT + 4, second),

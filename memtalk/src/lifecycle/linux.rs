@@ -121,18 +121,24 @@ impl Request {
     }
 }
 
-/// Opens memory of the user's own, an ordinary file.
-fn open_ordinary(device: &Device) -> Result<Found<File>, Error> {
+/// Opens memory that a path leads to.
+pub(crate) fn open_memory(device: &Device) -> Result<Found<Opened>, Error> {
     match device::open(&device.path) {
-        Ok(Some(Opened {
-            file,
-            device: false,
-            ..
-        })) => Ok(Found::Object(file)),
-        Ok(_) => Err(Error::NotMappable),
+        Ok(Some(opened)) => Ok(Found::Object(opened)),
+        Ok(None) => Err(Error::NotMappable),
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(Found::Contended),
         Err(e) => Err(Error::system(doing::OPEN_MEMORY)(e)),
     }
+}
+
+/// The same for memory of the user's own, an ordinary file.
+fn open_ordinary(device: &Device) -> Result<Found<File>, Error> {
+    Ok(match open_memory(device)? {
+        Found::Object(opened) if opened.device => return Err(Error::NotMappable),
+        Found::Object(opened) => Found::Object(opened.file),
+        Found::Contended => Found::Contended,
+        Found::Nothing => Found::Nothing,
+    })
 }
 
 /// Opens an object that we were given once more: locks belong to an open file, and whoever

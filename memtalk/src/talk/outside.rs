@@ -8,19 +8,30 @@ use memtalk_ring::{PageError, Seat};
 use crate::address::{BLANK, Device};
 use crate::error::Error;
 use crate::error::system::doing;
+use crate::lifecycle::linux::open_memory;
 use crate::lifecycle::object::Object;
+use crate::lifecycle::os::Found;
 use crate::lifecycle::request::Part;
-use crate::lifecycle::retry::{Deadline, GUARD_WAIT};
+use crate::lifecycle::retry::{DOOR_WAIT, Deadline, GUARD_WAIT};
 use crate::lifecycle::step::Awaited;
 use crate::sys::crash_points;
 use crate::sys::device;
 use crate::sys::guard::Party;
 use crate::sys::map::Mapping;
 
-/// Opens the device. `None` if it is an ordinary file.
-pub(super) fn open(device: &Device) -> Result<Option<Object>, Error> {
-    let opened = device::open(&device.path).map_err(Error::system(doing::OPEN_MEMORY))?;
-    let opened = opened.ok_or(Error::NotMappable)?;
+/// Opens the device. `None` if it is an ordinary file. `idle` as for `Seated::sit_down`.
+pub(super) fn open(
+    device: &Device,
+    deadline: &Deadline,
+    mut idle: impl FnMut(Duration, Option<Awaited>),
+) -> Result<Option<Object>, Error> {
+    let mut contended = deadline.retry(DOOR_WAIT);
+    let opened = loop {
+        match open_memory(device)? {
+            Found::Object(opened) => break opened,
+            _ => contended.pause(|time| idle(time, None))?,
+        }
+    };
     let outside = opened.device || device.as_device;
     Ok(outside.then(|| Object::device(opened.file, opened.twin, device.offset)))
 }

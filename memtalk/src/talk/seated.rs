@@ -50,7 +50,7 @@ impl Seated {
         mut idle: impl FnMut(Duration, Option<Awaited>),
     ) -> Result<Self, Error> {
         if let Place::Device(device) = &request.place
-            && let Some(object) = outside::open(device)?
+            && let Some(object) = outside::open(device, deadline, &mut idle)?
         {
             let (object, seat) =
                 outside::sit_down(object, device, request.part, deadline, &mut idle)?;
