@@ -123,7 +123,8 @@ mutants:
 
 # Every change that cargo-mutants knows: a suite has to refute it, or
 # verification/mutants/same-program.txt says why none can. Takes hours, and goes on where it
-# was stopped. ONLY=pattern tries some of the changes, SAMPLE=n one of n.
+# was stopped. ONLY=pattern tries some of the changes, SAMPLE=n one of n. KEEP=1 keeps the
+# results with the sources, FRESH=1 uses no earlier ones.
 every-mutant:
 	sh verification/mutants/every.sh
 
