@@ -334,7 +334,11 @@ mutant "memory that goes away is not noticed" memtalk/src/lifecycle/object.rs \
 mutant "a party whose memory has gone writes there once more" memtalk/src/lifecycle/linux.rs \
     's/if object.is_device() \&\& object.is_restarted(seat) {/if false {/' "-p memtalk --test device"
 mutant "a newcomer gives no guard the time to speak" memtalk/src/talk/seated.rs \
-    's/began.elapsed() < GUARD_WAIT/false/' "-p memtalk --features crash-points --test crash -- beside"
+    's/at_seat.pause_at_seat(|time| idle(time, None))?;/return Err(Error::Busy);/' \
+    "-p memtalk --test device -- a_newcomer_gives"
+mutant "a lease is not waited for where a path leads to memory" memtalk/src/lifecycle/linux.rs \
+    's/Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(Found::Contended),//' \
+    "-p memtalk --test device -- a_file_on_which"
 identity=memtalk-ring/src/page/header.rs
 mutant "the magic number stays while a page is initialised" $identity \
     '/A::store::<site::HeaderStore>(&identity.magic, 0);/d' "-p memtalk-ring --test initialise"
