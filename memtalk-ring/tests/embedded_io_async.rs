@@ -5,13 +5,15 @@ mod common;
 #[path = "common/tasks.rs"]
 mod tasks;
 
+use std::cell::RefCell;
 use std::task::Poll;
 use std::thread;
 
 use common::{bounded, fresh_page};
 use embedded_io_async::{BufRead, Read, ReadExactError, Write};
 use memtalk_ring::{
-    Bell, Buffered, Error, PageRing, RawRegion, Receiver, Seat, Sender, Spin, WithBell,
+    Bell, Buffered, Error, Native, PageRing, RawRegion, Receiver, Seat, Sender, Spin, Wait,
+    Watched, WithBell,
 };
 use tasks::{Rings, block_on, new_bell, poll_once};
 
@@ -305,6 +307,55 @@ fn a_timer_polls_for_a_peer_that_wakes_nobody() {
         timer.on_doorbell();
     });
     assert_eq!(read, Ok(2));
+}
+
+/// A way to wait that records what it is asked for, and gives up after two sleeps.
+#[derive(Clone, Copy)]
+struct Recorder<'c>(&'c RefCell<Vec<&'static str>>);
+
+impl Wait<Native> for Recorder<'_> {
+    const SLEEPS: bool = true;
+
+    fn pause(&mut self, looks: u32) -> bool {
+        self.0.borrow_mut().push("pause");
+        looks == 1
+    }
+
+    fn gives_up(&mut self, _looks: u32) -> bool {
+        self.0
+            .borrow()
+            .iter()
+            .filter(|&&call| call == "sleep")
+            .count()
+            == 2
+    }
+
+    fn sleep(&mut self, _word: Watched<'_, Native>, _seen: u32) {
+        let mut calls = self.0.borrow_mut();
+        assert!(calls.len() < 9, "it does not give up: {calls:?}");
+        calls.push("sleep");
+    }
+
+    fn wake(&self, _word: Watched<'_, Native>) {
+        self.0.borrow_mut().push("wake");
+    }
+}
+
+#[test]
+fn an_end_with_a_bell_can_still_wait_without_a_task() {
+    let (calls, page) = (RefCell::new(Vec::new()), fresh_page());
+    // SAFETY: the page is fresh, and nobody else is at the second seat.
+    let (_, mut plain) = unsafe { page.ends(Seat::Second, Recorder(&calls)) };
+    assert_eq!(plain.wait(), Err(Error::TimedOut));
+    let expected = calls.take();
+
+    let page = fresh_page();
+    let with_bell = new_bell().with(Recorder(&calls));
+    // SAFETY: as above.
+    let (_, mut receiver) = unsafe { page.ends(Seat::Second, with_bell) };
+    assert_eq!(receiver.wait(), Err(Error::TimedOut));
+    assert_eq!(calls.take(), expected);
+    assert_eq!(expected, ["pause", "pause", "sleep", "pause", "sleep"]);
 }
 
 #[test]

@@ -52,6 +52,11 @@ impl<A: Atomics, W: Wait<A>> Wait<A> for WithBell<'_, W> {
     }
 
     #[inline]
+    fn gives_up(&mut self, looks: u32) -> bool {
+        self.wait.gives_up(looks)
+    }
+
+    #[inline]
     fn sleep(&mut self, word: Watched<'_, A>, seen: u32) {
         self.wait.sleep(word, seen);
     }
