@@ -272,7 +272,8 @@ for engine in $used; do control "$engine"; done
 
 valid >"$work/valid"
 if [ -n "${KEEP:-}" ]; then
-    valid lasting | awk -F "$tab" -v OFS="$tab" '!seen[$1, $2]++ { print $1, $2, $3, $4, $6 }' |
+    valid lasting | awk -F "$tab" -v OFS="$tab" '
+        !seen[$1, $3 == "missed" ? $2 : ""]++ { print $1, $2, $3, $4, $6 }' |
         LC_ALL=C sort >"$work/kept"
     cp "$work/kept" "$kept"
 fi
