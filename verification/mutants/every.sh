@@ -63,8 +63,8 @@ engine() {
     case $1 in
     queue) packages="memtalk-ring verification" bound=300
         suites="--lib --test=fetches --test=initialise --test=messages --test=native --test=looks
-            --test=seats --test=fifo --test=wakes --test=naps --test=hostile --test=look --test=corpus
-            --test=threads"
+            --test=seats --test=fifo --test=wakes --test=naps --test=hostile --test=look
+            --test=corpus --test=threads"
         filter="--skip lifecycle --skip rc11" ;;
     ends) packages=memtalk-ring bound=600
         suites="--features=memtalk-ring/embedded-io-async --test=sit_down --test=waits
