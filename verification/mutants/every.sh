@@ -248,7 +248,7 @@ used=
 while IFS=$tab read -r name engines <&3; do
     for engine in $engines; do
         known=$(valid | awk -F "$tab" -v name="$name" -v engine="$engine" \
-            '$1 == name && $2 == engine { print $3 }')
+            '$1 == name && $2 == engine { print $3; exit }')
         if [ -z "$known" ]; then
             case " $used " in
             *" $engine "*) ;;
