@@ -721,11 +721,11 @@ fn a_host_that_gives_up_waiting_keeps_the_name_for_the_machine() {
 fn a_guard_leaves_no_trace_and_holds_no_pipe() {
     let (object, _machine) = Machine::first();
     let (mut host, mut guest) = host_and_guest(&object);
+    eventually("one guard for each", || guards_of(&object).len() == 2);
     let guards = guards_of(&object);
-    assert_eq!(guards.len(), 2, "one for each");
     for guard in &guards {
-        let fds = fs::read_dir(format!("/proc/{guard}/fd")).unwrap();
-        assert_eq!(fds.count(), 1, "its socket");
+        let fds = || fs::read_dir(format!("/proc/{guard}/fd")).unwrap().count();
+        eventually("a guard has its socket only", || fds() == 1);
         let stat = fs::read_to_string(format!("/proc/{guard}/stat")).unwrap();
         let fields: Vec<_> = stat.rsplit(") ").next().unwrap().split(' ').collect();
         assert_eq!(fields[3], guard, "a session of its own");
