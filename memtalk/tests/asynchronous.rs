@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
-use memtalk::asynchronous::{Channel, Receiver};
+use memtalk::asynchronous::{Channel, Receiver, Sender};
 use memtalk::{Error, Options};
 use memtalk_ring::Seat;
 use memtalk_ring::layout::sender_offset;
@@ -20,7 +21,7 @@ use support::seccomp::{self, Call};
 use support::words;
 use support::{
     BOUND, Object, Side, bound_the_whole, bounded, child, eventually, limit_descriptors, noise,
-    open_files, setting, threads_of,
+    open_files, setting, sleeps_of, threads_of,
 };
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{self, Runtime};
@@ -78,6 +79,23 @@ fn drain(receiver: &mut Receiver) {
         receiver.poll_read(task, &mut [0; 9999])
     });
     assert!(matches!(read, Poll::Ready(Ok(1..))));
+}
+
+/// Lets both ends wait often, and never for long.
+#[track_caller]
+fn teach_to_look_again(sender: &mut Sender, receiver: &mut Receiver) {
+    let mut write = || {
+        let written = poll(Waker::noop(), |task| sender.poll_write(task, &[0; 9999]));
+        written.is_ready()
+    };
+    for _ in 0..20 {
+        let read = poll(Waker::noop(), |task| receiver.poll_read(task, &mut [0]));
+        assert!(read.is_pending());
+        assert!(write(), "there is room");
+        assert!(!write(), "there is none");
+        drain(receiver);
+    }
+    assert!(write(), "the last wait is over");
 }
 
 #[track_caller]
@@ -418,18 +436,7 @@ fn a_sender_whose_waits_are_short_looks_again_before_it_sleeps() {
 #[test]
 fn an_end_that_has_learnt_to_look_again_does_not_for_a_peer_that_has_gone() {
     let (mut one, mut other) = pair();
-    let mut write = || {
-        let written = poll(Waker::noop(), |task| {
-            one.sender.poll_write(task, &[0; 9999])
-        });
-        written.is_ready()
-    };
-    for _ in 0..20 {
-        assert!(write(), "there is room");
-        assert!(!write(), "there is none");
-        drain(&mut other.receiver);
-    }
-    assert!(write(), "the last wait is over");
+    teach_to_look_again(&mut one.sender, &mut other.receiver);
     drop(other);
     eventually("it is noticed", || one.peer.is_gone());
     let written = poll(Waker::noop(), |task| one.sender.poll_write(task, b"x"));
@@ -439,6 +446,8 @@ fn an_end_that_has_learnt_to_look_again_does_not_for_a_peer_that_has_gone() {
 #[test]
 fn a_receiver_that_is_not_patient_is_woken_by_the_peer_alone() {
     let (mut one, mut other) = pair();
+    teach_to_look_again(&mut one.sender, &mut other.receiver);
+    drain(&mut other.receiver);
     other.receiver.set_patient(false);
     let (woken, waker) = counted();
     for round in 1..20 {
@@ -456,6 +465,8 @@ fn a_receiver_that_is_not_patient_is_woken_by_the_peer_alone() {
 #[test]
 fn a_sender_that_is_not_patient_is_woken_by_the_peer_alone() {
     let (mut one, mut other) = pair();
+    teach_to_look_again(&mut one.sender, &mut other.receiver);
+    drain(&mut other.receiver);
     one.sender.set_patient(false);
     let (woken, waker) = counted();
     let mut write = || poll(&waker, |task| one.sender.poll_write(task, &[0; 9999]));
@@ -697,6 +708,30 @@ fn a_silent_peer_outside_is_looked_at_again_and_again() {
         let closing = thread::spawn(move || device.finish());
         channel.close().await.unwrap();
         closing.join().unwrap();
+    });
+}
+
+#[test]
+fn the_waits_for_a_silent_peer_grow_longer() {
+    run_in_child("child_with_a_silent_peer", |_| ());
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_with_a_silent_peer() {
+    bound_the_whole();
+    let object = Object::new();
+    let memory = Memory::create(&object, 4096);
+    let (options, name) = (Options::new().at_offset(0).timeout(BOUND), object.name());
+    let opens = thread::spawn(move || options.open(name).unwrap());
+    let _device = party::first(memory.whole());
+    let mut receiver = opens.join().unwrap().into_async().receiver;
+    assert!(poll(Waker::noop(), |task| receiver.poll_read(task, &mut [0])).is_pending());
+    // A tenth of a second is 20 of the longest waits, and a thousand of the shortest.
+    eventually("it looks seldom", || {
+        let before = sleeps_of(std::process::id());
+        thread::sleep(Duration::from_millis(100));
+        sleeps_of(std::process::id()) - before < 100
     });
 }
 

@@ -16,7 +16,9 @@ use memtalk_ring::{
 };
 use support::party::{self, Memory, Party};
 use support::words::{self, BYTES_EACH_WAY};
-use support::{BOUND, Object, Side, TempFile, eventually, is_in, noise, threads_of, try_lock};
+use support::{
+    BOUND, Object, Side, TempFile, eventually, is_in, noise, sleeps_of, threads_of, try_lock,
+};
 
 const PAGE: usize = 4096;
 
@@ -804,29 +806,17 @@ fn a_file_that_a_party_outside_sends_back_arrives_whole() {
     side.finish().assert_complete(&bytes);
 }
 
-/// How often the threads of the side have fallen asleep so far.
-fn naps(side: &Side) -> u128 {
-    let tasks = fs::read_dir(format!("/proc/{}/task", side.pid())).unwrap();
-    let count = |task: io::Result<fs::DirEntry>| {
-        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
-        let mut lines = status.lines();
-        let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        count.unwrap().trim().parse::<u128>().unwrap()
-    };
-    tasks.map(count).sum()
-}
-
 #[test]
 fn a_process_that_waits_for_a_party_outside_uses_little_processor_time() {
     let object = Object::new();
     let memory = Memory::create(&object, PAGE);
     let side = object.open_side();
     let party = party::first(memory.whole());
-    let (began, before) = (Instant::now(), naps(&side));
+    let (began, before) = (Instant::now(), sleeps_of(side.pid()));
     thread::sleep(Duration::from_millis(500));
     // One end looks again every 5 ms, and the watcher ten times a second.
     let most = began.elapsed().as_millis() / 5 * 2;
-    let naps = naps(&side) - before;
+    let naps = u128::from(sleeps_of(side.pid()) - before);
     assert!((1..=most).contains(&naps), "{naps} naps, not {most}");
     let ticks = fs::read_to_string(format!("/proc/{}/stat", side.pid())).unwrap();
     let ticks = ticks

@@ -688,6 +688,18 @@ pub fn threads_of(pid: u32) -> Vec<String> {
     tasks.into_iter().flatten().flatten().map(about).collect()
 }
 
+/// How often the threads of a process have fallen asleep so far.
+pub fn sleeps_of(pid: u32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let count = |task: io::Result<fs::DirEntry>| {
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let mut lines = status.lines();
+        let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.unwrap().trim().parse::<u64>().unwrap()
+    };
+    tasks.map(count).sum()
+}
+
 /// The number and the arguments of the system call that a thread is in.
 fn call_of(thread: &str) -> impl Iterator<Item = &str> {
     let state = thread.split_once("State:").map_or("", |(_, state)| state);
