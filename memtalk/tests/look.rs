@@ -6,12 +6,13 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, symlink};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use memtalk::look::{Onlooker, Party, State};
-use memtalk::{Name, Options};
+use memtalk::{Error, Name, Options};
 use memtalk_ring::layout::{seat_offset, sender_offset};
 use memtalk_ring::{Presence, Seat};
 use serde_json::Value;
@@ -303,6 +304,43 @@ fn a_fifo_under_the_name_is_not_opened() {
     assert!(!writer.has_ended());
     assert_eq!(fs::read(object.path()).unwrap(), b"first\n");
     writer.expect(b"second\n");
+}
+
+/// Another user may put it there at any moment.
+#[test]
+fn a_symbolic_link_that_comes_and_goes_is_never_followed() {
+    let (object, [name, spare]) = (Object::new(), [Object::new(), Object::new()]);
+    let side = Side::start(object.memtalk().stdin(Stdio::piped()));
+    side.wait_until_seated(&object);
+    fs::write(name.path(), b"an unrelated file").unwrap();
+    symlink(object.path(), spare.path()).unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|threads| {
+        let _stop = Stop(&stop);
+        threads.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                exchange(&name.path(), &spare.path());
+            }
+        });
+        let mut onlooker = onlooker(&name);
+        for _ in 0..50_000 {
+            match onlooker.look() {
+                Ok(Some(seen)) => assert!(matches!(seen.state, State::Foreign(_)), "{seen:?}"),
+                seen => assert!(matches!(seen, Err(Error::NotAnObject)), "{seen:?}"),
+            }
+        }
+    });
+}
+
+/// Swaps what the two names lead to.
+#[track_caller]
+fn exchange(one: &Path, other: &Path) {
+    let [one, other] = [one, other].map(|path| CString::new(path.as_os_str().as_bytes()).unwrap());
+    let (from, to) = (one.as_ptr(), other.as_ptr());
+    let here = libc::AT_FDCWD;
+    // SAFETY: valid strings.
+    let result = unsafe { libc::renameat2(here, from, here, to, libc::RENAME_EXCHANGE) };
+    assert_eq!(result, 0);
 }
 
 #[test]

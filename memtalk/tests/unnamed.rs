@@ -3,9 +3,10 @@
 
 mod support;
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::fs::{File, Permissions};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -281,13 +282,62 @@ fn nobody_can_change_the_size_of_the_memory() {
     }
 }
 
+/// Everything that `memfd_create(2)` is asked for.
+const FLAGS: u32 = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL;
+
+/// Of `memfd_create(2)`, since Linux 6.3.
+const MFD_NOEXEC_SEAL: u32 = 8;
+
+#[test]
+fn no_program_inherits_the_memory_unasked_or_runs_it() {
+    let (_waiting, memory) = bounded_options().create_memfd().unwrap();
+    assert_eq!(fcntl(&memory, libc::F_GETFD, 0).unwrap(), libc::FD_CLOEXEC);
+    if memfd(MFD_NOEXEC_SEAL).is_err() {
+        support::not_tried("this takes Linux 6.3");
+        return;
+    }
+    let file = File::from(memory);
+    assert_eq!(file.metadata().unwrap().mode() & 0o111, 0);
+    let changed = file.set_permissions(Permissions::from_mode(0o777));
+    assert_eq!(changed.unwrap_err().raw_os_error(), Some(libc::EPERM));
+}
+
+#[test]
+fn memory_that_is_sealed_for_good_is_joined() {
+    let (_waiting, memory) = bounded_options().create_memfd().unwrap();
+    fcntl(&memory, libc::F_ADD_SEALS, libc::F_SEAL_SEAL).unwrap();
+    Options::new().join_memfd(&memory).unwrap();
+}
+
+#[test]
+fn a_kernel_that_cannot_forbid_to_run_the_memory_has_memory_too() {
+    let mut child = support::child("child_with_an_old_kernel");
+    seccomp::fail(
+        &mut child,
+        Call(libc::SYS_memfd_create, Some((1, FLAGS))),
+        libc::EINVAL,
+    );
+    assert!(child.status().unwrap().success());
+}
+
+#[test]
+#[ignore = "the child of another test"]
+fn child_with_an_old_kernel() {
+    bound_the_whole();
+    let (_waiting, memory) = bounded_options().create_memfd().unwrap();
+    let seals = fcntl(&memory, libc::F_GET_SEALS, 0).unwrap();
+    assert_eq!(seals, libc::F_SEAL_SHRINK | libc::F_SEAL_GROW);
+    Options::new().join_memfd(&memory).unwrap();
+}
+
 /// A memfd with these flags for `memfd_create(2)`.
-fn memfd(flags: u32) -> File {
+fn memfd(flags: u32) -> io::Result<File> {
     // SAFETY: a C string.
-    let fd = unsafe { libc::memfd_create(c"test".as_ptr(), flags) };
-    assert!(fd >= 0);
-    // SAFETY: a new descriptor that nobody else owns.
-    unsafe { File::from_raw_fd(fd) }
+    match unsafe { libc::memfd_create(c"test".as_ptr(), flags) } {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: a new descriptor that nobody else owns.
+        fd => Ok(unsafe { File::from_raw_fd(fd) }),
+    }
 }
 
 /// Another open file of the same memory.
@@ -304,13 +354,13 @@ fn what_is_not_such_memory_is_refused() {
     assert!(matches!(join(&pipe), Err(Error::NotAnObject)));
     let folder = File::open("/").unwrap();
     assert!(matches!(join(&folder), Err(Error::NotAnObject)));
-    let unsealable = memfd(0);
+    let unsealable = memfd(0).unwrap();
     unsealable.set_len(4096).unwrap();
     assert!(matches!(join(&unsealable), Err(Error::Unsealed)));
     let file = File::open(std::env::current_exe().unwrap()).unwrap();
     assert!(matches!(join(&file), Err(Error::Unsealed)));
     for size in [0, 1, 4096, 5000] {
-        let blank = memfd(libc::MFD_ALLOW_SEALING);
+        let blank = memfd(libc::MFD_ALLOW_SEALING).unwrap();
         blank.set_len(size).unwrap();
         // Whether or not somebody has it open: there is no machine to wait for.
         for _again in [None, Some(open_again(&blank))] {
@@ -318,7 +368,7 @@ fn what_is_not_such_memory_is_refused() {
             assert!(matches!(refused, Err(Error::Foreign(_))), "{refused:?}");
         }
     }
-    let mut garbage = memfd(libc::MFD_ALLOW_SEALING);
+    let mut garbage = memfd(libc::MFD_ALLOW_SEALING).unwrap();
     garbage.write_all(&support::noise(4096, 1)).unwrap();
     let refused = join(&garbage);
     assert!(matches!(refused, Err(Error::Foreign(_))), "{refused:?}");

@@ -80,15 +80,17 @@ pub(crate) fn room(file: &File, at: u64) -> io::Result<Option<u64>> {
     if data.is_file() {
         return Ok(Some(data.len().saturating_sub(at)));
     }
-    let page = shm::page_size() as u64;
     let (major, minor) = (libc::major(data.rdev()), libc::minor(data.rdev()));
-    let map = format!(
-        "/sys/dev/char/{major}:{minor}/maps/map{number}/size",
-        number = at / page
-    );
-    let size = call(|| fs::read_to_string(&map)).ok();
-    let size = size.and_then(|text| size_of_memory(&text));
-    Ok(size.map(|size| size.saturating_sub(at % page)))
+    let (number, within) = in_memory(at);
+    let size = format!("/sys/dev/char/{major}:{minor}/maps/map{number}/size");
+    let size = call(|| fs::read_to_string(&size)).ok();
+    Ok(size.and_then(|size| Some(size_of_memory(&size)?.saturating_sub(within))))
+}
+
+/// The number of a UIO device's memory to which an offset leads, and the offset in it.
+fn in_memory(at: u64) -> (u64, u64) {
+    let page = shm::page_size() as u64;
+    (at / page, at % page)
 }
 
 /// The size in bytes that sysfs says of a UIO device's memory.
@@ -99,9 +101,31 @@ fn size_of_memory(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::path::Path;
 
-    use super::{size_of_memory, twin_of};
+    use super::{in_memory, is_sysfs, shm, size_of_memory, twin_of};
+
+    #[test]
+    fn files_of_sysfs_are_told_from_others() {
+        for (path, expected) in [("/sys/class", true), ("/proc/self", false), ("/", false)] {
+            let found = is_sysfs(&File::open(path).unwrap());
+            assert_eq!(found.unwrap(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_offset_leads_to_a_uio_device_s_memory_of_that_number() {
+        let page = shm::page_size() as u64;
+        for (at, expected) in [
+            (0, (0, 0)),
+            (64, (0, 64)),
+            (page, (1, 0)),
+            (3 * page - 64, (2, page - 64)),
+        ] {
+            assert_eq!(in_memory(at), expected, "{at}");
+        }
+    }
 
     #[test]
     fn the_size_of_a_uio_device_s_memory_is_hexadecimal() {

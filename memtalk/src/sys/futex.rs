@@ -177,4 +177,4 @@ pub(crate) fn set_and_wake<const VALUE: u32, A: InPlace>(word: Watched<'_, A>) -
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -289,6 +289,31 @@ mod tests {
     use super::{Mapping, ends, initialise, join, shm};
 
     #[test]
+    fn memory_that_is_detached_keeps_its_bytes_and_nobody_sees_what_is_written_later() {
+        for device in [false, true] {
+            let (file, size) = (shm::create().unwrap(), shm::page_size());
+            shm::allocate(&file, size).unwrap();
+            let map = || <Mapping>::new(&file, 0, size, device).unwrap();
+            let page = initialise(map(), Presence::PROCESS).unwrap();
+            let (mut sender, _) = ends(&page, Seat::Second, Spin).unwrap();
+            sender.send(b"seen").unwrap();
+            let all = || {
+                let mut bytes = vec![0; size];
+                page.region().read(0, &mut bytes);
+                bytes
+            };
+            let before = all();
+            page.region().detach(&file).unwrap();
+            assert!(all() == before, "device: {device}");
+            sender.send(b"alone").unwrap();
+
+            let theirs = Page::attach(map()).unwrap();
+            let (_, mut receiver) = ends(&theirs, Seat::First, Spin).unwrap();
+            assert_eq!(receiver.receive(&mut [0; 16]), Ok(4), "device: {device}");
+        }
+    }
+
+    #[test]
     fn once_ends_are_taken_nothing_that_would_spoil_them_is_done_in_their_mapping() {
         let (file, size) = (shm::create().unwrap(), shm::page_size());
         shm::allocate(&file, size).unwrap();

@@ -211,8 +211,18 @@ mod tests {
     use std::ffi::CString;
     use std::fs::File;
     use std::os::fd::OwnedFd;
+    use std::os::unix::fs::symlink;
 
-    use super::{examine, next_data};
+    use super::{examine, next_data, open_to_look, path};
+
+    #[test]
+    fn an_onlooker_follows_no_symbolic_link() {
+        let name = CString::new(format!("/memtalk-test-{}-link", std::process::id())).unwrap();
+        symlink("/dev/null", path(&name)).unwrap();
+        let opened = open_to_look(&name);
+        std::fs::remove_file(path(&name)).unwrap();
+        assert_eq!(opened.unwrap_err().raw_os_error(), Some(libc::ELOOP));
+    }
 
     #[test]
     fn only_a_missing_name_leads_to_nothing() {

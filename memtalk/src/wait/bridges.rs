@@ -215,14 +215,13 @@ impl Kernel<Mapping> for Linux {
         }
         match words {
             [] => futex::wait_private(&self.control, kicks),
-            [(word, seen), ..] if self.control.load(Ordering::Acquire) == kicks => {
+            [(word, seen), ..] => {
                 let timeout = timeout.map_or(SECOND, |timeout| timeout.min(SECOND));
                 match self.can_sleep_on(word) {
                     true => futex::wait(word.watched(), *seen, Some(timeout)),
                     false => sys::nap(timeout.min(nap::LONGEST)),
                 }
             }
-            _ => {}
         }
     }
 
@@ -251,3 +250,6 @@ impl<T> Lock<T> for Mutex<T> {
         section(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+#[cfg(test)]
+mod tests;

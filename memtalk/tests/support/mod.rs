@@ -206,11 +206,11 @@ fn remove_those_of_dead_tests() {
 }
 
 /// `fcntl(2)` with a number as its argument.
-pub fn fcntl(file: &impl AsRawFd, command: i32, argument: i32) -> io::Result<()> {
+pub fn fcntl(file: &impl AsRawFd, command: i32, argument: i32) -> io::Result<i32> {
     // SAFETY: no pointers are involved.
     match unsafe { libc::fcntl(file.as_raw_fd(), command, argument) } {
         -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
+        result => Ok(result),
     }
 }
 

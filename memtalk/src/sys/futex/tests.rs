@@ -24,7 +24,7 @@ const BOUND: Duration = Duration::from_secs(10);
 const SEAT: Seat = Seat::Second;
 
 /// Two views of one page, in which the word of [`SEAT`] is 0.
-fn views() -> [Page<Mapping>; 2] {
+pub(crate) fn views() -> [Page<Mapping>; 2] {
     let (file, size) = (shm::create().unwrap(), shm::page_size());
     shm::allocate(&file, size).unwrap();
     let view = || <Mapping>::new(&file, 0, size, false).unwrap();
@@ -33,7 +33,7 @@ fn views() -> [Page<Mapping>; 2] {
 }
 
 /// A thread that waits on the word of [`SEAT`].
-struct Waiter {
+pub(crate) struct Waiter {
     /// The file in which the kernel says what system call the thread is in.
     task: String,
     word: usize,
@@ -49,7 +49,7 @@ impl Waiter {
     }
 
     /// A thread that calls `wait`, for a word at this address.
-    fn run(word: usize, wait: impl FnOnce() + Send + 'static) -> Self {
+    pub(crate) fn run(word: usize, wait: impl FnOnce() + Send + 'static) -> Self {
         let (tell_task, task) = mpsc::channel();
         let (tell_return, returned) = mpsc::channel();
         thread::spawn(move || {
@@ -73,7 +73,7 @@ impl Waiter {
 
     /// Waits until the thread sleeps in this system call.
     #[track_caller]
-    fn assert_in(&self, call: libc::c_long) {
+    pub(crate) fn assert_in(&self, call: libc::c_long) {
         self.assert_doing(&format!("{call} "));
     }
 
@@ -88,7 +88,7 @@ impl Waiter {
     }
 
     #[track_caller]
-    fn assert_returns(&self) {
+    pub(crate) fn assert_returns(&self) {
         assert_eq!(self.returned.recv_timeout(BOUND), Ok(()), "it sleeps on");
     }
 }
