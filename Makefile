@@ -80,7 +80,7 @@ asan:
 		ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/asan" \
 		$(CARGO) +nightly test --locked --workspace --target $(HOST) -- \
 		--skip streams_go_both_ways_at_any_pace_in_flat_memory --skip many_pairs_can_talk_at_once \
-		--skip a_limit_on_memory --skip without_room_for_mappings \
+		--skip a_limit_on_memory --skip a_limit_on_private_memory --skip without_room_for_mappings \
 		--skip without_a_view_of_itself_in_proc \
 		--skip non_blocking_descriptors_of_every_kind_are_waited_for \
 		--skip three_processes --skip two_processes --skip every_seeded_bug --skip calls_ \

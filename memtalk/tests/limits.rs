@@ -86,13 +86,26 @@ fn a_limit_on_the_size_of_the_output_is_named() {
 
 #[test]
 fn a_limit_on_memory_is_named_and_the_peer_does_not_speak_of_a_death() {
-    let mut named = 0;
     // In KiB: from too little to load the program to enough for all threads.
-    for limit in (5500..).step_by(120) {
+    assert_named("-v", (5500..).step_by(40));
+}
+
+#[test]
+fn a_limit_on_private_memory_is_named_and_the_peer_does_not_speak_of_a_death() {
+    assert_named("-d", (1000..).step_by(40));
+}
+
+/// Checks that a process that has too little memory says so, until one has enough. `option`
+/// is the `ulimit` that it has.
+#[track_caller]
+fn assert_named(option: &str, limits: impl Iterator<Item = u32>) {
+    let mut named = 0;
+    for limit in limits {
         let object = Object::new();
         let peer = object.side(b"");
         peer.wait_until_seated(&object);
-        let script = format!("ulimit -v {limit}; exec $MEMTALK -f {}", object.name());
+        let name = object.name();
+        let script = format!("ulimit {option} {limit}; exec $MEMTALK -f {name}");
         let side = Side::start(shell(&script).stdin(Stdio::null())).finish();
         if side.code == Some(0) {
             peer.finish().assert_complete(b"");
@@ -102,7 +115,7 @@ fn a_limit_on_memory_is_named_and_the_peer_does_not_speak_of_a_death() {
         if named == 0 && side.code != Some(1) {
             continue;
         }
-        side.assert_failed(1, "ulimit -v");
+        side.assert_failed(1, &format!("ulimit {option}"));
         named += 1;
         peer.signal(15);
         let peer = peer.finish_with_open_input();
@@ -138,7 +151,7 @@ fn a_limit_on_processes_is_named() {
             1,
             "cannot start a thread: Resource temporarily unavailable; \
              raise the limits on processes, memory and mappings (ulimit -u, ulimit -v, \
-             vm.max_map_count)",
+             ulimit -d, vm.max_map_count)",
         );
     assert!(!object.exists());
 }

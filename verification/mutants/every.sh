@@ -75,8 +75,9 @@ engine() {
     shuttle) packages=verification bound=900
         suites="--features=shuttle --test=shuttle" ;;
     tasks) packages="memtalk verification" bound=300
-        suites="--features=memtalk/tokio,memtalk/futures-io --test=asynchronous
-            --test=bridge" ;;
+        suites="--features=memtalk/tokio,memtalk/futures-io --lib --test=asynchronous
+            --test=bridge"
+        filter="--skip lifecycle --skip rc11" ;;
     library) packages=memtalk bound=300
         suites="--lib --test=library --test=basics --test=unnamed --test=talk" ;;
     shell) packages=memtalk bound=900
@@ -85,7 +86,8 @@ engine() {
             --test=namespaces --test=vandals --test=usage --test=look --test=direction
             --test=program --test=service --test=device" ;;
     crash) packages=memtalk bound=1800
-        suites="--features=memtalk/crash-points --test=crash --test=stops --test=failures" ;;
+        suites="--features=memtalk/crash-points --test=crash --test=stops --test=failures
+            --test=limits" ;;
     lifecycle) packages=verification bound=1800
         suites="--test=lifecycle"
         filter="--skip every_" ;;

@@ -57,7 +57,7 @@ pub(super) fn remedy(doing: &str, error: i32) -> Option<&'static str> {
         (libc::EMFILE, _) => "raise the limit on open files (ulimit -n)",
         (libc::ENFILE, _) => "too many files are open on this machine: end what has them open",
         (libc::EAGAIN, doing::START_THREAD | doing::START_GUARD) => {
-            "raise the limits on processes, memory and mappings (ulimit -u, ulimit -v, vm.max_map_count)"
+            "raise the limits on processes, memory and mappings (ulimit -u, ulimit -v, ulimit -d, vm.max_map_count)"
         }
         (libc::ENOMEM, _) => "free memory, or raise the limit on it (ulimit -v)",
         _ => return None,
