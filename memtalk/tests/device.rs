@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use memtalk::{Channel, Device, Error, Options, Status};
+use memtalk::{Cancel, Channel, Device, Error, Options, Status};
 use memtalk_ring::layout::{CLAIM, LEFT, MAGIC, OUTSIDE, SEATED, VERSION, seat_offset};
 use memtalk_ring::{Presence, Seat};
 
@@ -399,6 +399,34 @@ fn only_one_process_of_a_kernel_is_outside_at_a_time() {
     assert_eq!(Status::from(&second.unwrap()), Status::Busy);
     drop(waiting);
     drop(Options::new().sit_down(outside(&object)).unwrap());
+}
+
+#[test]
+fn a_client_outside_waits_for_the_process_that_is_outside() {
+    let object = zeros(4096);
+    let waiting = Options::new().sit_down(outside(&object)).unwrap();
+    let time = Duration::from_millis(1);
+    let client = Options::new().as_client().timeout(time);
+    let second = bounded("its timeout", {
+        let device = outside(&object);
+        move || client.sit_down(device).err()
+    });
+    assert!(matches!(second, Some(Error::Timeout(_))), "{second:?}");
+    drop(waiting);
+}
+
+#[test]
+fn one_that_is_cancelled_while_another_process_is_outside_is_told_that() {
+    let object = zeros(4096);
+    let _waiting = Options::new().sit_down(outside(&object)).unwrap();
+    let cancel = Cancel::new();
+    let options = Options::new().cancelled_by(&cancel);
+    cancel.cancel();
+    let second = bounded("the refusal", {
+        let device = outside(&object);
+        move || options.sit_down(device).err()
+    });
+    assert!(matches!(second, Some(Error::Cancelled)), "{second:?}");
 }
 
 #[test]

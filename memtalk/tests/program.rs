@@ -161,17 +161,26 @@ fn what_its_descendants_write_after_its_end_is_not_awaited() {
 
 #[test]
 fn descendants_that_have_its_input_open_and_do_not_read_hold_up_nobody() {
-    let object = Object::new();
-    // A background job of a shell has no input unless it is told which.
-    let one = with_script(&object, "sleep 1000 <&0 3<&0 >&- 2>&- & echo $!");
-    let mut other = object.open_side();
-    let pid = other.next_line();
-    other.write_in_background(noise(1_000_000, 3));
-    other
-        .finish_with_open_input()
-        .assert_failed(4, "the peer stopped");
-    one.finish().assert_failed(1, "stopped reading");
-    let _ = std::process::Command::new("kill").arg(&pid).status();
+    // It ends at once, or when its input has long been full.
+    for end in ["", "sleep 0.3"] {
+        let object = Object::new();
+        // A shell gives a background job another input, and calls that 0 from then on.
+        let script = format!("exec 3<&0; read line; sleep 1000 >&- 2>&- & echo $!; {end}");
+        // Much is written at once. With a byte in the pipe, there is no room for all of it.
+        let mut command = object.memtalk();
+        command.args(["--pages", "64", "--", "sh", "-c", &script]);
+        let one = Side::start(command.stdin(Stdio::null()));
+        one.wait_until_seated(&object);
+        let mut other = object.open_side();
+        other.say(b"line\n+");
+        let pid = other.next_line();
+        other.write_in_background(noise(1_000_000, 3));
+        other
+            .finish_with_open_input()
+            .assert_failed(4, "the peer stopped");
+        one.finish().assert_failed(1, "stopped reading");
+        let _ = std::process::Command::new("kill").arg(&pid).status();
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod support;
 use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, Read};
+use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use memtalk::{Error, Name, Options, Receiver};
 use memtalk_ring::{Presence, Seat, Spin};
 use support::aftermath::{self, every};
 use support::party::{self, Memory};
-use support::{BOUND, Object, Side, TempFile, bounded, eventually};
+use support::{BOUND, Object, Side, TempFile, bounded, eventually, memtalk};
 
 const TERM: i32 = 15;
 const CONT: i32 = 18;
@@ -301,4 +302,39 @@ fn no_byte_that_a_machine_sends_after_a_restart_is_received_in_the_old_talk() {
         println!("restarted at each of {steps} steps of way {way}");
         assert!(steps > 20);
     }
+}
+
+/// The path is opened more than once.
+#[test]
+fn a_path_that_leads_to_a_device_by_now_is_refused() {
+    let mut refused = 0;
+    let steps = every(10, |step| {
+        let (file, link) = (Object::new(), Object::new());
+        fs::write(file.path(), [0; 4096]).unwrap();
+        symlink(file.path(), link.path()).unwrap();
+        let mut side = memtalk();
+        side.arg("--device").arg(link.path()).args(NOT_LONG);
+        side.env("MEMTALK_STOP_AT", step.to_string());
+        let mut side = Side::start(side.stdin(Stdio::null()));
+        let stopped = stops(&mut side);
+        fs::remove_file(link.path()).unwrap();
+        symlink("/dev/null", link.path()).unwrap();
+        if stopped {
+            side.signal(CONT);
+        }
+        let side = side.finish();
+        match side.code {
+            // It was opened for the last time.
+            Some(3) => {}
+            // It was opened for the first time after that.
+            Some(255) => assert!(side.stderr.contains("--length"), "{side:?}"),
+            _ => {
+                side.assert_failed(6, "not memory that can be mapped shared");
+                refused += 1;
+            }
+        }
+        stopped
+    });
+    println!("refused after {refused} of {steps} steps");
+    assert!(refused > 0);
 }

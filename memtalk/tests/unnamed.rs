@@ -261,6 +261,15 @@ fn a_first_whose_peer_does_not_come_gives_up() {
 }
 
 #[test]
+fn a_first_that_does_not_wait_for_its_peer_has_not_died() {
+    let (waiting, memory) = bounded_options().create_memfd().unwrap();
+    let other = Options::new().join_memfd(&memory).unwrap();
+    drop(waiting);
+    let departure = bounded("the departure", move || other.peer.wait_until_gone());
+    assert_eq!(departure, Some(Departure::GaveUp));
+}
+
+#[test]
 fn pages_that_differ_are_refused() {
     let (_waiting, memory) = bounded_options().pages(2).create_memfd().unwrap();
     let refused = Options::new().pages(3).join_memfd(&memory);

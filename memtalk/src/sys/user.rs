@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::ptr;
 
 /// Room for one entry of the user database: more than any system asks for.
-const ROOM: usize = 16 * 1024;
+const ROOM: usize = 16_384;
 
 /// The name of the user with this number. `None` if there is none, or if it cannot be found
 /// out. A name comes from a database that others may fill.
