@@ -416,6 +416,16 @@ fn a_client_outside_waits_for_the_process_that_is_outside() {
 }
 
 #[test]
+fn one_that_gives_up_says_so_before_its_ends_are_dropped() {
+    let object = zeros(4096);
+    let waiting = Options::new().sit_down(outside(&object)).unwrap();
+    assert_eq!(first_word(&object) & LEFT, 0);
+    waiting.handle().give_up();
+    assert_eq!(first_word(&object) & LEFT, LEFT);
+    drop(waiting);
+}
+
+#[test]
 fn one_that_is_cancelled_while_another_process_is_outside_is_told_that() {
     let object = zeros(4096);
     let _waiting = Options::new().sit_down(outside(&object)).unwrap();

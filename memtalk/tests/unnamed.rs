@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use memtalk::{Channel, Departure, Error, Options, Waiting};
 use support::seccomp::{self, Call};
-use support::{BOUND, bound_the_whole, bounded, fcntl, limit_descriptors, open_files, rights};
+use support::{
+    BOUND, bound_the_whole, bounded, fcntl, limit_descriptors, open_files, rights, try_lock,
+};
 
 /// A child: this test program, which runs only the test of this name.
 fn child(test: &str, stdin: impl Into<Stdio>) -> Child {
@@ -267,6 +269,17 @@ fn a_first_that_does_not_wait_for_its_peer_has_not_died() {
     drop(waiting);
     let departure = bounded("the departure", move || other.peer.wait_until_gone());
     assert_eq!(departure, Some(Departure::GaveUp));
+}
+
+#[test]
+fn memory_without_a_name_is_left_although_somebody_keeps_its_door() {
+    bound_the_whole();
+    let (_waiting, memory) = bounded_options().create_memfd().unwrap();
+    let other = Options::new().join_memfd(&memory).unwrap();
+    let kept = open_again(&File::from(memory));
+    // The door.
+    assert!(try_lock(&kept, 0, libc::F_WRLCK));
+    other.handle().leave(Duration::ZERO).unwrap();
 }
 
 #[test]

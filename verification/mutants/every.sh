@@ -251,7 +251,7 @@ used=
 while IFS=$tab read -r name engines <&3; do
     for engine in $engines; do
         known=$(valid | awk -F "$tab" -v name="$name" -v engine="$engine" \
-            '$1 == name && $2 == engine { print $3; exit }')
+            '$1 == name && ($2 == engine || $3 ~ /caught|unviable/) { print $3; exit }')
         if [ -z "$known" ]; then
             case " $used " in
             *" $engine "*) ;;
