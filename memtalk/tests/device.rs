@@ -16,7 +16,9 @@ use memtalk::{Cancel, Channel, Device, Error, Options, Status};
 use memtalk_ring::layout::{CLAIM, LEFT, MAGIC, OUTSIDE, SEATED, VERSION, seat_offset};
 use memtalk_ring::{Presence, Seat};
 
-use support::{Object, Side, TempFile, bounded, eventually, fcntl, memtalk, noise, words};
+use support::{
+    Object, Side, TempFile, bounded, eventually, fcntl, memtalk, noise, sleeps_of, try_lock, words,
+};
 
 /// Zeros that nobody has used, in a file whose name is not that of a talk.
 fn zeros(len: u64) -> Object {
@@ -199,6 +201,41 @@ fn a_survivor_of_the_last_talk_is_waited_for() {
     let other = side(&file.path(), &[], b"other");
     assert_received(next, b"other");
     other.finish().assert_complete(b"next");
+}
+
+/// A process that watches a seat may outlive the talk.
+#[test]
+fn a_seat_that_is_still_watched_is_waited_for() {
+    let file = zeros(4096);
+    let watched = file.open();
+    assert!(try_lock(&watched, 1, libc::F_RDLCK));
+    let one = side(&file.path(), &[], b"one");
+    eventually("it looks again and again", || sleeps_of(one.pid()) > 5);
+    drop(watched);
+    side(&file.path(), &[], b"other")
+        .finish()
+        .assert_complete(b"one");
+    one.finish().assert_complete(b"other");
+}
+
+#[test]
+fn a_client_never_begins_a_talk_in_a_file() {
+    let client = |file: &Object| {
+        let (options, file) = (Options::new().as_client(), Device::new(file.path()));
+        let options = options.timeout(Duration::from_millis(1));
+        bounded("its timeout", move || options.sit_down(file).err())
+    };
+    let blank = zeros(4096);
+    let left = zeros(4096);
+    let mut killed = open_side(&left.path());
+    killed.wait_until_seated(&left);
+    killed.kill();
+    for file in [blank, left] {
+        let before = fs::read(file.path()).unwrap();
+        let error = client(&file);
+        assert!(matches!(error, Some(Error::Timeout(_))), "{error:?}");
+        assert!(fs::read(file.path()).unwrap() == before);
+    }
 }
 
 #[test]
@@ -512,7 +549,10 @@ fn an_idle_party_outside_naps() {
         .set_read_timeout(Some(Duration::from_secs(1)))
         .unwrap();
     let before = processor_time();
-    assert!(channel.receiver.read(&mut [0]).is_err());
+    let channel = bounded("its timeout", move || {
+        assert!(channel.receiver.read(&mut [0]).is_err());
+        channel
+    });
     let used = processor_time() - before;
     assert!(used < Duration::from_millis(100), "{used:?} in a second");
     drop((channel, host));

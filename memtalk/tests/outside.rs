@@ -17,7 +17,8 @@ use memtalk_ring::{
 use support::party::{self, Memory, Party};
 use support::words::{self, BYTES_EACH_WAY};
 use support::{
-    BOUND, Object, Side, TempFile, eventually, is_in, noise, sleeps_of, threads_of, try_lock,
+    BOUND, Object, Side, TempFile, bounded, eventually, is_in, noise, sleeps_of, threads_of,
+    try_lock,
 };
 
 const PAGE: usize = 4096;
@@ -203,6 +204,24 @@ fn a_process_waits_for_a_new_page_while_the_last_process_is_still_seated() {
     wait_until_napping(&side);
     drop(last);
     finish(side, party::first(memory.whole()));
+}
+
+#[test]
+fn a_client_waits_while_a_process_talks_to_a_machine() {
+    let object = Object::new();
+    let memory = Memory::create(&object, PAGE);
+    let mut host = object.open_side();
+    let mut machine = party::first(memory.whole());
+    machine.send(b"x");
+    host.expect(b"x");
+    let client = Options::new().as_client().timeout(Duration::from_millis(1));
+    let name = object.name();
+    let error = bounded("its timeout", move || client.sit_down(name).err());
+    assert!(
+        matches!(error, Some(memtalk::Error::Timeout(_))),
+        "{error:?}"
+    );
+    finish(host, machine);
 }
 
 #[test]
