@@ -6,7 +6,7 @@ mod support;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -17,7 +17,8 @@ use memtalk_ring::layout::{CLAIM, LEFT, MAGIC, OUTSIDE, SEATED, VERSION, seat_of
 use memtalk_ring::{Presence, Seat};
 
 use support::{
-    Object, Side, TempFile, bounded, eventually, fcntl, memtalk, noise, sleeps_of, try_lock, words,
+    Object, Side, TempFile, bounded, eventually, fcntl, guards_of, kill_guards, memtalk, noise,
+    sleeps_of, try_lock, words,
 };
 
 /// Zeros that nobody has used, in a file whose name is not that of a talk.
@@ -718,11 +719,7 @@ fn a_guest_whose_host_and_its_guard_died_learns_it_from_the_next_host() {
     let (mut host, guest) = (host.unwrap(), start_guest(&object));
     host.say(b"hello");
     host.expect(b"hello");
-    eventually("one guard for each", || guards_of(&object).len() == 2);
-    for guard in guards_of(&object) {
-        Command::new("kill").arg("-9").arg(guard).status().unwrap();
-    }
-    eventually("they are dead", || guards_of(&object).is_empty());
+    kill_guards(&object, 2);
     host.kill();
     let mut next = object.open_side();
     // A guest that is told ends, and so may the next one come.
@@ -823,20 +820,6 @@ fn a_guard_leaves_no_trace_and_holds_no_pipe() {
             .iter()
             .all(|guard| !Path::new(&format!("/proc/{guard}")).exists())
     });
-}
-
-/// The processes that guard parties of this object, by their names and their mappings, which
-/// tell its inode. (One that was made without a name is shown by another.)
-fn guards_of(object: &Object) -> Vec<String> {
-    let mut guards = Vec::new();
-    let inode = format!(" {} ", fs::metadata(object.path()).unwrap().ino());
-    for process in fs::read_dir("/proc").unwrap().flatten() {
-        let read = |file: &str| fs::read_to_string(process.path().join(file)).unwrap_or_default();
-        if read("comm").trim() == "memtalk-guard" && read("maps").contains(&inode) {
-            guards.push(process.file_name().to_str().unwrap().to_owned());
-        }
-    }
-    guards
 }
 
 fn first_word(object: &Object) -> u32 {

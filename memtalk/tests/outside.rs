@@ -4,6 +4,7 @@ mod support;
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead, Read, Write};
+use std::mem::forget;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::process::Stdio;
 use std::thread;
@@ -17,8 +18,8 @@ use memtalk_ring::{
 use support::party::{self, Memory, Party};
 use support::words::{self, BYTES_EACH_WAY};
 use support::{
-    BOUND, Object, Side, TempFile, bounded, eventually, is_in, noise, sleeps_of, threads_of,
-    try_lock,
+    BOUND, Object, Side, TempFile, bounded, eventually, is_in, kill_guards, noise, sleeps_of,
+    threads_of, try_lock,
 };
 
 const PAGE: usize = 4096;
@@ -140,6 +141,47 @@ fn a_party_outside_joins_a_process_that_waits() {
     assert!(object.exists());
     drop((party, memory));
     object.assert_usable();
+}
+
+/// A talk of a process that began it, and that was killed with its guard, and a machine.
+fn killed_with_its_guard(object: &Object, options: &[&str]) -> (Memory, Party<impl Wait<Native>>) {
+    let mut side = tenant(object, options);
+    side.wait_until_seated(object);
+    let memory = Memory::open(object);
+    let party = party::second(memory.whole());
+    eventually("the talk begins", || has_begun(&party));
+    kill_guards(object, 1);
+    side.kill();
+    (memory, party)
+}
+
+fn has_begun(party: &Party<impl Wait<Native>>) -> bool {
+    party.page.beginning(Seat::Second) == Beginning::Begun
+}
+
+#[test]
+fn a_process_that_waits_for_a_machine_starts_over_once_that_has_gone() {
+    let object = Object::new();
+    let (memory, party) = killed_with_its_guard(&object, &[]);
+    // It renews the page, in which only a machine may join now.
+    let waiting = object.side(b"one");
+    eventually("the next one sits down", || !has_begun(&party));
+    // It never sees that.
+    forget(party);
+    drop(memory);
+    object.side(b"other").finish().assert_complete(b"one");
+    waiting.finish().assert_complete(b"other");
+}
+
+#[test]
+fn a_newcomer_speaks_for_a_process_whose_guard_died_too() {
+    let object = Object::new();
+    let (_memory, mut party) = killed_with_its_guard(&object, &["--mode", "660"]);
+    // It lets in nobody else, so it takes another object.
+    let newcomer = object.side(b"one");
+    assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
+    object.side(b"other").finish().assert_complete(b"one");
+    newcomer.finish().assert_complete(b"other");
 }
 
 #[test]

@@ -688,6 +688,31 @@ pub fn threads_of(pid: u32) -> Vec<String> {
     tasks.into_iter().flatten().flatten().map(about).collect()
 }
 
+/// The processes that guard parties of this object, by their names and their mappings, which
+/// tell its inode. (One that was made without a name is shown by another.)
+pub fn guards_of(object: &Object) -> Vec<String> {
+    let mut guards = Vec::new();
+    let inode = format!(" {} ", fs::metadata(object.path()).unwrap().ino());
+    for process in fs::read_dir("/proc").unwrap().flatten() {
+        let read = |file: &str| fs::read_to_string(process.path().join(file)).unwrap_or_default();
+        if read("comm").trim() == "memtalk-guard" && read("maps").contains(&inode) {
+            guards.push(process.file_name().to_str().unwrap().to_owned());
+        }
+    }
+    guards
+}
+
+/// Kills the guards of this object, once it has this many.
+#[track_caller]
+pub fn kill_guards(object: &Object, count: usize) {
+    eventually("they guard", || guards_of(object).len() == count);
+    for guard in guards_of(object) {
+        let kill = Command::new("kill").arg("-9").arg(guard).status();
+        assert!(kill.expect("kill(1)").success());
+    }
+    eventually("they are dead", || guards_of(object).is_empty());
+}
+
 /// How often the threads of a process have fallen asleep so far.
 pub fn sleeps_of(pid: u32) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
