@@ -75,6 +75,9 @@ mod tests {
     use super::{FEWEST, MOST, Patience, SHORT};
     use std::time::{Duration, Instant};
 
+    /// More looks than an end ever makes.
+    const NEVER: u32 = 2 * MOST;
+
     /// Waits for something that comes after so many looks, or after this sleep. Returns how
     /// often it looked again before it slept.
     fn wait(patience: &mut Patience, comes: u32, sleep: Duration) -> u32 {
@@ -92,7 +95,7 @@ mod tests {
         let mut patience = Patience::default();
         let mut expected = 0;
         while expected < 2 * MOST {
-            assert_eq!(wait(&mut patience, u32::MAX, SHORT / 2), expected.min(MOST));
+            assert_eq!(wait(&mut patience, NEVER, SHORT / 2), expected.min(MOST));
             expected = FEWEST.max(2 * expected);
         }
     }
@@ -101,19 +104,19 @@ mod tests {
     fn long_sleeps_make_it_sleep_at_once_again() {
         let mut patience = Patience::default();
         for _ in 0..10 {
-            wait(&mut patience, u32::MAX, SHORT / 2);
+            wait(&mut patience, NEVER, SHORT / 2);
         }
         for expected in [128, 64, 32, 16, 8, 0, 0] {
-            assert_eq!(wait(&mut patience, u32::MAX, SHORT), expected);
+            assert_eq!(wait(&mut patience, NEVER, SHORT), expected);
         }
     }
 
     #[test]
     fn what_comes_while_it_looks_makes_it_look_more_often() {
         let mut patience = Patience::default();
-        wait(&mut patience, u32::MAX, SHORT / 2);
+        wait(&mut patience, NEVER, SHORT / 2);
         assert_eq!(wait(&mut patience, 3, SHORT), 3);
-        assert_eq!(wait(&mut patience, u32::MAX, SHORT), 2 * FEWEST);
+        assert_eq!(wait(&mut patience, NEVER, SHORT), 2 * FEWEST);
     }
 
     #[test]
@@ -129,7 +132,7 @@ mod tests {
     fn an_end_without_patience_learns_nothing() {
         let mut patience = Patience::none();
         for _ in 0..10 {
-            assert_eq!(wait(&mut patience, u32::MAX, SHORT / 2), 0);
+            assert_eq!(wait(&mut patience, NEVER, SHORT / 2), 0);
         }
     }
 
