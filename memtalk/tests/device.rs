@@ -80,6 +80,7 @@ fn two_processes_talk_through_a_file_again_and_again_and_it_stays() {
         let other = side(&file.path(), &[], &down);
         one.finish().assert_complete(&down);
         other.finish().assert_complete(&up);
+        assert_eq!(first_word(&file), LEFT, "the talk is not over");
     }
     let now = fs::metadata(file.path()).unwrap();
     assert_eq!(now.len(), inode.len());
