@@ -18,7 +18,7 @@ use memtalk_ring::{Presence, Seat};
 
 use support::{
     Object, Side, TempFile, bounded, eventually, fcntl, guards_of, kill_guards, memtalk, noise,
-    sleeps_of, try_lock, words,
+    sleeps_of, sleeps_of_thread, try_lock, words,
 };
 
 /// Zeros that nobody has used, in a file whose name is not that of a talk.
@@ -550,12 +550,14 @@ fn an_idle_party_outside_naps() {
         .receiver
         .set_read_timeout(Some(Duration::from_secs(1)))
         .unwrap();
-    let used = bounded("its timeout", move || {
-        let before = processor_time();
+    let sleeps = || sleeps_of_thread(Path::new("/proc/thread-self"));
+    let (used, slept) = bounded("its timeout", move || {
+        let (time, slept) = (processor_time(), sleeps());
         assert!(channel.receiver.read(&mut [0]).is_err());
-        processor_time() - before
+        (processor_time() - time, sleeps() - slept)
     });
     assert!(used < Duration::from_millis(100), "{used:?} in a second");
+    assert!(slept > 10, "{slept} times in a second");
     drop(host);
 }
 

@@ -22,7 +22,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::panic;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Once, mpsc};
@@ -716,13 +716,17 @@ pub fn kill_guards(object: &Object, count: usize) {
 /// How often the threads of a process have fallen asleep so far.
 pub fn sleeps_of(pid: u32) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let count = |task: io::Result<fs::DirEntry>| {
-        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
-        let mut lines = status.lines();
-        let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        count.unwrap().trim().parse::<u64>().unwrap()
-    };
-    tasks.map(count).sum()
+    tasks
+        .map(|task| sleeps_of_thread(&task.unwrap().path()))
+        .sum()
+}
+
+/// How often the thread with this folder in `/proc` has fallen asleep so far.
+pub fn sleeps_of_thread(folder: &Path) -> u64 {
+    let status = fs::read_to_string(folder.join("status")).unwrap();
+    let mut lines = status.lines();
+    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
 }
 
 /// The number and the arguments of the system call that a thread is in.
