@@ -69,6 +69,9 @@ engine() {
     ends) packages=memtalk-ring bound=600
         suites="--features=memtalk-ring/embedded-io-async --test=sit_down --test=waits
             --test=tasks --test=embedded_io --test=embedded_io_async" ;;
+    # Beside nothing else, since it takes two processors.
+    native) packages=memtalk-ring bound=300
+        suites=--test=native ;;
     loom) packages=verification bound=1800
         suites="--features=loom --test=loom"
         filter="--skip every_ --skip long_" ;;
@@ -102,6 +105,7 @@ engine() {
 engines_for() {
     case $1 in
     memtalk-ring/src/io*) set ends queue ;;
+    memtalk-ring/src/atomics*) set queue ends native loom shuttle library shell ;;
     memtalk-ring/src/page/s*) set queue ends loom shuttle library shell lifecycle ;;
     memtalk-ring/*) set queue ends loom shuttle library shell ;;
     memtalk/src/asynchronous* | memtalk/src/wait/bridge*) set tasks loom ;;
@@ -306,7 +310,7 @@ awk -F '\t' -v problems="$work/problems" '
     }
     END {
         for (entry in same) if (!(entry in there)) problem("listed, but not made: " entry)
-        columns = split("queue ends loom shuttle tasks library shell crash lifecycle machines unviable same timeout survived", column, " ")
+        columns = split("queue ends native loom shuttle tasks library shell crash lifecycle machines unviable same timeout survived", column, " ")
         printf "%-32s %5s", "file", "made"
         for (c = 1; c <= columns; c++) printf " %9s", column[c]
         print ""
