@@ -20,7 +20,8 @@
 #
 # ONLY=pattern tries only changes whose name in `cargo mutants --list` contains this regular
 # expression. SAMPLE=n tries one of n, and others when the sources change.
-# ENGINES="queue shell" uses only these engines, for a first look.
+# ENGINES="queue shell" uses only these engines, for a first look. ENGINES=none tries nothing
+# and reports what is known.
 set -eu
 
 VERSION=27.1.0
