@@ -86,7 +86,6 @@ fn a_limit_on_the_size_of_the_output_is_named() {
 
 #[test]
 fn a_limit_on_memory_is_named_and_the_peer_does_not_speak_of_a_death() {
-    // In KiB: from too little to load the program to enough for all threads.
     assert_named("-v", (5500..).step_by(40));
 }
 
@@ -96,7 +95,7 @@ fn a_limit_on_private_memory_is_named_and_the_peer_does_not_speak_of_a_death() {
 }
 
 /// Checks that a process that has too little memory says so, until one has enough. `option`
-/// is the `ulimit` that it has.
+/// is the `ulimit` that it has. `limits` are in KiB, from too little for its threads on.
 #[track_caller]
 fn assert_named(option: &str, limits: impl Iterator<Item = u32>) {
     let mut named = 0;

@@ -143,13 +143,22 @@ fn a_party_outside_joins_a_process_that_waits() {
     object.assert_usable();
 }
 
-/// A talk of a process that began it, and that was killed with its guard, and a machine.
-fn killed_with_its_guard(object: &Object, options: &[&str]) -> (Memory, Party<impl Wait<Native>>) {
-    let mut side = tenant(object, options);
+/// A process that sat down first, and a machine that has joined it.
+fn joined_by_a_machine(
+    object: &Object,
+    options: &[&str],
+) -> (Side, Memory, Party<impl Wait<Native>>) {
+    let side = tenant(object, options);
     side.wait_until_seated(object);
     let memory = Memory::open(object);
     let party = party::second(memory.whole());
     eventually("the talk begins", || has_begun(&party));
+    (side, memory, party)
+}
+
+/// The machine, after the process was killed with its guard.
+fn killed_with_its_guard(object: &Object, options: &[&str]) -> (Memory, Party<impl Wait<Native>>) {
+    let (mut side, memory, party) = joined_by_a_machine(object, options);
     kill_guards(object, 1);
     side.kill();
     (memory, party)
@@ -583,12 +592,7 @@ fn the_next_process_tells_the_machine_that_the_last_one_was_killed() {
 #[test]
 fn a_party_outside_learns_that_the_process_was_killed_and_the_next_one_talks_there() {
     let object = Object::new();
-    let mut side = object.open_side();
-    side.wait_until_seated(&object);
-    let memory = Memory::open(&object);
-    let mut party = party::second(memory.whole());
-    let begun = || party.page.beginning(Seat::Second) == Beginning::Begun;
-    eventually("the talk begins", begun);
+    let (mut side, memory, mut party) = joined_by_a_machine(&object, &[]);
     side.kill();
     assert_eq!(party.receiver.wait(), Err(Error::PeerFailed));
     assert_eq!(party.sender.wait_delivered(), Err(Error::PeerFailed));

@@ -25,9 +25,14 @@ const SEAT: Seat = Seat::Second;
 
 /// Two views of one page, in which the word of [`SEAT`] is 0.
 pub(crate) fn views() -> [Page<Mapping>; 2] {
+    views_of(false)
+}
+
+/// The same, taken for the memory of a device if `device`.
+pub(crate) fn views_of(device: bool) -> [Page<Mapping>; 2] {
     let (file, size) = (shm::create().unwrap(), shm::page_size());
     shm::allocate(&file, size).unwrap();
-    let view = || <Mapping>::new(&file, 0, size, false).unwrap();
+    let view = || <Mapping>::new(&file, 0, size, device).unwrap();
     let page = map::initialise(view(), Presence::PROCESS).unwrap();
     [page, Page::attach(view()).unwrap()]
 }

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use memtalk_ring::{Page, Presence, Seat};
+use memtalk_ring::{Page, Seat};
 
-use super::{Kernel, Linux, Which, Word, futex, map};
-use crate::sys::futex::tests::{Waiter, views};
-use crate::sys::shm;
+use super::{Kernel, Linux, Mapping, Which, Word, futex};
+use crate::sys::futex::tests::{Waiter, views, views_of};
 
 /// A kernel that can sleep on several words, if `waits_for_any`.
 fn kernel(waits_for_any: bool) -> Arc<Linux> {
@@ -29,12 +28,12 @@ fn kernels() -> impl Iterator<Item = (Arc<Linux>, libc::c_long)> {
         .chain(several)
 }
 
-fn word(page: Page<map::Mapping>) -> Word<map::Mapping> {
+fn word(page: Page<Mapping>) -> Word<Mapping> {
     Word::new(page, Seat::Second, Which::Sender)
 }
 
 /// A thread that waits, after no kick, for these words.
-fn start(kernel: &Arc<Linux>, words: &[Word<map::Mapping>], timeout: Option<Duration>) -> Waiter {
+fn start(kernel: &Arc<Linux>, words: &[Word<Mapping>], timeout: Option<Duration>) -> Waiter {
     let kernel = Arc::clone(kernel);
     let words: Vec<_> = words.iter().map(|word| (word.clone(), 0)).collect();
     Waiter::run(0, move || kernel.wait(0, &words, timeout))
@@ -85,10 +84,7 @@ fn a_kick_ends_the_sleep_of_a_thread_that_waits_for_a_word() {
 /// Nobody would wake it there.
 #[test]
 fn no_thread_sleeps_on_the_memory_of_a_device() {
-    let (file, size) = (shm::create().unwrap(), shm::page_size());
-    shm::allocate(&file, size).unwrap();
-    let mapping = map::Mapping::new(&file, 0, size, true).unwrap();
-    let device = word(map::initialise(mapping, Presence::PROCESS).unwrap());
+    let device = word(views_of(true)[0].clone());
     let ordinary = word(views()[0].clone());
     for (kernel, _) in kernels() {
         assert!(kernel.can_sleep_on(&ordinary));
